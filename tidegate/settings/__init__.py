@@ -1,0 +1,35 @@
+"""What an installation may choose: clusters, neighbours, Git, timings and the worker.
+
+Read once, at the entry points, by `load_settings`; everything else is handed a `Settings`. The file is
+`tidegate.toml` (its path from TIDEGATE_CONFIG, else the one in the current folder, if there is one). The
+environment overrides it: TIDEGATE_<SECTION>__<FIELD>, with `__` between the levels. Temporal's own
+connection is not here: `temporalio.envconfig` reads it.
+"""
+
+from tidegate.settings.loader import load_settings
+from tidegate.settings.model import (
+    ClusterSettings,
+    GitCredential,
+    GitSettings,
+    LoadSettings,
+    MeshSettings,
+    ReleaseSettings,
+    Settings,
+    SettingsError,
+    WorkerSettings,
+)
+from tidegate.settings.reference import settings_reference
+
+__all__ = [
+    "ClusterSettings",
+    "GitCredential",
+    "GitSettings",
+    "LoadSettings",
+    "MeshSettings",
+    "ReleaseSettings",
+    "Settings",
+    "SettingsError",
+    "WorkerSettings",
+    "load_settings",
+    "settings_reference",
+]
