@@ -1,0 +1,42 @@
+"""Free TCP ports on the loopback interface.
+
+They are chosen below the range that the kernel hands to outgoing connections, so that a port which is free
+now is not taken by somebody's client connection before its server binds it.
+"""
+
+import random
+import socket
+
+_RANGE = range(15_000, 32_000)
+_ATTEMPTS = 500
+
+
+def free_ports(count: int, host: str = "127.0.0.1") -> tuple[int, ...]:
+    """`count` different ports which nothing listens on.
+
+    Raises OSError when no free port can be found.
+    """
+    found: list[int] = []
+    for port in random.sample(_RANGE, _ATTEMPTS):
+        if len(found) == count:
+            break
+        if _is_free(host, port):
+            found.append(port)
+    if len(found) < count:
+        raise OSError(f"found only {len(found)} of {count} free ports on {host}")
+    return tuple(found)
+
+
+def free_port(host: str = "127.0.0.1") -> int:
+    """One port which nothing listens on."""
+    return free_ports(1, host)[0]
+
+
+def _is_free(host: str, port: int) -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError:
+            return False
+    return True
