@@ -1,0 +1,383 @@
+"""Names and models that cross a process border: CI, workers and the Temporal UI all speak these.
+
+Every step receives references and tokens, never manifests: any worker renders them anew from
+(repository, SHA, path), so that no history carries them.
+"""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Annotated, Self
+
+from pydantic import Field
+
+from tidegate.domain.application import Application, Directory
+from tidegate.domain.base import Model
+from tidegate.domain.plan import Plan
+from tidegate.domain.release import Outcome, Phase
+from tidegate.domain.verdict import LoadReport, Verdict
+
+RELEASE_WORKFLOW = "Release"
+CANARY_WORKFLOW = "Canary"
+
+PAUSE, RESUME, PROMOTE, ABORT = "pause", "resume", "promote", "abort"
+"""Signals of both workflows; each works without arguments, and `abort` takes an AbortRequest."""
+
+STATUS = "status"
+"""Query: ReleaseStatus of a Release, CanaryStatus of a Canary."""
+
+SUBMIT = "submit"
+"""Update of a Release, sent together with its start: Submission."""
+
+APPLICATION_ATTRIBUTE = "TidegateApplication"
+CLUSTER_ATTRIBUTE = "TidegateCluster"
+NAMESPACE_ATTRIBUTE = "TidegateNamespace"
+REVISION_ATTRIBUTE = "TidegateRevision"
+PHASE_ATTRIBUTE = "TidegatePhase"
+SEARCH_ATTRIBUTES = (
+    APPLICATION_ATTRIBUTE,
+    CLUSTER_ATTRIBUTE,
+    NAMESPACE_ATTRIBUTE,
+    REVISION_ATTRIBUTE,
+    PHASE_ATTRIBUTE,
+)
+"""All of type Keyword."""
+
+FIELD_MANAGER = "tidegate"
+"""Field manager of what Git describes."""
+
+CANARY_FIELD_MANAGER = "tidegate-canary"
+"""Field manager of what a release makes: primary, services, routes, scales."""
+
+FENCE_ANNOTATION = "tidegate.dev/fence"
+"""The last command's token that an object obeyed."""
+
+
+class OnConflict(StrEnum):
+    """What to do when another revision of the application is being released."""
+
+    SUPERSEDE = "supersede"
+    QUEUE = "queue"
+    REJECT = "reject"
+
+
+class Disposition(StrEnum):
+    """What became of a submission."""
+
+    STARTED = "started"
+    ATTACHED = "attached"
+    SUPERSEDING = "superseding"
+    QUEUED = "queued"
+    REJECTED = "rejected"
+
+
+class Fence(Model):
+    """A command's place in time: later commands are greater, and an older one is refused.
+
+    `epoch` is the start of the run that gives the command, in milliseconds; `sequence` counts its commands.
+    """
+
+    epoch: int
+    sequence: int
+
+    def __str__(self) -> str:
+        return f"{self.epoch}.{self.sequence}"
+
+    @classmethod
+    def parse(cls, text: str | None) -> Self | None:
+        """The token of an annotation; None when absent or not ours."""
+        epoch, _, sequence = (text or "").partition(".")
+        if not (epoch.isdecimal() and sequence.isdecimal()):
+            return None
+        return cls(epoch=int(epoch), sequence=int(sequence))
+
+    def is_older_than(self, other: "Fence | None") -> bool:
+        """Whether `other` was given later. A command is not older than itself: steps may run twice."""
+        return other is not None and (self.epoch, self.sequence) < (other.epoch, other.sequence)
+
+
+class SourceRef(Model):
+    """One immutable set of manifests. `sha` is a full commit SHA."""
+
+    repo_url: str
+    sha: str
+    path: str
+    directory: Directory = Directory()
+
+
+class ApplicationRef(Model):
+    """An application's manifests and where they go. `cluster` is a name of the settings."""
+
+    application: str
+    cluster: str
+    namespace: str
+    create_namespace: bool = False
+    source: SourceRef
+
+
+class CanaryRef(Model):
+    """One Canary manifest among an application's manifests."""
+
+    owner: ApplicationRef
+    namespace: str
+    name: str
+
+    @property
+    def full_name(self) -> str:
+        """The name in messages, as Flagger writes it: podinfo.test."""
+        return f"{self.name}.{self.namespace}"
+
+
+class Limits(Model):
+    """Durations from the worker's settings that the workflows obey, in seconds."""
+
+    outage_budget_seconds: float = 300.0
+    sync_timeout_seconds: float = 600.0
+
+
+# The Release workflow.
+
+
+class ReleaseRequest(Model):
+    """Bring one application at one revision to its destination."""
+
+    application: Application
+    cluster: str = Field(min_length=1)
+    revision: str
+    on_conflict: OnConflict = OnConflict.SUPERSEDE
+    started_by: str = ""
+    previous: "ReleaseOutcome | None" = None
+
+    @property
+    def workflow_id(self) -> str:
+        """One release at a time for an application at a destination."""
+        return release_workflow_id(
+            self.cluster, self.application.spec.destination.namespace, self.application.name
+        )
+
+
+class Submission(Model):
+    """The running release's answer to a start. `revision` is what it releases now, a SHA once resolved."""
+
+    disposition: Disposition
+    revision: str
+    run_id: str
+    reason: str = ""
+
+
+class AbortRequest(Model):
+    """Why a person or a pipeline aborts."""
+
+    reason: str = ""
+    superseded: bool = False
+
+
+class Note(Model):
+    """One line of what a release did."""
+
+    at: datetime
+    text: str
+    warning: bool = False
+
+
+class ObjectOutcome(Model):
+    """What the sync did to one object: created, configured, unchanged or read (not applied)."""
+
+    object: str
+    cluster: str
+    action: str
+
+
+class CanaryOutcome(Model):
+    """How one canary ended."""
+
+    canary: str
+    outcome: Outcome
+    reason: str
+    verdicts: tuple[Verdict, ...] = ()
+    load: LoadReport | None = None
+    failed_checks: int = 0
+    seconds: float = 0.0
+    stages: tuple["StageTiming", ...] = ()
+    notes: tuple[Note, ...] = ()
+
+
+class StageTiming(Model):
+    """What one stage cost, in seconds."""
+
+    stage: str
+    seconds: float
+
+
+class ReleaseOutcome(Model):
+    """How a release ended: the result of the Release workflow."""
+
+    application: str
+    outcome: Outcome
+    reason: str
+    revision: str
+    sha: str = ""
+    canaries: tuple[CanaryOutcome, ...] = ()
+    objects: tuple[ObjectOutcome, ...] = ()
+    warnings: tuple[str, ...] = ()
+    seconds: float = 0.0
+
+
+class ReleaseStatus(Model):
+    """Answer of a Release's status query."""
+
+    application: str
+    cluster: str
+    namespace: str
+    revision: str
+    sha: str = ""
+    phase: Phase
+    paused: bool = False
+    waiting_for: str = ""
+    canaries: tuple[str, ...] = ()
+    """Workflow ids of the canaries of this release."""
+    queued: tuple[str, ...] = ()
+    """Revisions that wait for this release's end."""
+    warnings: tuple[str, ...] = ()
+    outcome: ReleaseOutcome | None = None
+
+
+# The Canary workflow.
+
+
+class CanaryRequest(Model):
+    """Release one canary."""
+
+    ref: CanaryRef
+    limits: Limits = Limits()
+    revision: str
+
+
+class CanaryStatus(Model):
+    """Answer of a Canary's status query. `weight` is the canary's share of the traffic in percent."""
+
+    canary: str
+    cluster: str
+    revision: str
+    phase: Phase
+    weight: int = 0
+    stage: int = 0
+    stages: int = 0
+    doing: str = ""
+    waiting_for: str = ""
+    paused: bool = False
+    verdicts: tuple[Verdict, ...] = ()
+    load: LoadReport | None = None
+    failed_checks: int = 0
+    threshold: int = 0
+    notes: tuple[Note, ...] = ()
+    outcome: CanaryOutcome | None = None
+
+
+# Inputs and results of activities.
+
+
+class ResolveCommand(Model):
+    """git.resolve: what does this revision name now?"""
+
+    request: ReleaseRequest
+
+
+class Resolved(Model):
+    """A revision, fixed. `ref` says what it was: "branch latest", "tag v1.2.0", "commit"."""
+
+    owner: ApplicationRef
+    ref: str
+    limits: Limits = Limits()
+
+
+class Survey(Model):
+    """What an application's manifests hold; they were rendered and validated, nothing was changed."""
+
+    canaries: tuple[CanaryRef, ...] = ()
+    objects: int = 0
+    warnings: tuple[str, ...] = ()
+
+
+class SyncCommand(Model):
+    """sync.apply, sync.await_health."""
+
+    owner: ApplicationRef
+    fence: Fence
+
+
+class SyncReport(Model):
+    """What the sync did, in its order."""
+
+    objects: tuple[ObjectOutcome, ...] = ()
+
+
+class PlanResult(Model):
+    """A canary's plan against the cluster as it is. `restored` names a promotion that was cut short."""
+
+    plan: Plan
+    reason: str
+    warnings: tuple[str, ...] = ()
+
+
+class CanaryCommand(Model):
+    """A mutating step of a canary: workload.prepare, scale_up, promote, restore, scale_down."""
+
+    ref: CanaryRef
+    fence: Fence
+    deadline_seconds: float = 600.0
+
+
+class StepReport(Model):
+    """What a mutating step did, in lines that a person reads; `warnings` say what it had to put right."""
+
+    notes: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+
+Weight = Annotated[int, Field(ge=0, le=100)]
+
+
+class RouteCommand(Model):
+    """traffic.route: the canary's share in percent; the primary has the rest. `expected` is the last one set."""
+
+    ref: CanaryRef
+    fence: Fence
+    canary_weight: Weight
+    expected: Weight | None = None
+
+
+class BakeCommand(Model):
+    """load_test.run: put the canary under load for `seconds`, and run its rollout hooks."""
+
+    ref: CanaryRef
+    seconds: float
+    phase: Phase = Phase.PROGRESSING
+
+
+class BakeReport(Model):
+    """What the load test and the hooks came to; a hook that failed is a failed check."""
+
+    load: LoadReport | None = None
+    verdicts: tuple[Verdict, ...] = ()
+
+
+class JudgeCommand(Model):
+    """metrics.judge: ask every check of the canary once."""
+
+    ref: CanaryRef
+
+
+class Judgement(Model):
+    """A verdict for every check, in the manifest's order."""
+
+    verdicts: tuple[Verdict, ...] = ()
+
+
+def release_workflow_id(cluster: str, namespace: str, application: str) -> str:
+    """release/<cluster>/<namespace>/<application>."""
+    return f"release/{cluster}/{namespace}/{application}"
+
+
+def canary_workflow_id(cluster: str, namespace: str, canary: str) -> str:
+    """canary/<cluster>/<namespace>/<canary>."""
+    return f"canary/{cluster}/{namespace}/{canary}"

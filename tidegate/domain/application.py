@@ -1,0 +1,147 @@
+"""An Argo CD `Application`: what to sync, from where, to where."""
+
+from typing import Any, ClassVar, Literal, Self
+
+from pydantic import Field, model_validator
+
+from tidegate.domain.base import ManifestModel
+from tidegate.domain.errors import InvalidInput
+
+API_GROUP = "argoproj.io"
+SYNC_OPTIONS = ("CreateNamespace", "ServerSideApply")
+
+
+class Directory(ManifestModel):
+    """How a plain directory of manifests is read."""
+
+    recurse: bool = False
+    include: str = ""
+    exclude: str = ""
+    unsupported: ClassVar = {"jsonnet": "render Jsonnet to plain manifests in Git"}
+
+
+class Source(ManifestModel):
+    """Where the manifests are kept."""
+
+    repo_url: str = Field(alias="repoURL", min_length=1)
+    path: str = "."
+    target_revision: str = "HEAD"
+    directory: Directory = Directory()
+    unsupported: ClassVar = {
+        "chart": "Helm charts are not rendered yet: render to plain manifests or kustomize in Git",
+        "helm": "Helm charts are not rendered yet: render to plain manifests or kustomize in Git",
+        "kustomize": "write these options into the kustomization.yaml",
+        "plugin": "config management plugins are not run: render to plain manifests in Git",
+        "ref": "several sources are not merged: use one source",
+        "name": "several sources are not merged: use one source",
+    }
+
+
+class Destination(ManifestModel):
+    """Which cluster and which namespace: the cluster by name, or by its API server's address."""
+
+    name: str = ""
+    server: str = ""
+    namespace: str = "default"
+
+    @model_validator(mode="after")
+    def _one_cluster(self) -> Self:
+        if bool(self.name) == bool(self.server):
+            raise ValueError("needs either name or server; give exactly one of them")
+        return self
+
+
+class Automated(ManifestModel):
+    """`automated` is Tidegate's normal case: a release syncs without a further question."""
+
+    enabled: bool = True
+    unsupported: ClassVar = {
+        "prune": "objects are not pruned yet: set prune to false",
+        "selfHeal": "a release runs once and does not self-heal: set selfHeal to false",
+        "allowEmpty": "objects are not pruned yet: set allowEmpty to false",
+    }
+
+
+class SyncPolicy(ManifestModel):
+    """How the sync is done."""
+
+    automated: Automated | None = None
+    sync_options: tuple[str, ...] = ()
+    unsupported: ClassVar = {
+        "retry": "every step is retried for the outage budget of the settings: remove it",
+        "managedNamespaceMetadata": "put the namespace's labels into a Namespace manifest",
+    }
+
+    @model_validator(mode="after")
+    def _known_options(self) -> Self:
+        for option in self.sync_options:
+            name, _, value = option.partition("=")
+            if name not in SYNC_OPTIONS or value not in ("true", "false"):
+                known = ", ".join(f"{each}=true" for each in SYNC_OPTIONS)
+                raise ValueError(
+                    f"the sync option {option!r} is not supported yet; use {known}, or remove it"
+                )
+        if "ServerSideApply=false" in self.sync_options:
+            raise ValueError("'ServerSideApply=false' is not possible; Tidegate always applies on the server")
+        return self
+
+    @property
+    def create_namespace(self) -> bool:
+        """Whether a missing destination namespace is created."""
+        return "CreateNamespace=true" in self.sync_options
+
+
+class ApplicationSpec(ManifestModel):
+    """`project`, `info` and `revisionHistoryLimit` are Argo CD's own bookkeeping and change no release."""
+
+    project: str = "default"
+    source: Source
+    destination: Destination
+    sync_policy: SyncPolicy = SyncPolicy()
+    info: tuple[dict[str, str], ...] = ()
+    revision_history_limit: int | None = None
+    unsupported: ClassVar = {
+        "sources": "several sources are not merged: use one source",
+        "ignoreDifferences": "leave the field out of the manifest in Git: it is then left alone",
+        "sourceHydrator": "point source at the hydrated branch",
+    }
+
+
+class Metadata(ManifestModel):
+    """The part of an object's metadata that Tidegate reads; the rest is the user's."""
+
+    model_config = ManifestModel.model_config | {"extra": "ignore"}
+
+    name: str = Field(min_length=1)
+    namespace: str = ""
+
+
+class Application(ManifestModel):
+    """One Argo CD Application manifest."""
+
+    api_version: Literal["argoproj.io/v1alpha1"] = "argoproj.io/v1alpha1"
+    kind: Literal["Application"] = "Application"
+    metadata: Metadata
+    spec: ApplicationSpec
+    status: Any = Field(default=None, exclude=True)
+    operation: Any = Field(default=None, exclude=True)
+
+    @property
+    def name(self) -> str:
+        """The application's name."""
+        return self.metadata.name
+
+    @classmethod
+    def from_manifest(cls, manifest: object, file: str = "") -> "Application":
+        """Read a manifest; InvalidInput names the file, the field and the mend."""
+        if not isinstance(manifest, dict):
+            raise InvalidInput("is not a manifest", file=file, mend="write one Argo CD Application")
+        if manifest.get("kind") != "Application":
+            found = f"{manifest.get('apiVersion', '?')} {manifest.get('kind', '?')}"
+            raise InvalidInput(
+                f"is {found}, not an Application",
+                file=file,
+                field="kind",
+                mend="give an Argo CD Application (argoproj.io/v1alpha1)",
+            )
+        return cls.parse(manifest, file=file)

@@ -1,0 +1,86 @@
+"""Where a release stands, and how it ended."""
+
+from enum import StrEnum
+
+
+class Phase(StrEnum):
+    """The phases of a release and of a canary; Flagger's words where it has one."""
+
+    QUEUED = "Queued"
+    RESOLVING = "Resolving"
+    SYNCING = "Syncing"
+    RELEASING = "Releasing"
+    INITIALIZING = "Initializing"
+    PROGRESSING = "Progressing"
+    PAUSED = "Paused"
+    PROMOTING = "Promoting"
+    FINALISING = "Finalising"
+    ROLLING_BACK = "RollingBack"
+    INITIALIZED = "Initialized"
+    SUCCEEDED = "Succeeded"
+    UNCHANGED = "Unchanged"
+    FAILED = "Failed"
+    ABORTED = "Aborted"
+
+
+class Outcome(StrEnum):
+    """How a release ended. The starter's exit code follows from it."""
+
+    PROMOTED = "promoted"
+    INITIALISED = "initialised"
+    UNCHANGED = "unchanged"
+    ROLLED_BACK = "rolled back"
+    FAILED = "failed"
+    INVALID = "invalid"
+    ABORTED = "aborted"
+    SUPERSEDED = "superseded"
+
+    @property
+    def exit_code(self) -> int:
+        """0 on the new version (or nothing to do), 1 on the old one, 2 bad input, 3 by somebody's will."""
+        return _EXIT_CODES[self]
+
+    @property
+    def phase(self) -> Phase:
+        """The phase in which a release that ended so stays."""
+        return _LAST_PHASES[self]
+
+
+_EXIT_CODES = {
+    Outcome.PROMOTED: 0,
+    Outcome.INITIALISED: 0,
+    Outcome.UNCHANGED: 0,
+    Outcome.ROLLED_BACK: 1,
+    Outcome.FAILED: 1,
+    Outcome.INVALID: 2,
+    Outcome.ABORTED: 3,
+    Outcome.SUPERSEDED: 3,
+}
+
+_LAST_PHASES = {
+    Outcome.PROMOTED: Phase.SUCCEEDED,
+    Outcome.INITIALISED: Phase.INITIALIZED,
+    Outcome.UNCHANGED: Phase.UNCHANGED,
+    Outcome.ROLLED_BACK: Phase.FAILED,
+    Outcome.FAILED: Phase.FAILED,
+    Outcome.INVALID: Phase.FAILED,
+    Outcome.ABORTED: Phase.ABORTED,
+    Outcome.SUPERSEDED: Phase.ABORTED,
+}
+
+SEVERITY = (
+    Outcome.INVALID,
+    Outcome.FAILED,
+    Outcome.ROLLED_BACK,
+    Outcome.ABORTED,
+    Outcome.SUPERSEDED,
+    Outcome.PROMOTED,
+    Outcome.INITIALISED,
+    Outcome.UNCHANGED,
+)
+"""Worst first: a release of several canaries ended as its worst canary did."""
+
+
+def worst(outcomes: list[Outcome]) -> Outcome:
+    """The outcome of a whole that has these parts; nothing to release means promoted by the sync alone."""
+    return min(outcomes, key=SEVERITY.index, default=Outcome.PROMOTED)

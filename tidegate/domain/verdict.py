@@ -1,0 +1,40 @@
+"""What a check found: a verdict, always with a reason and, where there is one, the value."""
+
+from enum import StrEnum
+
+from tidegate.domain.base import Model
+
+
+class Result(StrEnum):
+    """Inconclusive: the check could not say, for want of traffic, data or an answer."""
+
+    PASSED = "passed"
+    FAILED = "failed"
+    INCONCLUSIVE = "inconclusive"
+
+
+class Verdict(Model):
+    """One check's answer for one bake. `reason` reads on its own: "success rate 98.69% < 99%"."""
+
+    check: str
+    result: Result
+    reason: str
+    value: float | None = None
+    unit: str = ""
+
+    @property
+    def passed(self) -> bool:
+        """Only a pass lets the release advance; Flagger counts everything else as failed."""
+        return self.result is Result.PASSED
+
+
+class LoadReport(Model):
+    """What a bake's load test sent and got. Latencies in milliseconds."""
+
+    requests: int = 0
+    seconds: float = 0.0
+    rate: float = 0.0
+    codes: dict[str, int] = {}
+    p50_ms: float | None = None
+    p90_ms: float | None = None
+    p99_ms: float | None = None
