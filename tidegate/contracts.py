@@ -312,7 +312,7 @@ class SyncReport(Model):
 
 
 class PlanResult(Model):
-    """A canary's plan against the cluster as it is. `restored` names a promotion that was cut short."""
+    """A canary's plan against the cluster as it is."""
 
     plan: Plan
     reason: str
@@ -338,7 +338,7 @@ Weight = Annotated[int, Field(ge=0, le=100)]
 
 
 class RouteCommand(Model):
-    """traffic.route: the canary's share in percent; the primary has the rest. `expected` is the last one set."""
+    """traffic.route: the canary's share in percent, the primary has the rest; `expected` is the last share set."""
 
     ref: CanaryRef
     fence: Fence
