@@ -1,0 +1,178 @@
+"""Services as Envoy's clusters, their endpoints, and the inbound listeners of their workloads.
+
+A request takes two hops, as with sidecars: the cluster of the service (the source's view) leads to the
+inbound listener of a workload, and from there the inbound cluster (the destination's view) leads to a pod.
+The names of their statistics carry what Istio's telemetry labels them with.
+"""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
+
+from tidegate.sandbox.mesh.istio import TrafficPolicy
+from tidegate.sandbox.mesh.registry import Endpoint, Key, Service
+from tidegate.sandbox.mesh.routes import Json, envoy_duration
+
+_TYPE = "type.googleapis.com/envoy.config"
+_HTTP = "type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
+_BALANCERS = {"LEAST_CONN": "LEAST_REQUEST", "LEAST_REQUEST": "LEAST_REQUEST", "RANDOM": "RANDOM"}
+_UNLIMITED = 2**32 - 1
+# Shorter than the keep-alive of any server behind it, so that no request meets a connection which is closing.
+_IDLE = "15s"
+
+
+class Inbound(NamedTuple):
+    """One workload as reached through one port of one service."""
+
+    service: Key
+    workload: str
+    port: int
+
+    @property
+    def name(self) -> str:
+        """What its listener and its cluster are called."""
+        return f"inbound|{self.port}|{self.workload}|{self.service.name}.{self.service.namespace}"
+
+
+def outbound_name(host: str, port: int) -> str:
+    """What the cluster of a service's port is called, as in Istio."""
+    return f"outbound|{port}||{host}"
+
+
+def inbounds(service: Service) -> Iterator[Inbound]:
+    """Every way into a service's workloads."""
+    for port in service.ports:
+        for workload in _workloads(service, port):
+            yield Inbound(service.key, workload, port)
+
+
+def clusters(service: Service, policy: TrafficPolicy, endpoints_path: str) -> Iterator[Json]:
+    """A service's clusters; `endpoints_path` is a pattern with `{}` for the name of a file of endpoints."""
+    for port in service.ports:
+        name = outbound_name(service.host, port)
+        workload = service.workloads[0] if len(service.workloads) == 1 else "unknown"
+        stat = _stat_name("source", service.key, workload)
+        yield _cluster(name, stat, endpoints_path)
+    for inbound in inbounds(service):
+        stat = _stat_name("destination", inbound.service, inbound.workload)
+        yield _cluster(inbound.name, stat, endpoints_path) | _policy(policy)
+
+
+def assignments(service: Service) -> Iterator[Json]:
+    """The endpoints of a service's clusters."""
+    for port in service.ports:
+        endpoints = service.endpoints[port]
+        yield _assignment(outbound_name(service.host, port), _first_hop(service, port, endpoints))
+        for workload in _workloads(service, port):
+            pods = [endpoint for endpoint in endpoints if endpoint.workload == workload]
+            yield _assignment(Inbound(service.key, workload, port).name, [_address(pod) for pod in pods])
+
+
+def file_name(cluster: str) -> str:
+    """The file with a cluster's endpoints."""
+    return cluster.replace("|", "_") + ".json"
+
+
+def _workloads(service: Service, port: int) -> list[str]:
+    # Selected Deployments stay while they have no pods, so that nothing is torn down at zero replicas.
+    return sorted({e.workload for e in service.endpoints[port] if e.workload} | set(service.workloads))
+
+
+def _stat_name(reporter: str, service: Key, workload: str) -> str:
+    return "|".join((reporter, service.namespace, workload, service.name)).replace(".", "_")
+
+
+def _cluster(name: str, stat_name: str, endpoints_path: str) -> Json:
+    path = {"path": endpoints_path.format(file_name(name))}
+    return {
+        "@type": f"{_TYPE}.cluster.v3.Cluster",
+        "name": name,
+        "alt_stat_name": stat_name,
+        "type": "EDS",
+        "eds_cluster_config": {"eds_config": {"resource_api_version": "V3", "path_config_source": path}},
+        "connect_timeout": "1s",
+        "circuit_breakers": {"thresholds": [_limits({})]},
+        "typed_extension_protocol_options": {
+            "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": _http({})
+        },
+    }
+
+
+def _limits(limits: Mapping[str, int | None]) -> Json:
+    names = ("max_connections", "max_pending_requests", "max_requests", "max_retries")
+    return {name: limits.get(name) or _UNLIMITED for name in names}
+
+
+def _http(options: Json) -> Json:
+    return {
+        "@type": _HTTP,
+        "explicit_http_config": {"http_protocol_options": {}},
+        "common_http_protocol_options": {"idle_timeout": _IDLE} | options,
+    }
+
+
+def _policy(policy: TrafficPolicy) -> Json:
+    tcp, http = policy.connection_pool.tcp, policy.connection_pool.http
+    limits = {
+        "max_connections": tcp.max_connections,
+        "max_pending_requests": http.http1_max_pending_requests,
+        "max_requests": http.http2_max_requests,
+        "max_retries": http.max_retries,
+    }
+    per_connection = http.max_requests_per_connection
+    options = {"max_requests_per_connection": per_connection} if per_connection else {}
+    result: Json = {
+        "circuit_breakers": {"thresholds": [_limits(limits)]},
+        "typed_extension_protocol_options": {
+            "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": _http(options)
+        },
+        "lb_policy": _BALANCERS.get(policy.load_balancer.simple or "", "ROUND_ROBIN"),
+    }
+    if tcp.connect_timeout:
+        result["connect_timeout"] = envoy_duration(tcp.connect_timeout)
+    return result | _outlier_detection(policy)
+
+
+def _outlier_detection(policy: TrafficPolicy) -> Json:
+    rule = policy.outlier_detection
+    if rule is None:
+        return {}
+    detection: Json = {
+        "interval": envoy_duration(rule.interval),
+        "base_ejection_time": envoy_duration(rule.base_ejection_time),
+        "max_ejection_percent": rule.max_ejection_percent,
+        "enforcing_success_rate": 0,
+    }
+    if rule.consecutive5xx_errors is not None:
+        detection["consecutive_5xx"] = rule.consecutive5xx_errors
+        detection["enforcing_consecutive_5xx"] = 100 if rule.consecutive5xx_errors else 0
+    return {"outlier_detection": detection}
+
+
+def _first_hop(service: Service, port: int, endpoints: tuple[Endpoint, ...]) -> list[Json]:
+    pods = Counter(endpoint.workload for endpoint in endpoints if endpoint.workload)
+    listeners = [
+        _endpoint(
+            {"envoy_internal_address": {"server_listener_name": Inbound(service.key, workload, port).name}}
+        )
+        | {"load_balancing_weight": count}
+        for workload, count in sorted(pods.items())
+    ]
+    return listeners + [_address(endpoint) for endpoint in endpoints if endpoint.workload is None]
+
+
+def _address(endpoint: Endpoint) -> Json:
+    return _endpoint({"socket_address": {"address": endpoint.address, "port_value": endpoint.port}})
+
+
+def _endpoint(address: Json) -> Json:
+    return {"endpoint": {"address": address}}
+
+
+def _assignment(cluster: str, endpoints: list[Json]) -> Json:
+    result: dict[str, Any] = {
+        "@type": f"{_TYPE}.endpoint.v3.ClusterLoadAssignment",
+        "cluster_name": cluster,
+        "endpoints": [{"lb_endpoints": endpoints}] if endpoints else [],
+    }
+    return result

@@ -1,0 +1,65 @@
+"""Envoy's configuration files, replaced in an order that never leaves a route without its cluster.
+
+What is new comes first (endpoints, clusters, listeners), then the routes, and only then goes what the routes
+no longer need. Each file is replaced as a whole, by a rename, which is what Envoy watches for.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from tidegate.sandbox.mesh.listeners import Layout
+from tidegate.sandbox.mesh.routes import Json
+from tidegate.sandbox.mesh.translate import Configuration
+
+
+class ConfigurationFiles:
+    """The files of one Envoy, and what they hold."""
+
+    def __init__(self, layout: Layout) -> None:
+        self._layout = layout
+        self._written: dict[Path, str] = {}
+        self._clusters: Mapping[str, Json] = {}
+        self._listeners: Mapping[str, Json] = {}
+        for folder in (layout.endpoints, layout.routes("any").parent):
+            folder.mkdir(parents=True, exist_ok=True)
+
+    def add(self, configuration: Configuration) -> tuple[bool, bool]:
+        """Write endpoints, and the clusters and listeners that are new or changed beside the ones there are.
+
+        Says whether the clusters' and whether the listeners' file has changed.
+        """
+        for name, endpoints in configuration.endpoints.items():
+            self._write(self._layout.endpoints / name, [endpoints])
+        self._clusters = {**self._clusters, **configuration.clusters}
+        self._listeners = {**self._listeners, **configuration.listeners}
+        return self._write_both()
+
+    def route(self, configuration: Configuration) -> tuple[str, ...]:
+        """Write the routes; the names of those that have changed."""
+        return tuple(
+            name
+            for name, routes in configuration.routes.items()
+            if self._write(self._layout.routes(name), [routes])
+        )
+
+    def remove(self, configuration: Configuration) -> tuple[bool, bool]:
+        """Take away the clusters and listeners that are no longer there. Says what `add` says."""
+        self._clusters, self._listeners = configuration.clusters, configuration.listeners
+        return self._write_both()
+
+    def _write_both(self) -> tuple[bool, bool]:
+        clusters = self._write(self._layout.clusters, self._clusters.values())
+        return clusters, self._write(self._layout.listeners, self._listeners.values())
+
+    def _write(self, path: Path, resources: Iterable[Json]) -> bool:
+        text = json.dumps(list(resources), sort_keys=True)
+        if self._written.get(path) == text:
+            return False
+        version = hashlib.sha256(text.encode()).hexdigest()[:12]
+        beside = path.with_suffix(".new")
+        beside.write_text(f'{{"version_info": "{version}", "resources": {text}}}')
+        beside.rename(path)
+        self._written[path] = text
+        return True

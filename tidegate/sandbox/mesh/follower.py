@@ -1,0 +1,95 @@
+"""Keeps Envoy at what the cluster APIs say: watches them, and applies each change at once."""
+
+import asyncio
+import logging
+from collections.abc import Mapping
+
+from tidegate.sandbox.client import (
+    DEPLOYMENTS,
+    ENDPOINT_SLICES,
+    PODS,
+    SERVICES,
+    ClusterClient,
+    Object,
+    Resource,
+)
+from tidegate.sandbox.informer import Informer, cancel
+from tidegate.sandbox.mesh.envoy import Envoy
+from tidegate.sandbox.mesh.registry import Snapshot
+from tidegate.sandbox.mesh.translate import Problem, translate
+
+log = logging.getLogger(__name__)
+
+_ISTIO = "networking.istio.io/v1"
+_CONTROL_PLANE = {
+    "gateways": Resource(_ISTIO, "gateways", "Gateway"),
+    "virtual_services": Resource(_ISTIO, "virtualservices", "VirtualService"),
+    "destination_rules": Resource(_ISTIO, "destinationrules", "DestinationRule"),
+}
+_WORKLOADS = {
+    "services": SERVICES,
+    "endpoint_slices": ENDPOINT_SLICES,
+    "pods": PODS,
+    "deployments": DEPLOYMENTS,
+}
+
+
+class Follower:
+    """Watches one control plane and the workload clusters of its mesh, on behalf of one Envoy."""
+
+    def __init__(self, envoy: Envoy, control_plane: ClusterClient, workloads: list[ClusterClient]) -> None:
+        self._envoy = envoy
+        self._informers: Mapping[str, list[Informer]] = {
+            field: [Informer(control_plane, resource)] for field, resource in _CONTROL_PLANE.items()
+        } | {
+            field: [Informer(cluster, resource) for cluster in workloads]
+            for field, resource in _WORKLOADS.items()
+        }
+        self._changed = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+        self._problems: tuple[Problem, ...] = ()
+
+    async def start(self) -> None:
+        """Follow in the background; returns when Envoy has what the clusters say now."""
+        every = [informer for informers in self._informers.values() for informer in informers]
+        for informer in every:
+            informer.on_change(self._on_change)
+        await asyncio.gather(*(informer.start() for informer in every))
+        self._changed.clear()
+        await self._apply()
+        self._task = asyncio.create_task(self._follow(), name="mesh follower")
+
+    async def stop(self) -> None:
+        """Stop following; Envoy stays as it is."""
+        await cancel(self._task)
+        for informers in self._informers.values():
+            for informer in informers:
+                await informer.stop()
+
+    def _on_change(self, _: Object, __: Object | None) -> None:
+        self._changed.set()
+
+    async def _follow(self) -> None:
+        while True:
+            await self._changed.wait()
+            self._changed.clear()
+            try:
+                await self._apply()
+            except Exception:
+                log.exception("the mesh's configuration was not applied; the next change tries again")
+
+    async def _apply(self) -> None:
+        configuration = translate(self._snapshot(), self._envoy.layout)
+        await self._envoy.apply(configuration)
+        for problem in configuration.problems:
+            if problem not in self._problems:
+                log.warning("%s %s/%s is left out: %s", problem.kind, *problem.key, problem.reason)
+        self._problems = configuration.problems
+
+    def _snapshot(self) -> Snapshot:
+        return Snapshot(
+            **{
+                field: tuple(manifest for informer in informers for manifest in informer.all())
+                for field, informers in self._informers.items()
+            }
+        )

@@ -1,0 +1,288 @@
+"""What the sandbox's mesh understands of Istio's networking objects, as models.
+
+A route is read strictly: a field that would change where a request goes, and that the mesh does not know,
+makes the object invalid. An invalid object is left out of the configuration and reported; it never stops
+the others.
+"""
+
+import re
+from collections.abc import Mapping
+from typing import Annotated, Any, Self
+
+from pydantic import AfterValidator, AliasChoices, BaseModel, ConfigDict, Field, model_validator
+from pydantic.alias_generators import to_camel
+
+Manifest = Mapping[str, Any]
+
+_DURATION = re.compile(r"(?:\d+(?:\.\d+)?(?:h|ms|m|s|us|ns))+")
+_DURATION_PART = re.compile(r"(\d+(?:\.\d+)?)(h|ms|m|s|us|ns)")
+_SECONDS = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 1e-3, "us": 1e-6, "ns": 1e-9}
+_HOST = re.compile(r"\*|(\*\.)?[a-z0-9]([-a-z0-9.]*[a-z0-9])?")
+_HEADER_NAME = re.compile(r":?[A-Za-z0-9!#$&'*+.^_`|~-]+")
+_NOT_RE2 = re.compile(r"\(\?(=|!|<=|<!|>|P=)|\\[1-9]")
+
+
+def seconds(duration: str) -> float:
+    """`1m30s` as 90.0. Raises ValueError when it is no duration."""
+    if not _DURATION.fullmatch(duration):
+        raise ValueError(f"{duration!r} is not a duration such as 10s, 500ms or 1m30s")
+    return sum(float(number) * _SECONDS[unit] for number, unit in _DURATION_PART.findall(duration))
+
+
+def _duration(value: str) -> str:
+    seconds(value)
+    return value
+
+
+def _regex(value: str) -> str:
+    if _NOT_RE2.search(value):
+        raise ValueError(f"{value!r} uses look-around or back-references, which RE2 does not have")
+    try:
+        re.compile(value)
+    except re.error as error:
+        raise ValueError(f"{value!r} is not a regular expression: {error}") from error
+    return value
+
+
+def _header_name(value: str) -> str:
+    if not _HEADER_NAME.fullmatch(value):
+        raise ValueError(f"{value!r} is not a header's name")
+    return value
+
+
+def _header_value(value: str) -> str:
+    if any(ord(letter) < 32 and letter != "\t" for letter in value):
+        raise ValueError("a header's value holds control characters")
+    return value
+
+
+def _host(value: str) -> str:
+    if not _HOST.fullmatch(value.lower()):
+        raise ValueError(f"{value!r} is not a host")
+    return value.lower()
+
+
+Duration = Annotated[str, AfterValidator(_duration)]
+Regex = Annotated[str, AfterValidator(_regex)]
+HeaderName = Annotated[str, AfterValidator(_header_name)]
+HeaderValue = Annotated[str, AfterValidator(_header_value)]
+Host = Annotated[str, AfterValidator(_host)]
+
+
+class Lenient(BaseModel):
+    """A model that passes over what it does not know."""
+
+    model_config = ConfigDict(frozen=True, alias_generator=to_camel, populate_by_name=True, extra="ignore")
+
+
+class Strict(Lenient):
+    """A model that refuses what it does not know."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class StringMatch(Strict):
+    """One of exact, prefix and regex (RE2, the whole value); none of them means present."""
+
+    exact: str | None = None
+    prefix: str | None = None
+    regex: Regex | None = None
+
+    @model_validator(mode="after")
+    def _at_most_one(self) -> Self:
+        if sum(value is not None for value in (self.exact, self.prefix, self.regex)) > 1:
+            raise ValueError("exact, prefix and regex exclude one another")
+        return self
+
+
+class HTTPMatch(Strict):
+    """Conditions on a request, all of which have to hold."""
+
+    name: str | None = None
+    uri: StringMatch | None = None
+    method: StringMatch | None = None
+    authority: StringMatch | None = None
+    headers: dict[HeaderName, StringMatch] = {}
+    without_headers: dict[HeaderName, StringMatch] = {}
+    query_params: dict[str, StringMatch] = {}
+    ignore_uri_case: bool = False
+    gateways: tuple[str, ...] = ()
+
+
+class Port(Strict):
+    """A port by its number."""
+
+    number: int = Field(gt=0, lt=65536)
+
+
+class Destination(Strict):
+    """A service: its host as in a VirtualService, and the port when it has several."""
+
+    host: Host
+    port: Port | None = None
+
+
+class HeaderOperations(Strict):
+    """What to do to the headers of a request or a response."""
+
+    set: dict[HeaderName, HeaderValue] = {}
+    add: dict[HeaderName, HeaderValue] = {}
+    remove: tuple[HeaderName, ...] = ()
+
+
+class Headers(Strict):
+    """Header operations for both directions."""
+
+    request: HeaderOperations = HeaderOperations()
+    response: HeaderOperations = HeaderOperations()
+
+
+class RouteDestination(Strict):
+    """A destination with its share of the traffic."""
+
+    destination: Destination
+    weight: int | None = Field(default=None, ge=0, le=2**31)
+    headers: Headers = Headers()
+
+
+class Retries(Strict):
+    """How often, and upon what, a request is tried again."""
+
+    attempts: int = Field(default=2, ge=0)
+    per_try_timeout: Duration | None = None
+    retry_on: str | None = None
+    retry_remote_localities: bool | None = None
+
+
+class Rewrite(Strict):
+    """The path and host that the destination sees."""
+
+    uri: str | None = None
+    authority: Host | None = None
+
+
+class CorsPolicy(Strict):
+    """Which browsers' origins may call."""
+
+    allow_origin: tuple[str, ...] = ()
+    allow_origins: tuple[StringMatch, ...] = ()
+    allow_methods: tuple[str, ...] = ()
+    allow_headers: tuple[str, ...] = ()
+    expose_headers: tuple[str, ...] = ()
+    max_age: Duration | None = None
+    allow_credentials: bool | None = None
+
+
+class Percentage(Strict):
+    """Per cent, 0 to 100."""
+
+    value: float = Field(default=0.0, ge=0, le=100)
+
+
+class HTTPRoute(Strict):
+    """The first route that matches a request decides where it goes."""
+
+    name: str | None = None
+    match: tuple[HTTPMatch, ...] = ()
+    route: tuple[RouteDestination, ...] = Field(min_length=1)
+    timeout: Duration | None = None
+    retries: Retries | None = None
+    headers: Headers = Headers()
+    rewrite: Rewrite | None = None
+    cors_policy: CorsPolicy | None = None
+    mirror: Destination | None = None
+    mirror_percentage: Percentage = Percentage(value=100)
+
+    @model_validator(mode="after")
+    def _some_weight(self) -> Self:
+        if len(self.route) > 1 and not sum(part.weight or 0 for part in self.route):
+            raise ValueError("the weights of a route's destinations add up to 0")
+        return self
+
+
+class VirtualServiceSpec(Lenient):
+    """Hosts, the gateways they are reached through (`mesh` when none), and the routes in order."""
+
+    hosts: tuple[Host, ...] = Field(min_length=1)
+    gateways: tuple[str, ...] = ("mesh",)
+    http: tuple[HTTPRoute, ...] = ()
+
+
+class ServerPort(Lenient):
+    """A gateway's port."""
+
+    protocol: str = "HTTP"
+
+
+class Server(Lenient):
+    """The hosts which a gateway serves; each may carry its VirtualServices' namespace (`ns/host`)."""
+
+    port: ServerPort = ServerPort()
+    hosts: tuple[str, ...] = ()
+
+
+class GatewaySpec(Lenient):
+    """A gateway's servers."""
+
+    servers: tuple[Server, ...] = ()
+
+
+class TcpPool(Lenient):
+    """Limits of connections to a host."""
+
+    max_connections: int | None = Field(default=None, gt=0)
+    connect_timeout: Duration | None = None
+
+
+class HttpPool(Lenient):
+    """Limits of requests to a host."""
+
+    http1_max_pending_requests: int | None = Field(
+        default=None,
+        gt=0,
+        validation_alias=AliasChoices("http1MaxPendingRequests", "http1_max_pending_requests"),
+    )
+    http2_max_requests: int | None = Field(
+        default=None, gt=0, validation_alias=AliasChoices("http2MaxRequests", "http2_max_requests")
+    )
+    max_requests_per_connection: int | None = Field(default=None, ge=0)
+    max_retries: int | None = Field(default=None, gt=0)
+
+
+class ConnectionPool(Lenient):
+    """Limits of connections and requests."""
+
+    tcp: TcpPool = TcpPool()
+    http: HttpPool = HttpPool()
+
+
+class OutlierDetection(Lenient):
+    """When a pod that keeps failing is left out for a while."""
+
+    consecutive5xx_errors: int | None = Field(
+        default=None, ge=0, validation_alias=AliasChoices("consecutive5xxErrors", "consecutive5xx_errors")
+    )
+    interval: Duration = "10s"
+    base_ejection_time: Duration = "30s"
+    max_ejection_percent: int = Field(default=10, ge=0, le=100)
+
+
+class LoadBalancer(Lenient):
+    """How a pod is chosen."""
+
+    simple: str | None = None
+
+
+class TrafficPolicy(Lenient):
+    """How connections to a host are made. TLS modes make no difference: this mesh runs on loopback."""
+
+    connection_pool: ConnectionPool = ConnectionPool()
+    outlier_detection: OutlierDetection | None = None
+    load_balancer: LoadBalancer = LoadBalancer()
+
+
+class DestinationRuleSpec(Lenient):
+    """The policy of one host."""
+
+    host: Host
+    traffic_policy: TrafficPolicy = TrafficPolicy()

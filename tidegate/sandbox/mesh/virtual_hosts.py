@@ -1,0 +1,158 @@
+"""Which hosts the ingress gateway and the mesh answer for, and by which routes.
+
+Several VirtualServices for one host are merged in the order of their creation, as Istio's gateways do; a
+domain is given to one virtual host only, since Envoy refuses a configuration that names one twice.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from typing import NamedTuple
+
+from tidegate.sandbox.mesh.clusters import outbound_name
+from tidegate.sandbox.mesh.istio import Destination, GatewaySpec, VirtualServiceSpec
+from tidegate.sandbox.mesh.registry import DOMAIN, Key, Registry, Service
+from tidegate.sandbox.mesh.routes import Json, envoy_routes, plain_route
+
+MESH = "mesh"
+_PROTOCOLS = frozenset({"HTTP", "HTTP2", "GRPC"})
+
+
+class VirtualService(NamedTuple):
+    """A valid VirtualService."""
+
+    key: Key
+    spec: VirtualServiceSpec
+
+
+def ingress(
+    virtual_services: Iterable[VirtualService], gateways: Mapping[Key, GatewaySpec], registry: Registry
+) -> list[Json]:
+    """The virtual hosts of the ingress gateway."""
+    routes: dict[str, list[Json]] = defaultdict(list)
+    for virtual_service in virtual_services:
+        for name in virtual_service.spec.gateways:
+            gateway = gateways.get(_gateway_key(name, virtual_service.key.namespace))
+            for host in _served(virtual_service, gateway) if gateway else ():
+                routes[host] += _routes(virtual_service, registry, name, port=None)
+    return [_virtual_host(host, [host], found) for host, found in sorted(routes.items())]
+
+
+def mesh(virtual_services: Iterable[VirtualService], registry: Registry) -> list[Json]:
+    """The virtual hosts of the mesh's own traffic: every service, and the hosts bound to `mesh`."""
+    bound = [service for service in virtual_services if MESH in service.spec.gateways]
+    hosts = [_service_host(service, port, bound, registry) for service in registry for port in service.ports]
+    return _without_repetition(hosts + list(_foreign_hosts(bound, registry)))
+
+
+def gateway_names(spec: VirtualServiceSpec, namespace: str) -> Iterator[Key]:
+    """The gateways that a VirtualService of `namespace` names, the mesh excepted."""
+    return (_gateway_key(name, namespace) for name in spec.gateways if name != MESH)
+
+
+def _gateway_key(name: str, namespace: str) -> Key:
+    if "/" in name:
+        return Key(*name.split("/", 1))
+    short, _, rest = name.removesuffix(f".{DOMAIN}").partition(".")
+    return Key(rest or namespace, short)
+
+
+def _served(virtual_service: VirtualService, gateway: GatewaySpec) -> Iterator[str]:
+    hosts = {
+        common
+        for server in gateway.servers
+        if server.port.protocol.upper() in _PROTOCOLS
+        for served in server.hosts
+        for host in virtual_service.spec.hosts
+        if (
+            common := _common(
+                _own(served, virtual_service.key.namespace), _full(host, virtual_service.key.namespace)
+            )
+        )
+    }
+    yield from sorted(hosts)
+
+
+def _own(served: str, namespace: str) -> str | None:
+    scope, slash, host = served.rpartition("/")
+    return host if not slash or scope in {"*", ".", namespace} else None
+
+
+def _full(host: str, namespace: str) -> str:
+    return host if "." in host or host == "*" else f"{host}.{namespace}.{DOMAIN}"
+
+
+def _common(served: str | None, host: str) -> str | None:
+    """The narrower of two hosts, each of which may be `*` or `*.suffix`; None if they share nothing."""
+    if served is None:
+        return None
+    if served == host or _covers(served, host):
+        return host
+    return served if _covers(host, served) else None
+
+
+def _covers(wide: str, narrow: str) -> bool:
+    return wide == "*" or (wide.startswith("*.") and narrow.endswith(wide[1:]))
+
+
+def _service_host(
+    service: Service, port: int, virtual_services: Iterable[VirtualService], registry: Registry
+) -> Json:
+    routes = [
+        route
+        for candidate in virtual_services
+        if any(registry.find(host, candidate.key.namespace) == service for host in candidate.spec.hosts)
+        for route in _routes(candidate, registry, MESH, port)
+    ]
+    cluster = outbound_name(service.host, port)
+    return _virtual_host(
+        cluster, _domains(registry.names(service), service, port), routes or [plain_route(cluster)]
+    )
+
+
+def _domains(names: Iterable[str], service: Service, port: int) -> list[str]:
+    with_port = [f"{name}:{port}" for name in names]
+    return [*names, *with_port] if port == service.default_port else with_port
+
+
+def _foreign_hosts(virtual_services: Iterable[VirtualService], registry: Registry) -> Iterator[Json]:
+    routes: dict[str, list[Json]] = defaultdict(list)
+    for candidate in virtual_services:
+        for host in candidate.spec.hosts:
+            if registry.find(host, candidate.key.namespace) is None:
+                routes[_full(host, candidate.key.namespace)] += _routes(candidate, registry, MESH, port=None)
+    for host, found in sorted(routes.items()):
+        yield _virtual_host(host, [host] if host.startswith("*") else [host, f"{host}:80"], found)
+
+
+def _routes(
+    virtual_service: VirtualService, registry: Registry, gateway: str, port: int | None
+) -> list[Json]:
+    def resolve(destination: Destination) -> str:
+        return _cluster(destination, virtual_service.key.namespace, registry, port)
+
+    return [route for http in virtual_service.spec.http for route in envoy_routes(http, resolve, gateway)]
+
+
+def _cluster(destination: Destination, namespace: str, registry: Registry, port: int | None) -> str:
+    """The destination's cluster. One that does not exist has a name all the same: Envoy then answers 503."""
+    service = registry.find(destination.host, namespace)
+    if destination.port:
+        port = destination.port.number
+    elif service and port not in service.ports:
+        port = service.default_port
+    return outbound_name(service.host if service else _full(destination.host, namespace), port or 0)
+
+
+def _virtual_host(name: str, domains: list[str], routes: list[Json]) -> Json:
+    return {"name": name, "domains": domains, "routes": routes}
+
+
+def _without_repetition(hosts: Iterable[Json]) -> list[Json]:
+    taken: set[str] = set()
+    result = []
+    for host in hosts:
+        domains = [domain for domain in host["domains"] if domain not in taken]
+        taken.update(domains)
+        if domains:
+            result.append(host | {"domains": domains})
+    return result

@@ -1,0 +1,105 @@
+"""Prometheus, which reads Envoy's statistics and serves them under Istio's metric names and labels.
+
+Only relabelling is at work: the names of Envoy's clusters carry reporter, namespace, workload and service.
+"""
+
+from pathlib import Path
+
+import aiohttp
+import yaml
+
+from tidegate.sandbox.ports import free_port
+from tidegate.sandbox.processes import Processes, answers, find_program
+
+_INTERVAL = "1s"
+_STATISTICS = "upstream_rq_(time|[1-5][0-9][0-9])$"
+_STAT_NAME = r"(source|destination)\|([^|]*)\|([^|]*)\|(.*)"
+_KEPT = r"envoy_cluster_upstream_rq(_time_(bucket|sum|count))?"
+_MISSING = (
+    "prometheus was not found: install it with `apt-get install prometheus` (Debian, Ubuntu) or from "
+    "https://prometheus.io/download/, and have it on PATH or at .tools/usr/bin/prometheus"
+)
+_TOOLS = Path(__file__).resolve().parents[2] / ".tools" / "usr" / "bin"
+
+
+class Prometheus:
+    """A running Prometheus that scrapes one Envoy every second."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self.port = free_port()
+
+    @property
+    def url(self) -> str:
+        """Where it answers queries."""
+        return f"http://127.0.0.1:{self.port}"
+
+    async def start(self, processes: Processes, envoy_admin_port: int) -> None:
+        """Start it. Raises FileNotFoundError, with what to do, when there is no Prometheus."""
+        program = find_program("prometheus", [_TOOLS])
+        if program is None:
+            raise FileNotFoundError(_MISSING)
+        self._folder.mkdir(parents=True, exist_ok=True)
+        config = self._folder / "prometheus.yml"
+        config.write_text(yaml.safe_dump(configuration(envoy_admin_port), sort_keys=False))
+        argv = [
+            str(program),
+            f"--config.file={config}",
+            f"--storage.tsdb.path={self._folder / 'data'}",
+            "--storage.tsdb.retention.time=1d",
+            f"--web.listen-address=127.0.0.1:{self.port}",
+            "--log.level=warn",
+        ]
+        async with aiohttp.ClientSession() as session:
+            await processes.start("prometheus", argv, answers(session, f"{self.url}/-/ready"))
+
+
+def configuration(envoy_admin_port: int) -> dict[str, object]:
+    """Prometheus' configuration, as its YAML has it."""
+    return {
+        "global": {"scrape_interval": _INTERVAL, "scrape_timeout": _INTERVAL},
+        "scrape_configs": [
+            {
+                "job_name": "envoy",
+                "metrics_path": "/stats/prometheus",
+                "params": {"usedonly": [""], "filter": [_STATISTICS]},
+                "static_configs": [{"targets": [f"127.0.0.1:{envoy_admin_port}"]}],
+                "metric_relabel_configs": [
+                    {"source_labels": ["__name__"], "regex": _KEPT, "action": "keep"},
+                    {"source_labels": ["envoy_cluster_name"], "regex": _STAT_NAME, "action": "keep"},
+                    *_labels(),
+                    *_names(),
+                    {"regex": "envoy_.*", "action": "labeldrop"},
+                ],
+            }
+        ],
+    }
+
+
+def _labels() -> list[dict[str, object]]:
+    parts = {
+        "reporter": "$1",
+        "destination_workload_namespace": "$2",
+        "destination_service_namespace": "$2",
+        "destination_workload": "$3",
+        "destination_service_name": "$4",
+        "destination_service": "$4.$2.svc.cluster.local",
+    }
+    copied = [_copy("envoy_cluster_name", _STAT_NAME, label, value) for label, value in parts.items()]
+    code = _copy("envoy_response_code", "(.+)", "response_code", "$1")
+    return [*copied, code, {"target_label": "request_protocol", "replacement": "http"}]
+
+
+def _names() -> list[dict[str, object]]:
+    counter = _copy("__name__", "envoy_cluster_upstream_rq", "__name__", "istio_requests_total")
+    histogram = _copy(
+        "__name__",
+        "envoy_cluster_upstream_rq_time_(.*)",
+        "__name__",
+        "istio_request_duration_milliseconds_$1",
+    )
+    return [counter, histogram]
+
+
+def _copy(source: str, pattern: str, target: str, value: str) -> dict[str, object]:
+    return {"source_labels": [source], "regex": pattern, "target_label": target, "replacement": value}
