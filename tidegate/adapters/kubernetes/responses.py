@@ -1,0 +1,38 @@
+"""What an API server's refusal, or its silence, means to a release."""
+
+import json
+from http import HTTPStatus
+
+from tidegate.domain.errors import AccessDenied, Conflict, InvalidInput, TidegateError, Unreachable
+
+_DENIED = (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN)
+
+
+def error_of(status: int, body: bytes, *, neighbour: str, subject: str = "") -> TidegateError:
+    """The error for a status of 400 or more; its text has the object, the cluster and the API's message."""
+    message = _message(body) or HTTPStatus(status).phrase
+    about = f"{subject}: {message}" if subject else message
+    if status in _DENIED:
+        return AccessDenied(neighbour, about)
+    if status == HTTPStatus.CONFLICT:
+        return Conflict(f"{subject or 'an object'} in {neighbour}: {message}")
+    if status == HTTPStatus.TOO_MANY_REQUESTS or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        return Unreachable(neighbour, f"HTTP {status}: {about}")
+    return InvalidInput(f"{subject or 'a request'} was refused by {neighbour}: {message}")
+
+
+def reason_of(error: BaseException) -> str:
+    """One line on why a connection failed, without addresses of memory or stacks of causes."""
+    cause = getattr(error, "reason", None) or error
+    text = str(cause).split("\n")[-1] or type(cause).__name__
+    return text.rpartition("object at 0x")[2].partition(">: ")[2] or text.rpartition(": ")[2] or text
+
+
+def _message(body: bytes) -> str:
+    """A Status object's message on one line; at most 500 characters of anything else."""
+    try:
+        status = json.loads(body)
+        text = status.get("message") or ""
+    except (ValueError, AttributeError):
+        text = body.decode(errors="replace")[:500]
+    return " ".join(str(text).split())
