@@ -1,0 +1,135 @@
+"""The judge: criteria paired with samples become verdicts, each with its reason in Flagger's words.
+
+In this order: a server that gave no answer is inconclusive; so is a value that is none (no series, NaN or
+infinite, which is what a division by nothing gives); outside its range, bounds included, fails; the rest
+passes.
+"""
+
+import math
+from collections.abc import Iterable
+from enum import StrEnum
+
+from tidegate.domain.base import Model
+from tidegate.domain.canary import ThresholdRange
+from tidegate.domain.verdict import Result, Verdict
+
+
+class Measure(StrEnum):
+    """What a value is, which decides its words and its unit."""
+
+    SUCCESS_RATE = "success rate"
+    REQUEST_DURATION = "request duration"
+    CUSTOM = "custom"
+
+
+class Criterion(Model):
+    """One check's range. `canary` is name.namespace, as reasons write it."""
+
+    check: str
+    canary: str
+    measure: Measure = Measure.CUSTOM
+    range: ThresholdRange
+
+
+class Sample(Model):
+    """A query's answer. No value: no data. `series` counts what came back; the value is the last one's.
+
+    `unanswered` says why the server gave no answer at all.
+    """
+
+    value: float | None = None
+    series: int = 0
+    unanswered: str = ""
+
+
+def judge(pairs: Iterable[tuple[Criterion, Sample]]) -> tuple[Verdict, ...]:
+    """One verdict for each pair, in their order."""
+    return tuple(_verdict(criterion, sample) for criterion, sample in pairs)
+
+
+def _verdict(criterion: Criterion, sample: Sample) -> Verdict:
+    if sample.unanswered:
+        return _inconclusive(criterion, sample.unanswered)
+    if sample.value is None or not math.isfinite(sample.value):
+        return _inconclusive(criterion, _no_values(criterion))
+    broken = _broken_bound(criterion.range, sample.value)
+    told = _comparison(criterion, sample.value, broken) if broken else _pass(criterion, sample.value)
+    return Verdict(
+        check=criterion.check,
+        result=Result.FAILED if broken else Result.PASSED,
+        reason=f"{told} (the last of {sample.series} series)" if sample.series > 1 else told,
+        value=sample.value,
+        unit=_UNITS[criterion.measure],
+    )
+
+
+def _inconclusive(criterion: Criterion, reason: str) -> Verdict:
+    return Verdict(
+        check=criterion.check,
+        result=Result.INCONCLUSIVE,
+        reason=reason,
+        unit=_UNITS[criterion.measure],
+    )
+
+
+def _no_values(criterion: Criterion) -> str:
+    found = f"no values found for metric {criterion.check}"
+    if criterion.measure is Measure.CUSTOM:
+        return f"{found}, its query has no result"
+    return f"{found}, probably {criterion.canary} is not receiving traffic"
+
+
+def _broken_bound(bounds: ThresholdRange, value: float) -> tuple[str, float] | None:
+    if bounds.min is not None and not value >= bounds.min:
+        return "<", bounds.min
+    if bounds.max is not None and not value <= bounds.max:
+        return ">", bounds.max
+    return None
+
+
+def _pass(criterion: Criterion, value: float) -> str:
+    bounds = [(">=", criterion.range.min), ("<=", criterion.range.max)]
+    first, *others = [(sign, bound) for sign, bound in bounds if bound is not None] or [(">=", -math.inf)]
+    told = _comparison(criterion, value, first)
+    return "".join([told, *(f" and {sign} {_bound(criterion, bound)}" for sign, bound in others)])
+
+
+def _comparison(criterion: Criterion, value: float, against: tuple[str, float]) -> str:
+    sign, bound = against
+    subject = criterion.check if criterion.measure is Measure.CUSTOM else str(criterion.measure)
+    return f"{subject} {_value(criterion, value, bound)} {sign} {_bound(criterion, bound)}"
+
+
+def _value(criterion: Criterion, value: float, bound: float) -> str:
+    """Two decimals, and more where two would make the value look like its bound."""
+    digits = next((n for n in (2, 3, 4, 6) if value == bound or round(value, n) != bound), 9)
+    match criterion.measure:
+        case Measure.SUCCESS_RATE:
+            return f"{value:.{digits}f}%"
+        case Measure.REQUEST_DURATION:
+            return _duration(value, digits)
+        case _:
+            return f"{value:.{digits}f}"
+
+
+def _duration(milliseconds: float, digits: int) -> str:
+    """Go's notation of a duration: 97.4ms, 1.5s, 1m15s."""
+    if milliseconds < 1000:
+        return f"{_trimmed(milliseconds, digits)}ms"
+    minutes, seconds = divmod(milliseconds / 1000, 60)
+    return f"{f'{int(minutes)}m' if minutes else ''}{_trimmed(seconds, digits + 3)}s"
+
+
+def _bound(criterion: Criterion, bound: float) -> str:
+    text = _trimmed(bound, 9)
+    return {Measure.SUCCESS_RATE: f"{text}%", Measure.REQUEST_DURATION: f"{text}ms"}.get(
+        criterion.measure, text
+    )
+
+
+def _trimmed(number: float, digits: int) -> str:
+    text = f"{number:.{digits}f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+_UNITS = {Measure.SUCCESS_RATE: "%", Measure.REQUEST_DURATION: "ms", Measure.CUSTOM: ""}

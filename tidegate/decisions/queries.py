@@ -1,0 +1,127 @@
+"""What to ask Prometheus for each check of a canary: Flagger's built-in queries and its query templates.
+
+A template's gaps are Flagger's functions ({{ target }}, {{ variables.x }} and so on); an unknown one is
+refused, for a query with a hole in it finds nothing and looks like a canary without traffic.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+
+from tidegate.decisions.judge import Criterion, Measure
+from tidegate.domain.base import Model
+from tidegate.domain.canary import Canary, Metric, TemplateRef
+from tidegate.domain.duration import format_duration
+from tidegate.domain.errors import InvalidInput
+from tidegate.domain.metric_template import MetricTemplate
+
+_SELECTOR = (
+    'reporter="destination",destination_workload_namespace="{{ namespace }}",'
+    'destination_workload="{{ target }}"'
+)
+
+SUCCESS_RATE_QUERY = (
+    f'(sum(rate(istio_requests_total{{{_SELECTOR},response_code!~"5.*"}}[{{{{ interval }}}}])) or vector(0))'
+    f" / sum(rate(istio_requests_total{{{_SELECTOR}}}[{{{{ interval }}}}])) * 100"
+)
+"""Percent of requests without a 5xx. `or vector(0)`: with errors only, the numerator has no series at all,
+and that is 0 %, not a canary without traffic. Without traffic, no series remains, or 0 / 0 gives NaN."""
+
+REQUEST_DURATION_QUERY = (
+    "histogram_quantile(0.99, sum(rate("
+    f"istio_request_duration_milliseconds_bucket{{{_SELECTOR}}}[{{{{ interval }}}}])) by (le))"
+)
+"""P99 in milliseconds."""
+
+_BUILTIN = {
+    "request-success-rate": (Measure.SUCCESS_RATE, SUCCESS_RATE_QUERY),
+    "request-duration": (Measure.REQUEST_DURATION, REQUEST_DURATION_QUERY),
+}
+_GAP = re.compile(r"(?:\s*\{\{-\s|\{\{)\s*(.*?)\s*(?:\s-\}\}\s*|\}\})", re.DOTALL)
+
+
+class Check(Model):
+    """One question to Prometheus and what its answer has to be. No address: the cluster's own Prometheus."""
+
+    criterion: Criterion
+    query: str
+    address: str = ""
+
+
+def checks(canary: Canary, templates: Sequence[MetricTemplate]) -> tuple[Check, ...]:
+    """The canary's checks in the manifest's order; InvalidInput names the metric at fault."""
+    return tuple(
+        _check(canary, metric, templates, f"spec.analysis.metrics.{index}")
+        for index, metric in enumerate(canary.spec.analysis.metrics)
+    )
+
+
+def find_template(
+    ref: TemplateRef, namespace: str, templates: Sequence[MetricTemplate]
+) -> MetricTemplate | None:
+    """The template that `ref` names; one that kustomize moved to another namespace is found by name."""
+    named = [template for template in templates if template.metadata.name == ref.name]
+    wanted = ref.namespace or namespace
+    return next((each for each in named if each.metadata.namespace == wanted), named[0] if named else None)
+
+
+def render_query(template: str, known: Mapping[str, str], *, field: str = "query") -> str:
+    """Fill the gaps {{ name }} of a template; InvalidInput for a gap that `known` does not have."""
+
+    def fill(gap: re.Match[str]) -> str:
+        if gap[1] not in known:
+            raise InvalidInput(
+                f"has {{{{ {gap[1]} }}}}, which is unknown",
+                field=field,
+                mend=f"use one of {', '.join(known)}",
+            )
+        return known[gap[1]]
+
+    return _GAP.sub(fill, template)
+
+
+def template_values(canary: Canary, metric: Metric) -> dict[str, str]:
+    """What Flagger's template functions give; `ingress` and `route` are not Istio's, and empty."""
+    target = canary.spec.target_ref.name
+    variables = {f"variables.{name}": value for name, value in metric.template_variables.items()}
+    return {
+        "name": canary.name,
+        "namespace": canary.namespace,
+        "target": target,
+        "service": canary.spec.service.name or target,
+        "ingress": "",
+        "route": "",
+        "interval": format_duration(metric.interval),
+        **variables,
+    }
+
+
+def _check(canary: Canary, metric: Metric, templates: Sequence[MetricTemplate], field: str) -> Check:
+    measure, query, address = _source(canary, metric, templates, field)
+    return Check(
+        criterion=Criterion(
+            check=metric.name,
+            canary=f"{canary.name}.{canary.namespace}",
+            measure=measure,
+            range=metric.range,
+        ),
+        query=render_query(query, template_values(canary, metric), field=field),
+        address=address,
+    )
+
+
+def _source(
+    canary: Canary, metric: Metric, templates: Sequence[MetricTemplate], field: str
+) -> tuple[Measure, str, str]:
+    """Measure, query and address; Flagger looks for a template first, then for an inline query."""
+    if metric.template_ref is not None:
+        template = find_template(metric.template_ref, canary.namespace, templates)
+        if template is None:
+            raise InvalidInput(
+                f"the MetricTemplate {metric.template_ref.name!r} is not among the application's manifests",
+                field=f"{field}.templateRef",
+                mend="add it, or correct the name",
+            )
+        return Measure.CUSTOM, template.spec.query, template.spec.provider.address
+    if metric.query:
+        return Measure.CUSTOM, metric.query, ""
+    return *_BUILTIN[metric.name], ""
