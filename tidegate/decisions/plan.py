@@ -1,0 +1,66 @@
+"""Compile a canary into its plan, before anything moves."""
+
+from tidegate.domain.canary import Analysis, Canary
+from tidegate.domain.plan import (
+    Bake,
+    Drain,
+    Plan,
+    Prepare,
+    Promote,
+    Purpose,
+    Route,
+    ScaleDown,
+    ScaleUp,
+    Stage,
+)
+
+
+def compile_plan(canary: Canary, purpose: Purpose, drain_seconds: float) -> Plan:
+    """The stages for a purpose. `drain_seconds` lie between the last routing and the scale-down."""
+    stages = _release(canary, drain_seconds) if purpose is Purpose.RELEASE else _upkeep()
+    return Plan(
+        purpose=purpose,
+        stages=stages,
+        threshold=canary.spec.analysis.failed_checks_allowed,
+        progress_deadline_seconds=canary.spec.progress_deadline_seconds,
+    )
+
+
+def canary_weights(analysis: Analysis) -> tuple[int, ...]:
+    """The canary's shares in percent, rising: stepWeights as given, else multiples of stepWeight.
+
+    The last multiple is the first at or over maxWeight, as in Flagger: step 20 to 50 goes 20, 40, 60.
+    """
+    if not analysis.step_weight:
+        return analysis.step_weights
+    step = analysis.step_weight
+    steps = -(-analysis.max_weight // step)
+    return tuple(min(100, step * count) for count in range(1, steps + 1))
+
+
+def _upkeep() -> tuple[Stage, ...]:
+    return (Prepare(), _all_on_primary(), ScaleDown())
+
+
+def _release(canary: Canary, drain_seconds: float) -> tuple[Stage, ...]:
+    analysis = [
+        stage
+        for weight in canary_weights(canary.spec.analysis)
+        for stage in (Route(primary=100 - weight, canary=weight), _bake(canary, weight))
+    ]
+    drain = [Drain(seconds=drain_seconds)] if drain_seconds > 0 else []
+    return (Prepare(), ScaleUp(), *analysis, Promote(), _all_on_primary(), *drain, ScaleDown())
+
+
+def _bake(canary: Canary, weight: int) -> Bake:
+    analysis = canary.spec.analysis
+    return Bake(
+        seconds=analysis.interval,
+        weight=weight,
+        checks=tuple(metric.name for metric in analysis.metrics),
+        hooks=tuple(webhook.name for webhook in analysis.webhooks),
+    )
+
+
+def _all_on_primary() -> Route:
+    return Route(primary=100, canary=0)

@@ -1,0 +1,20 @@
+"""The annotations by which a primary remembers what it runs."""
+
+from tidegate.domain.manifest import Manifest, dig
+
+TEMPLATE_HASH = "tidegate.dev/template-hash"
+"""Hash of the rendered target's pod template that was promoted last."""
+
+REVISION = "tidegate.dev/revision"
+"""Full commit SHA that was promoted last."""
+
+ROLLBACK = "tidegate.dev/rollback"
+"""While a promotion is not finished: JSON of what ran before it, so that undoing it needs no Git."""
+
+INITIALISING = "tidegate.dev/initialising"
+"""Present until the primary serves for the first time; until then the target is left alone."""
+
+
+def annotations(manifest: Manifest) -> dict[str, str]:
+    """metadata.annotations; empty when missing."""
+    return dig(manifest, "metadata", "annotations") or {}

@@ -1,0 +1,124 @@
+"""HorizontalPodAutoscalers: the old APIs' forms converted to autoscaling/v2, and the primary's clone."""
+
+from copy import deepcopy
+from typing import Any
+
+from tidegate.domain.errors import InvalidInput
+from tidegate.domain.manifest import Manifest, dig, name_of
+from tidegate.manifests.naming import SUFFIX
+
+KIND = "HorizontalPodAutoscaler"
+CURRENT = "autoscaling/v2"
+OLD = ("autoscaling/v2beta1", "autoscaling/v2beta2")
+
+
+def is_old(manifest: Manifest) -> bool:
+    """Whether a manifest is an HPA of an API that today's clusters no longer serve."""
+    return manifest.get("kind") == KIND and manifest.get("apiVersion") in OLD
+
+
+def converted(manifest: Manifest) -> Manifest:
+    """An HPA of v2beta1 or v2beta2 as autoscaling/v2; any other manifest as it is.
+
+    v2beta2 has v2's fields. v2beta1 names its targets by field (targetAverageUtilization ...) and its
+    metrics flat (metricName, metricSelector). InvalidInput for a metric of no known form.
+    """
+    if not is_old(manifest):
+        return manifest
+    copy = deepcopy(manifest) | {"apiVersion": CURRENT}
+    copy.pop("status", None)
+    if manifest["apiVersion"] == OLD[0]:
+        metrics = dig(copy, "spec", "metrics") or []
+        if metrics:
+            copy["spec"]["metrics"] = [_metric(each, f"spec.metrics.{i}") for i, each in enumerate(metrics)]
+    return copy
+
+
+def primary_autoscaler(autoscaler: Manifest, primary: str) -> Manifest:
+    """The clone of a target's HPA that scales the primary within the same bounds."""
+    spec = deepcopy(autoscaler["spec"])
+    spec["scaleTargetRef"] = {"apiVersion": "apps/v1", "kind": "Deployment", "name": primary}
+    return {
+        "apiVersion": autoscaler["apiVersion"],
+        "kind": KIND,
+        "metadata": {
+            "name": name_of(autoscaler) + SUFFIX,
+            "namespace": autoscaler["metadata"]["namespace"],
+        },
+        "spec": spec,
+    }
+
+
+def min_replicas(autoscaler: Manifest) -> int:
+    """The lower bound; Kubernetes takes 1 where none is given, and 0 serves nobody."""
+    return max(1, int(dig(autoscaler, "spec", "minReplicas") or 1))
+
+
+def _metric(metric: Manifest, field: str) -> Manifest:
+    kind = metric.get("type")
+    convert = _CONVERSIONS.get(str(kind))
+    if convert is None:
+        raise InvalidInput(
+            f"{kind!r} is no type of metric", field=f"{field}.type", mend=f"use {', '.join(_CONVERSIONS)}"
+        )
+    part = str(kind)[0].lower() + str(kind)[1:]
+    source = metric.get(part)
+    if not isinstance(source, dict):
+        raise InvalidInput(f"a {kind} metric needs {part}", field=f"{field}.{part}", mend="add it")
+    return {"type": kind, part: convert(source, f"{field}.{part}")}
+
+
+def _resource(source: Manifest, field: str) -> Manifest:
+    return {"name": source.get("name"), "target": _target(source, field)}
+
+
+def _container_resource(source: Manifest, field: str) -> Manifest:
+    return {**_resource(source, field), "container": source.get("container")}
+
+
+def _pods(source: Manifest, field: str) -> Manifest:
+    return {"metric": _identifier(source, "selector"), "target": _target(source, field)}
+
+
+def _external(source: Manifest, field: str) -> Manifest:
+    return {"metric": _identifier(source, "metricSelector"), "target": _target(source, field)}
+
+
+def _object(source: Manifest, field: str) -> Manifest:
+    """v2beta1 calls the object `target`, and the wanted value `averageValue` or `targetValue`."""
+    wanted = source | {"targetAverageValue": source.get("averageValue")}
+    return {
+        "describedObject": deepcopy(source.get("target")),
+        "metric": _identifier(source, "selector"),
+        "target": _target(wanted, field),
+    }
+
+
+_CONVERSIONS = {
+    "Resource": _resource,
+    "ContainerResource": _container_resource,
+    "Pods": _pods,
+    "Object": _object,
+    "External": _external,
+}
+
+_TARGETS = {
+    "targetAverageUtilization": ("Utilization", "averageUtilization"),
+    "targetAverageValue": ("AverageValue", "averageValue"),
+    "targetValue": ("Value", "value"),
+}
+"""Field of v2beta1 -> v2's target type and its field; the first that is present counts."""
+
+
+def _target(source: Manifest, field: str) -> Manifest:
+    for old, (kind, new) in _TARGETS.items():
+        if source.get(old) is not None:
+            return {"type": kind, new: source[old]}
+    raise InvalidInput("has no target value", field=field, mend=f"give one of {', '.join(_TARGETS)}")
+
+
+def _identifier(source: Manifest, selector: str) -> dict[str, Any]:
+    found: dict[str, Any] = {"name": source.get("metricName")}
+    if source.get(selector):
+        found["selector"] = deepcopy(source[selector])
+    return found

@@ -1,0 +1,266 @@
+"""What an application's rendered manifests hold: the objects to apply, and a bundle for each Canary.
+
+Everything that can be wrong with a canary's manifests is found here, before anything moves.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import NamedTuple
+
+from tidegate.domain.base import Model
+from tidegate.domain.canary import API_GROUP, Canary, Metric, TemplateRef
+from tidegate.domain.errors import InvalidInput
+from tidegate.domain.manifest import Manifest, dig, group_of, name_of
+from tidegate.domain.metric_template import MetricTemplate
+from tidegate.manifests import autoscaler, istio
+from tidegate.manifests.naming import LONGEST_LABEL, Names, Selector, names, selector_of
+from tidegate.manifests.scope import placed
+
+
+class Rendered(NamedTuple):
+    """A manifest, and the file that it came from for messages."""
+
+    manifest: Manifest
+    file: str = ""
+
+
+class Bundle(Model):
+    """A Canary and what it refers to. `templates` has a MetricTemplate by each reference's "ns/name"."""
+
+    canary: Canary
+    target: Manifest
+    autoscaler: Manifest | None = None
+    templates: dict[str, MetricTemplate] = {}
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def names(self) -> Names:
+        """The names of everything that belongs to the canary."""
+        return names(self.canary)
+
+    @property
+    def selector(self) -> Selector:
+        """The label that tells the target's pods from the primary's."""
+        return selector_of(self.target)
+
+    def template_of(self, metric: Metric) -> MetricTemplate | None:
+        """The MetricTemplate of a metric; None when it has no templateRef."""
+        ref = metric.template_ref
+        return self.templates[_key(ref, self.canary)] if ref else None
+
+
+class Contents(Model):
+    """All of an application's manifests, in their namespaces and in API versions that are still served."""
+
+    manifests: tuple[Manifest, ...]
+    bundles: tuple[Bundle, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+    def bundle(self, namespace: str, name: str) -> Bundle:
+        """The bundle of that canary; InvalidInput when the manifests hold none."""
+        for bundle in self.bundles:
+            if (bundle.canary.namespace, bundle.canary.name) == (namespace, name):
+                return bundle
+        raise InvalidInput(f"there is no Canary {namespace}/{name} among the manifests", mend="add it")
+
+
+def read_contents(rendered: Iterable[Rendered], namespace: str) -> Contents:
+    """Everything in an application's manifests, or InvalidInput; `namespace` is the destination's."""
+    warnings: list[str] = []
+    objects = [_current(each, namespace, warnings) for each in rendered]
+    found = [(_bundle(each, objects), each.file) for each in objects if _is_canary(each.manifest)]
+    _refuse_duplicates(found)
+    bundles = tuple(bundle for bundle, _ in found)
+    warnings.extend(warning for bundle in bundles for warning in bundle.warnings)
+    return Contents(
+        manifests=tuple(each.manifest for each in objects), bundles=bundles, warnings=tuple(warnings)
+    )
+
+
+def _current(rendered: Rendered, namespace: str, warnings: list[str]) -> Rendered:
+    manifest, file = rendered
+    if not isinstance(manifest.get("metadata") or {}, dict):
+        raise InvalidInput("is not a mapping", file=file, field="metadata", mend="write name and namespace")
+    if autoscaler.is_old(manifest):
+        warnings.append(
+            f"{file or name_of(manifest)}: {manifest['apiVersion']} is no longer served by today's clusters; "
+            f"HorizontalPodAutoscaler {name_of(manifest)} is applied as {autoscaler.CURRENT}"
+        )
+    try:
+        return Rendered(placed(autoscaler.converted(manifest), namespace), file)
+    except InvalidInput as error:
+        raise error.within(file) from None
+
+
+def _bundle(rendered: Rendered, objects: Sequence[Rendered]) -> Bundle:
+    canary = Canary.parse(rendered.manifest, file=rendered.file)
+    warnings: list[str] = []
+    try:
+        target = _target(canary, objects)
+        bundle = Bundle(
+            canary=canary,
+            target=target.manifest,
+            autoscaler=_autoscaler(canary, objects),
+            templates=_templates(canary, objects, warnings),
+            warnings=tuple(warnings),
+        )
+        _refuse_long_names(bundle.names)
+    except InvalidInput as error:
+        raise error.within(rendered.file) from None
+    _refuse_clashes(bundle, objects)
+    return bundle
+
+
+def _target(canary: Canary, objects: Sequence[Rendered]) -> Rendered:
+    name = canary.spec.target_ref.name
+    target = _referred(canary, objects, "apps", "Deployment", name, "spec.targetRef.name")
+    try:
+        selector_of(target.manifest)
+    except InvalidInput as error:
+        raise error.within(target.file) from None
+    return target
+
+
+def _autoscaler(canary: Canary, objects: Sequence[Rendered]) -> Manifest | None:
+    ref = canary.spec.autoscaler_ref
+    if ref is None:
+        return None
+    found = _referred(canary, objects, "autoscaling", autoscaler.KIND, ref.name, "spec.autoscalerRef.name")
+    scaled = dig(found.manifest, "spec", "scaleTargetRef", "name")
+    if scaled != canary.spec.target_ref.name:
+        raise InvalidInput(
+            f"scales {scaled!r}, and the Canary's target is {canary.spec.target_ref.name!r}",
+            file=found.file,
+            field="spec.scaleTargetRef.name",
+            mend="let the HPA scale the canary's target",
+        )
+    return found.manifest
+
+
+def _referred(
+    canary: Canary, objects: Sequence[Rendered], group: str, kind: str, name: str, field: str
+) -> Rendered:
+    """The object of the canary's namespace that a reference names."""
+    found = [each for each in objects if _is(each.manifest, group, kind, name)]
+    here = [each for each in found if _namespace(each.manifest) == canary.namespace]
+    if here:
+        return here[0]
+    if found:
+        elsewhere = _namespace(found[0].manifest)
+        raise InvalidInput(
+            f"{kind} {name} is in namespace {elsewhere}, and the Canary in {canary.namespace}",
+            field=field,
+            mend="put both into one namespace",
+        )
+    raise InvalidInput(
+        f"no {kind} {name} among the manifests",
+        field=field,
+        mend=f"add the {kind} to the application's path, or correct the name",
+    )
+
+
+def _templates(canary: Canary, objects: Sequence[Rendered], warnings: list[str]) -> dict[str, MetricTemplate]:
+    templates = {}
+    for index, metric in enumerate(canary.spec.analysis.metrics):
+        if ref := metric.template_ref:
+            field = f"spec.analysis.metrics.{index}.templateRef"
+            templates[_key(ref, canary)] = _template(ref, canary, objects, field, warnings)
+    return templates
+
+
+def _template(
+    ref: TemplateRef, canary: Canary, objects: Sequence[Rendered], field: str, warnings: list[str]
+) -> MetricTemplate:
+    found = [each for each in objects if _is(each.manifest, API_GROUP, "MetricTemplate", ref.name)]
+    wanted = ref.namespace or canary.namespace
+    exact = [each for each in found if _namespace(each.manifest) == wanted]
+    if not exact and len(found) != 1:
+        raise InvalidInput(
+            f"no MetricTemplate {wanted}/{ref.name} among the manifests",
+            field=f"{field}.name",
+            mend="add it to the application's path, or correct the reference",
+        )
+    template = (exact or found)[0]
+    if not exact:
+        warnings.append(
+            f"MetricTemplate {wanted}/{ref.name} is in namespace {_namespace(template.manifest)} "
+            "once rendered; it is used all the same"
+        )
+    return MetricTemplate.parse(template.manifest, file=template.file)
+
+
+def _key(ref: TemplateRef, canary: Canary) -> str:
+    return f"{ref.namespace or canary.namespace}/{ref.name}"
+
+
+def _refuse_long_names(known: Names) -> None:
+    for service in (known.apex, known.primary_service, known.canary_service):
+        if len(service) > LONGEST_LABEL:
+            raise InvalidInput(
+                f"the Service name {service!r} is longer than {LONGEST_LABEL} characters",
+                field="spec.service.name",
+                mend="give a shorter one",
+            )
+
+
+def _refuse_clashes(bundle: Bundle, objects: Sequence[Rendered]) -> None:
+    """What a release makes itself must not be in Git too: each sync would undo the release."""
+    made = _made(bundle)
+    for manifest, file in objects:
+        clash = (group_of(str(manifest.get("apiVersion"))), str(manifest.get("kind")), name_of(manifest))
+        if _namespace(manifest) == bundle.canary.namespace and clash in made:
+            raise InvalidInput(
+                f"{clash[1]} {clash[2]} is made by the release of Canary {bundle.canary.name}",
+                file=file,
+                field="metadata.name",
+                mend="remove this manifest, or give it another name",
+            )
+
+
+def _made(bundle: Bundle) -> set[tuple[str, str, str]]:
+    """(group, kind, name) of the objects that a release makes."""
+    known = bundle.names
+    made = {("apps", "Deployment", known.primary)}
+    made |= {("", "Service", name) for name in (known.apex, known.primary_service, known.canary_service)}
+    made |= {(istio.GROUP, "DestinationRule", name) for name in (known.primary_service, known.canary_service)}
+    made.add((istio.GROUP, "VirtualService", known.apex))
+    made.add(("autoscaling", autoscaler.KIND, known.primary_autoscaler))
+    return made
+
+
+_UNIQUE: dict[str, Callable[[Bundle], str]] = {
+    "metadata.name": lambda bundle: bundle.canary.name,
+    "spec.targetRef.name": lambda bundle: bundle.names.target,
+    "spec.service.name": lambda bundle: bundle.names.apex,
+}
+"""Field -> its value, which no two canaries of a namespace may share."""
+
+
+def _refuse_duplicates(found: Sequence[tuple[Bundle, str]]) -> None:
+    for field, value_of in _UNIQUE.items():
+        seen: set[tuple[str, str]] = set()
+        for bundle, file in found:
+            value = (bundle.canary.namespace, value_of(bundle))
+            if value in seen:
+                raise InvalidInput(
+                    f"another Canary has {value[1]!r} here too",
+                    file=file,
+                    field=field,
+                    mend="keep one of them, or give each its own",
+                )
+            seen.add(value)
+
+
+def _is_canary(manifest: Manifest) -> bool:
+    return manifest.get("kind") == "Canary" and _group(manifest) == API_GROUP
+
+
+def _is(manifest: Manifest, group: str, kind: str, name: str) -> bool:
+    return (_group(manifest), manifest.get("kind"), name_of(manifest)) == (group, kind, name)
+
+
+def _group(manifest: Manifest) -> str:
+    return group_of(str(manifest.get("apiVersion") or ""))
+
+
+def _namespace(manifest: Manifest) -> str:
+    return str(dig(manifest, "metadata", "namespace") or "")

@@ -1,0 +1,79 @@
+"""What the objects of a canary are called, and by which label its pods are told apart; Flagger's names."""
+
+from typing import NamedTuple
+
+from tidegate.domain.canary import Canary
+from tidegate.domain.errors import InvalidInput
+from tidegate.domain.manifest import Manifest, dig, name_of
+
+SELECTOR_LABELS = ("app", "name", "app.kubernetes.io/name")
+"""The first of these in the target's selector tells the target's pods from the primary's."""
+
+SUFFIX = "-primary"
+LONGEST_LABEL = 63
+
+
+class Names(NamedTuple):
+    """The names of everything that belongs to one canary."""
+
+    target: str
+    primary: str
+    apex: str
+    primary_service: str
+    canary_service: str
+    autoscaler: str
+    primary_autoscaler: str
+
+
+def names(canary: Canary) -> Names:
+    """The names for a canary; those of the autoscalers are empty without an autoscalerRef."""
+    target = canary.spec.target_ref.name
+    apex = canary.spec.service.name or target
+    autoscaler = canary.spec.autoscaler_ref.name if canary.spec.autoscaler_ref else ""
+    return Names(
+        target=target,
+        primary=target + SUFFIX,
+        apex=apex,
+        primary_service=apex + SUFFIX,
+        canary_service=f"{apex}-canary",
+        autoscaler=autoscaler,
+        primary_autoscaler=autoscaler and autoscaler + SUFFIX,
+    )
+
+
+class Selector(NamedTuple):
+    """The label that tells the two Deployments' pods apart, and its value on either."""
+
+    label: str
+    target: str
+    primary: str
+
+
+def selector_of(target: Manifest) -> Selector:
+    """The selector label of a target Deployment; InvalidInput when it has none that can be rewritten."""
+    wanted = dig(target, "spec", "selector", "matchLabels") or {}
+    label = next((label for label in SELECTOR_LABELS if wanted.get(label)), "")
+    if not label:
+        raise InvalidInput(
+            f"Deployment {name_of(target)} selects its pods by none of {', '.join(SELECTOR_LABELS)}",
+            field="spec.selector.matchLabels",
+            mend="add one of them to the selector and to the pod template's labels",
+        )
+    return _checked(target, Selector(label, str(wanted[label]), str(wanted[label]) + SUFFIX))
+
+
+def _checked(target: Manifest, selector: Selector) -> Selector:
+    on_pods = dig(target, "spec", "template", "metadata", "labels", selector.label)
+    if on_pods != selector.target:
+        raise InvalidInput(
+            f"the pods' label {selector.label} is {on_pods!r}, and the selector wants {selector.target!r}",
+            field="spec.template.metadata.labels",
+            mend="give the pod template the labels of the selector",
+        )
+    if len(selector.primary) > LONGEST_LABEL:
+        raise InvalidInput(
+            f"the label value {selector.primary!r} is longer than {LONGEST_LABEL} characters",
+            field=f"spec.selector.matchLabels.{selector.label}",
+            mend=f"use a value of at most {LONGEST_LABEL - len(SUFFIX)} characters",
+        )
+    return selector

@@ -1,0 +1,94 @@
+"""The primary: a copy of the target under another name and label, which serves users between releases."""
+
+from copy import deepcopy
+from typing import Any
+
+from tidegate.domain.manifest import Manifest, dig, name_of
+from tidegate.manifests.naming import SUFFIX, Selector, selector_of
+
+ROLLOUT_FIELDS = ("strategy", "minReadySeconds", "progressDeadlineSeconds", "revisionHistoryLimit")
+"""The parts of a Deployment's spec, apart from its template, that a promotion carries over."""
+
+OWNER_LABELS = ("app.kubernetes.io/instance",)
+"""Argo CD's mark on what it owns: a copy that bore it would be pruned as an object absent from Git."""
+
+OWNER_ANNOTATIONS = (
+    "argocd.argoproj.io/",
+    "deployment.kubernetes.io/",
+    "kubectl.kubernetes.io/last-applied-configuration",
+    "tidegate.dev/",
+)
+"""Prefixes of annotations that speak of the target alone."""
+
+
+def primary(target: Manifest, *, replicas: int, annotations: dict[str, str]) -> Manifest:
+    """The primary Deployment for a target's manifest."""
+    selector = selector_of(target)
+    return {
+        "apiVersion": target["apiVersion"],
+        "kind": "Deployment",
+        "metadata": {
+            "name": name_of(target) + SUFFIX,
+            "namespace": target["metadata"]["namespace"],
+            "labels": _labels(target, selector),
+            "annotations": _annotations(target) | annotations,
+        },
+        "spec": {
+            **rollout_of(target),
+            "replicas": replicas,
+            "selector": {"matchLabels": {selector.label: selector.primary}},
+        },
+    }
+
+
+def rollout_of(target: Manifest) -> Manifest:
+    """What a promotion writes into the primary's spec: the rewritten template and how it is rolled out."""
+    spec = target["spec"]
+    kept = {field: deepcopy(spec[field]) for field in ROLLOUT_FIELDS if field in spec}
+    return {**kept, "template": _template(spec["template"], selector_of(target))}
+
+
+def _template(template: Manifest, selector: Selector) -> Manifest:
+    copy = deepcopy(template)
+    copy["metadata"]["labels"][selector.label] = selector.primary
+    for term in _placement_selectors(copy.get("spec") or {}):
+        _follow(term, selector)
+    return copy
+
+
+def _placement_selectors(pod: Manifest) -> list[Manifest]:
+    """Label selectors of the terms that spread a workload's own pods."""
+    apart = dig(pod, "affinity", "podAntiAffinity") or {}
+    required = apart.get("requiredDuringSchedulingIgnoredDuringExecution") or []
+    preferred = apart.get("preferredDuringSchedulingIgnoredDuringExecution") or []
+    terms = [
+        *required,
+        *(each.get("podAffinityTerm") or {} for each in preferred),
+        *(pod.get("topologySpreadConstraints") or []),
+    ]
+    return [term["labelSelector"] for term in terms if term.get("labelSelector")]
+
+
+def _follow(term: Manifest, selector: Selector) -> None:
+    """Point a copied selector at the primary's pods where it names the target's by the label that differs."""
+
+    def followed(value: Any) -> Any:
+        return selector.primary if value == selector.target else value
+
+    labels = term.get("matchLabels") or {}
+    if selector.label in labels:
+        labels[selector.label] = followed(labels[selector.label])
+    for expression in term.get("matchExpressions") or []:
+        if expression.get("key") == selector.label and expression.get("values"):
+            expression["values"] = [followed(value) for value in expression["values"]]
+
+
+def _labels(target: Manifest, selector: Selector) -> dict[str, str]:
+    labels = dig(target, "metadata", "labels") or {}
+    kept = {key: value for key, value in labels.items() if key not in OWNER_LABELS}
+    return kept | {selector.label: selector.primary}
+
+
+def _annotations(target: Manifest) -> dict[str, str]:
+    known = dig(target, "metadata", "annotations") or {}
+    return {key: value for key, value in known.items() if not key.startswith(OWNER_ANNOTATIONS)}

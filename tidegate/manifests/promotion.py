@@ -1,0 +1,93 @@
+"""How a live primary changes: promoted, restored, settled. Each takes the live object and returns a new one.
+
+A promotion leaves a record of what ran before it in the object itself, in the same write; restoring needs
+nothing but that record.
+"""
+
+import json
+from copy import deepcopy
+
+from tidegate.domain.manifest import Manifest
+from tidegate.domain.marks import INITIALISING, REVISION, ROLLBACK, TEMPLATE_HASH, annotations
+from tidegate.manifests.primary import ROLLOUT_FIELDS, rollout_of
+
+CARRIED = ("template", *ROLLOUT_FIELDS)
+
+
+def initial_marks(template_hash: str, revision: str) -> dict[str, str]:
+    """Annotations of a primary that is being made."""
+    return {TEMPLATE_HASH: template_hash, REVISION: revision, INITIALISING: "true"}
+
+
+def initialised(primary: Manifest) -> Manifest:
+    """The primary once it serves."""
+    return _marked(primary, {INITIALISING: None})
+
+
+def is_initialising(primary: Manifest) -> bool:
+    """Whether the primary is still being made, and serves nobody yet."""
+    return INITIALISING in annotations(primary)
+
+
+def is_unfinished(primary: Manifest) -> bool:
+    """Whether the primary's last promotion was neither settled nor undone."""
+    return ROLLBACK in annotations(primary)
+
+
+def promoted(primary: Manifest, target: Manifest, *, template_hash: str, revision: str) -> Manifest:
+    """The primary with the target's template; its replicas stay. Twice is the same as once."""
+    marks = annotations(primary)
+    if marks.get(TEMPLATE_HASH) == template_hash and INITIALISING not in marks:
+        return deepcopy(primary)
+    record = marks.get(ROLLBACK) or _record(primary)
+    changed = _with_rollout(primary, rollout_of(target))
+    return _marked(changed, {ROLLBACK: record, TEMPLATE_HASH: template_hash, REVISION: revision})
+
+
+def restored(primary: Manifest) -> Manifest:
+    """The primary as it was before its unfinished promotion; unchanged when there is none."""
+    record = _read(primary)
+    if record is None:
+        return settled(primary)
+    changed = _with_rollout(primary, record["rollout"])
+    return _marked(
+        changed,
+        {ROLLBACK: None, TEMPLATE_HASH: record.get("hash") or None, REVISION: record.get("revision") or None},
+    )
+
+
+def settled(primary: Manifest) -> Manifest:
+    """The primary without its record: what it runs is there to stay."""
+    return _marked(primary, {ROLLBACK: None})
+
+
+def _record(primary: Manifest) -> str:
+    marks = annotations(primary)
+    rollout = {field: primary["spec"][field] for field in CARRIED if field in primary["spec"]}
+    record = {
+        "rollout": rollout,
+        "hash": marks.get(TEMPLATE_HASH, ""),
+        "revision": marks.get(REVISION, ""),
+    }
+    return json.dumps(record, separators=(",", ":"), sort_keys=True)
+
+
+def _read(primary: Manifest) -> Manifest | None:
+    """The record; None when absent, or when somebody has edited it beyond use."""
+    try:
+        record = json.loads(annotations(primary).get(ROLLBACK, ""))
+    except ValueError:
+        return None
+    usable = isinstance(record, dict) and isinstance(record.get("rollout"), dict)
+    return record if usable and "template" in record["rollout"] else None
+
+
+def _with_rollout(primary: Manifest, rollout: Manifest) -> Manifest:
+    spec = {key: value for key, value in primary["spec"].items() if key not in CARRIED}
+    return deepcopy(primary | {"spec": spec | rollout})
+
+
+def _marked(primary: Manifest, marks: dict[str, str | None]) -> Manifest:
+    merged = annotations(primary) | marks
+    kept = {key: value for key, value in merged.items() if value is not None}
+    return deepcopy(primary | {"metadata": primary["metadata"] | {"annotations": kept}})
