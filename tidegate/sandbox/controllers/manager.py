@@ -1,0 +1,66 @@
+"""The controllers of one cluster, together: what kube-controller-manager is to a real one.
+
+They reach the cluster through its API only, and can be left out where a kube-controller-manager runs.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Self
+
+from tidegate.sandbox.client import (
+    AUTOSCALERS,
+    DEPLOYMENTS,
+    ENDPOINT_SLICES,
+    PODS,
+    REPLICA_SETS,
+    SERVICES,
+    ClusterClient,
+)
+from tidegate.sandbox.controllers.autoscaler import AutoscalerController
+from tidegate.sandbox.controllers.deployment import DeploymentController
+from tidegate.sandbox.controllers.endpoints import EndpointsController
+from tidegate.sandbox.controllers.replicaset import ReplicaSetController
+from tidegate.sandbox.informer import Informer
+
+
+class Controllers:
+    """Deployments, ReplicaSets, endpoints and autoscalers of one cluster come to life while this runs.
+
+    Use it as an async context manager, or `start()` and `stop()` it. The client stays its owner's.
+    """
+
+    def __init__(self, client: ClusterClient) -> None:
+        deployments = Informer(client, DEPLOYMENTS)
+        replica_sets = Informer(client, REPLICA_SETS)
+        pods = Informer(client, PODS)
+        services = Informer(client, SERVICES)
+        slices = Informer(client, ENDPOINT_SLICES)
+        autoscalers = Informer(client, AUTOSCALERS)
+        self._informers = [deployments, replica_sets, pods, services, slices, autoscalers]
+        self._reconcilers = [
+            DeploymentController(client, deployments, replica_sets, pods).reconciler,
+            ReplicaSetController(client, replica_sets, pods).reconciler,
+            EndpointsController(client, services, pods, slices).reconciler,
+            AutoscalerController(client, autoscalers, deployments).reconciler,
+        ]
+
+    async def __aenter__(self) -> Self:
+        await self.start()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.stop()
+
+    async def start(self) -> None:
+        """Fill the caches, then begin to act; returns when all caches are filled."""
+        await asyncio.gather(*(informer.start() for informer in self._informers))
+        for reconciler in self._reconcilers:
+            reconciler.start()
+
+    async def stop(self) -> None:
+        """Stop acting and watching; the objects stay as they are."""
+        for reconciler in self._reconcilers:
+            await reconciler.stop()
+        for informer in self._informers:
+            await informer.stop()

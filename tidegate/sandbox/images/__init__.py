@@ -1,0 +1,1 @@
+"""What the sandbox's containers run: look-alikes of known images, as plain Python programs."""
