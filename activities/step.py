@@ -17,7 +17,7 @@ Method = TypeVar("Method", bound=Callable[..., Any])
 
 
 def step(method: Method) -> Method:
-    """Decorate an activity method (below `@activity.defn`) so that its errors reach the workflow well-formed."""
+    """Decorate an activity method, below `@activity.defn`: its errors reach the workflow well-formed."""
     if inspect.iscoroutinefunction(method):
 
         @functools.wraps(method)

@@ -132,6 +132,8 @@ class Limits(Model):
 
     outage_budget_seconds: float = 300.0
     sync_timeout_seconds: float = 600.0
+    search_attributes: bool = False
+    """Whether Temporal knows Tidegate's search attributes; a workflow that upserts unknown ones is stuck."""
 
 
 # The Release workflow.
@@ -146,6 +148,16 @@ class ReleaseRequest(Model):
     on_conflict: OnConflict = OnConflict.SUPERSEDE
     started_by: str = ""
     previous: "ReleaseOutcome | None" = None
+    """How the run before this one ended, when it handed over by continuing as new."""
+    queued: tuple["ReleaseRequest", ...] = ()
+    """Requests to hand over to, in order, when this one has ended."""
+    dropped: tuple[str, ...] = ()
+    """Revisions that were queued and will not be released, since this one superseded them."""
+
+    @property
+    def wanted_revision(self) -> str:
+        """What the user asked for: the revision given, else the application's own."""
+        return self.revision or self.application.spec.source.target_revision
 
     @property
     def workflow_id(self) -> str:
@@ -312,9 +324,10 @@ class SyncReport(Model):
 
 
 class PlanResult(Model):
-    """A canary's plan against the cluster as it is."""
+    """A canary's plan against the cluster as it is. `target` is the Deployment's name."""
 
     plan: Plan
+    target: str
     reason: str
     warnings: tuple[str, ...] = ()
 
@@ -338,7 +351,7 @@ Weight = Annotated[int, Field(ge=0, le=100)]
 
 
 class RouteCommand(Model):
-    """traffic.route: the canary's share in percent, the primary has the rest; `expected` is the last share set."""
+    """traffic.route: the canary's share in percent; `expected` is the share that was set before."""
 
     ref: CanaryRef
     fence: Fence

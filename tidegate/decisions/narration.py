@@ -1,0 +1,90 @@
+"""What a release says while it works: Flagger's sentences, which its users grep for, and ours beside them."""
+
+from collections.abc import Sequence
+
+from tidegate.contracts import CanaryOutcome
+from tidegate.domain.release import Outcome, worst
+from tidegate.domain.verdict import LoadReport, Verdict
+
+
+def scaling_up(canary: str) -> str:
+    """The target is about to run the new version."""
+    return f"New revision detected! Scaling up {canary}"
+
+
+def starting_analysis(canary: str) -> str:
+    """The first traffic is about to reach the canary."""
+    return f"Starting canary analysis for {canary}"
+
+
+def advanced(canary: str, weight: int) -> str:
+    """The canary has `weight` percent of the traffic."""
+    return f"Advance {canary} canary weight {weight}"
+
+
+def halted(canary: str, verdicts: Sequence[Verdict], failed: int, threshold: int) -> str:
+    """A bake failed and will be repeated."""
+    reasons = ", ".join(verdict.reason for verdict in verdicts if not verdict.passed)
+    return f"Halt {canary} advancement {reasons} (failed checks {failed}/{threshold})"
+
+
+def threshold_reached(canary: str, failed: int) -> str:
+    """Too many bakes failed."""
+    return f"Rolling back {canary} failed checks threshold reached {failed}"
+
+
+def threshold_reason(verdicts: Sequence[Verdict], failed: int, threshold: int) -> str:
+    """Why the analysis gave up, with the last numbers."""
+    reasons = ", ".join(verdict.reason for verdict in verdicts if not verdict.passed)
+    return f"{failed} of {threshold} failed checks: {reasons}"
+
+
+def rolling_back(canary: str, reason: str) -> str:
+    """The release turns back."""
+    return f"Rolling back {canary}: {reason}"
+
+
+def copying(canary: str, target: str, namespace: str) -> str:
+    """The primary takes over the new version."""
+    return f"Copying {canary} template spec to {target}-primary.{namespace}"
+
+
+ROUTING_TO_PRIMARY = "Routing all traffic to primary"
+
+
+def promoted(canary: str) -> str:
+    """The primary serves the new version."""
+    return f"Promotion completed! Scaling down {canary}"
+
+
+def failed(canary: str) -> str:
+    """The rollback is done but for the target's pods."""
+    return f"Canary failed! Scaling down {canary}"
+
+
+def initialised(canary: str) -> str:
+    """The primary serves, for the first time."""
+    return f"Initialization done! {canary}"
+
+
+def finished(outcome: Outcome, canary: str, plan_reason: str) -> str:
+    """Why a canary that went well ended as it did."""
+    if outcome is Outcome.PROMOTED:
+        return f"{canary} passed its analysis and serves all traffic from the primary"
+    return plan_reason
+
+
+def load_line(load: LoadReport) -> str:
+    """The load test's result in one line: "118 requests, 39.8/s, P99 4.1 ms, 200: 118"."""
+    codes = ", ".join(f"{code}: {count}" for code, count in sorted(load.codes.items()))
+    latency = f", P99 {load.p99_ms:.1f} ms" if load.p99_ms is not None else ""
+    return f"{load.requests} requests, {load.rate:.1f}/s{latency}{', ' if codes else ''}{codes}"
+
+
+def release_reason(canaries: Sequence[CanaryOutcome], objects: int) -> str:
+    """Why a release of several canaries ended as it did: its worst canary's reason, or the sync alone."""
+    if not canaries:
+        return f"{objects} objects synced and healthy; no Canary among them"
+    outcome = worst([canary.outcome for canary in canaries])
+    reasons = [canary.reason for canary in canaries if canary.outcome is outcome]
+    return "; ".join(reasons)

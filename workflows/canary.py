@@ -1,0 +1,349 @@
+"""The Canary workflow: walks a plan, stage by stage, and turns back when it must.
+
+Whatever ends it (a failed analysis, an abort, a cancellation, a neighbour out of reach for too long), traffic
+ends on one side.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import Coroutine
+from datetime import timedelta
+from typing import Any, TypeVar
+
+from temporalio import workflow
+from temporalio.exceptions import ActivityError
+
+from workflows.control import Aborted, Control, unless_aborted
+from workflows.logbook import Logbook
+from workflows.rollback import Fences, roll_back
+from workflows.steps import Options, quick, reason_of, restoring, under_load, waiting
+
+with workflow.unsafe.imports_passed_through():
+    from activities.load_test import LoadTestActivities
+    from activities.metrics import MetricsActivities
+    from activities.traffic import TrafficActivities
+    from activities.workload import WorkloadActivities
+    from tidegate.contracts import (
+        ABORT,
+        CANARY_WORKFLOW,
+        PAUSE,
+        PROMOTE,
+        RESUME,
+        STATUS,
+        AbortRequest,
+        BakeCommand,
+        BakeReport,
+        CanaryCommand,
+        CanaryOutcome,
+        CanaryRequest,
+        CanaryStatus,
+        JudgeCommand,
+        RouteCommand,
+        StepReport,
+    )
+    from tidegate.decisions import narration
+    from tidegate.domain.errors import ReleaseFailed
+    from tidegate.domain.plan import (
+        Bake,
+        Drain,
+        Plan,
+        Prepare,
+        Promote,
+        Purpose,
+        Route,
+        ScaleDown,
+        ScaleUp,
+        Stage,
+    )
+    from tidegate.domain.release import Outcome, Phase
+    from tidegate.domain.verdict import Result, Verdict
+
+_DONE = {
+    Purpose.INITIALISATION: Outcome.INITIALISED,
+    Purpose.RELEASE: Outcome.PROMOTED,
+    Purpose.UPKEEP: Outcome.UNCHANGED,
+}
+_SHORTEST_SOAK = 0.1
+"""Seconds that a bake goes on for after a pause in its last moment."""
+
+T = TypeVar("T")
+
+
+@workflow.defn(name=CANARY_WORKFLOW)
+class Canary:
+    """One canary's release, from its plan to one of two ends."""
+
+    @workflow.init
+    def __init__(self, request: CanaryRequest) -> None:
+        self._ref = request.ref
+        self._limits = request.limits
+        self._control = Control()
+        self._logbook = Logbook(request)
+        self._fences = Fences(int(workflow.info().start_time.timestamp() * 1000))
+        self._weight: int | None = None
+        self._purpose: Purpose | None = None
+        self._target = ""
+        self._reason = ""
+        self._deadline = 0.0
+
+    @workflow.run
+    async def run(self, request: CanaryRequest) -> CanaryOutcome:
+        """Plan, walk, and report; on the way back, compensate first."""
+        try:
+            plan = await self._unless_aborted(self._make_plan())
+            await self._walk(plan)
+        except Aborted as abort:
+            return await self._turn_back(abort.outcome, str(abort))
+        except (ActivityError, ReleaseFailed) as error:
+            return await self._turn_back(Outcome.ROLLED_BACK, reason_of(error))
+        except asyncio.CancelledError:
+            await self._turn_back(Outcome.ABORTED, "cancelled in Temporal")
+            raise
+        return self._finish()
+
+    @workflow.signal(name=PAUSE)
+    def pause(self) -> None:
+        """Hold the plan where it is; the traffic stays, the time does not count."""
+        self._control.ask_pause()
+        self._logbook.note("Pause asked for by signal")
+
+    @workflow.signal(name=RESUME)
+    def resume(self) -> None:
+        """Go on after a pause."""
+        self._control.ask_resume()
+        self._logbook.note("Resume asked for by signal")
+
+    @workflow.signal(name=PROMOTE)
+    def promote(self) -> None:
+        """Skip what is left of the analysis and promote."""
+        self._control.ask_promote()
+        self._logbook.note("Promotion asked for by signal: skipping what is left of the analysis")
+
+    @workflow.signal(name=ABORT)
+    def abort(self, request: AbortRequest | None = None) -> None:
+        """Roll back now, whatever is under way."""
+        self._control.ask_abort(request)
+        self._logbook.note("Abort asked for by signal")
+
+    @workflow.query(name=STATUS)
+    def status(self) -> CanaryStatus:
+        """Where the canary stands."""
+        return self._logbook.status
+
+    async def _make_plan(self) -> Plan:
+        self._logbook.update(doing="Plan", waiting_for="the plan")
+        result = await workflow.execute_activity_method(
+            WorkloadActivities.plan, self._ref, **self._quick("Plan")
+        )
+        self._purpose, self._target, self._reason = result.plan.purpose, result.target, result.reason
+        self._deadline = float(result.plan.progress_deadline_seconds)
+        self._logbook.open_plan(result.plan)
+        self._logbook.report(StepReport(notes=(result.reason,), warnings=result.warnings))
+        if self._purpose is Purpose.INITIALISATION:
+            self._logbook.enter_phase(Phase.INITIALIZING)
+        return result.plan
+
+    async def _walk(self, plan: Plan) -> None:
+        for index, stage in enumerate(plan.stages):
+            if self._control.promoted and _is_analysis(stage):
+                continue
+            if _may_pause_before(stage):
+                await self._unless_aborted(self._hold_while_paused())
+            self._logbook.enter_stage(index, stage)
+            await self._unless_aborted(self._perform(stage))
+
+    async def _perform(self, stage: Stage) -> None:
+        match stage:
+            case Prepare():
+                await self._step(WorkloadActivities.prepare, "Prepare primary and routes")
+            case ScaleUp():
+                await self._scale_up()
+            case Route():
+                await self._route(stage)
+            case Bake():
+                await self._bake(stage)
+            case Promote():
+                await self._promote()
+            case Drain():
+                await workflow.sleep(stage.seconds, summary="Drain")
+            case ScaleDown():
+                await self._scale_down()
+
+    async def _scale_up(self) -> None:
+        self._logbook.note(narration.scaling_up(self._ref.full_name))
+        await self._step(WorkloadActivities.scale_up, "Scale up target")
+        self._logbook.note(narration.starting_analysis(self._ref.full_name))
+
+    async def _route(self, stage: Route) -> None:
+        summary = f"Route {stage.primary}/{stage.canary}"
+        self._say_route(stage)
+        self._logbook.update(waiting_for=f"the mesh control plane to route {stage.primary}/{stage.canary}")
+        command = RouteCommand(
+            ref=self._ref, fence=self._fences.next(), canary_weight=stage.canary, expected=self._weight
+        )
+        options = self._quick(summary) if stage.canary else restoring(summary)
+        report = await workflow.execute_activity_method(TrafficActivities.route, command, **options)
+        self._weight = stage.canary
+        self._logbook.update(weight=stage.canary, waiting_for="")
+        self._logbook.report(report)
+
+    def _say_route(self, stage: Route) -> None:
+        if stage.canary:
+            self._logbook.note(narration.advanced(self._ref.full_name, stage.canary))
+        elif self._weight:
+            self._logbook.enter_phase(Phase.FINALISING)
+            self._logbook.note(narration.ROUTING_TO_PRIMARY)
+
+    async def _bake(self, bake: Bake) -> None:
+        while not self._control.promoted:
+            verdicts = await self._soak_and_judge(bake)
+            if all(verdict.passed for verdict in verdicts):
+                return
+            self._count_failed_check(verdicts)
+
+    async def _soak_and_judge(self, bake: Bake) -> tuple[Verdict, ...]:
+        """Let the routing stand for the bake's time, pauses not counted, and ask every check."""
+        remaining = bake.seconds
+        while True:
+            started = workflow.now()
+            load = asyncio.create_task(self._put_under_load(bake, remaining))
+            try:
+                if await self._stand(remaining, f"Bake {bake.seconds:g}s at {bake.weight} %"):
+                    return await self._judge(load)
+            finally:
+                load.cancel()
+            if self._control.promoted:
+                return ()
+            remaining = max(_SHORTEST_SOAK, remaining - (workflow.now() - started).total_seconds())
+            await self._hold_while_paused()
+
+    async def _stand(self, seconds: float, summary: str) -> bool:
+        """True when the time is over; False when a pause or a promotion came first."""
+        ends = workflow.now() + timedelta(seconds=seconds)
+        self._logbook.update(waiting_for=f"the bake's end at {ends:%H:%M:%S} UTC")
+        try:
+            await workflow.wait_condition(
+                lambda: self._control.paused or self._control.promoted,
+                timeout=seconds,
+                timeout_summary=summary,
+            )
+        except TimeoutError:
+            return True
+        return False
+
+    async def _put_under_load(self, bake: Bake, seconds: float) -> BakeReport:
+        if not bake.hooks:
+            return BakeReport()
+        try:
+            return await workflow.execute_activity_method(
+                LoadTestActivities.run,
+                BakeCommand(ref=self._ref, seconds=seconds),
+                **under_load(", ".join(bake.hooks), seconds=seconds),
+            )
+        except ActivityError as error:
+            reason = f"load test: {reason_of(error)}"
+            return BakeReport(verdicts=(Verdict(check=bake.hooks[0], result=Result.FAILED, reason=reason),))
+
+    async def _judge(self, load: asyncio.Task[BakeReport]) -> tuple[Verdict, ...]:
+        self._logbook.update(waiting_for="the checks' numbers")
+        judgement = await workflow.execute_activity_method(
+            MetricsActivities.judge, JudgeCommand(ref=self._ref), **self._quick("Judge")
+        )
+        report = await load
+        verdicts = report.verdicts + judgement.verdicts
+        self._logbook.update(verdicts=verdicts, load=report.load, waiting_for="")
+        return verdicts
+
+    def _count_failed_check(self, verdicts: tuple[Verdict, ...]) -> None:
+        status = self._logbook.status
+        failed = status.failed_checks + 1
+        self._logbook.update(failed_checks=failed)
+        name = self._ref.full_name
+        self._logbook.note(narration.halted(name, verdicts, failed, status.threshold), warning=True)
+        if failed >= status.threshold:
+            self._logbook.note(narration.threshold_reached(name, failed), warning=True)
+            raise ReleaseFailed(narration.threshold_reason(verdicts, failed, status.threshold))
+
+    async def _promote(self) -> None:
+        self._logbook.enter_phase(Phase.PROMOTING)
+        self._logbook.note(narration.copying(self._ref.full_name, self._target, self._ref.namespace))
+        await self._step(WorkloadActivities.promote, "Promote to primary")
+
+    async def _scale_down(self) -> None:
+        """The traffic is where it belongs: this is tried until it works, and undoes no promotion."""
+        if self._purpose is Purpose.RELEASE:
+            self._logbook.note(narration.promoted(self._ref.full_name))
+        try:
+            await self._step(WorkloadActivities.scale_down, "Scale down target", last=True)
+        except ActivityError as error:
+            self._logbook.note(f"the target was not scaled down: {reason_of(error)}", warning=True)
+
+    async def _step(self, method: Any, summary: str, *, last: bool = False) -> None:
+        """One mutating step of the workload, watched until it is done."""
+        command = CanaryCommand(ref=self._ref, fence=self._fences.next(), deadline_seconds=self._deadline)
+        self._logbook.update(waiting_for=f"{summary.lower()}, for {self._deadline:g}s at most")
+        options = (
+            restoring(summary, deadline_seconds=self._deadline)
+            if last
+            else waiting(
+                summary,
+                deadline_seconds=self._deadline,
+                budget_seconds=self._limits.outage_budget_seconds,
+            )
+        )
+        report = await workflow.execute_activity_method(method, command, **options)
+        self._logbook.update(waiting_for="")
+        self._logbook.report(report)
+
+    async def _hold_while_paused(self) -> None:
+        if not self._control.paused:
+            return
+        phase = self._logbook.status.phase
+        self._logbook.enter_phase(Phase.PAUSED)
+        self._logbook.update(paused=True, waiting_for="the signal resume, promote or abort")
+        await workflow.wait_condition(lambda: not self._control.paused)
+        self._logbook.update(paused=False, waiting_for="")
+        self._logbook.enter_phase(phase)
+
+    async def _unless_aborted(self, work: Coroutine[Any, Any, T]) -> T:
+        return await unless_aborted(self._control, work)
+
+    async def _turn_back(self, outcome: Outcome, reason: str) -> CanaryOutcome:
+        if self._purpose is not Purpose.RELEASE:
+            outcome = Outcome.FAILED if outcome is Outcome.ROLLED_BACK else outcome
+            self._logbook.note(f"{outcome}: {reason}", warning=True)
+            return self._logbook.close(outcome, reason)
+        self._logbook.enter_phase(Phase.ROLLING_BACK)
+        self._logbook.update(paused=False, waiting_for="the way back", doing="Roll back")
+        self._logbook.note(narration.rolling_back(self._ref.full_name, reason), warning=True)
+        await _to_the_end(roll_back(self._ref, self._fences, self._logbook.report))
+        self._logbook.update(weight=0)
+        return self._logbook.close(outcome, reason)
+
+    def _finish(self) -> CanaryOutcome:
+        outcome, name = _DONE[self._purpose], self._ref.full_name
+        if self._purpose is Purpose.INITIALISATION:
+            self._logbook.note(narration.initialised(name))
+        return self._logbook.close(outcome, narration.finished(outcome, name, self._reason))
+
+    def _quick(self, summary: str) -> Options:
+        return quick(summary, budget_seconds=self._limits.outage_budget_seconds)
+
+
+async def _to_the_end(work: Coroutine[Any, Any, None]) -> None:
+    """Nothing interrupts the way back, a cancellation included."""
+    task = asyncio.create_task(work)
+    while not task.done():
+        with contextlib.suppress(asyncio.CancelledError):
+            await asyncio.shield(task)
+    task.result()
+
+
+def _is_analysis(stage: Stage) -> bool:
+    """Whether a promotion by hand skips this stage."""
+    return isinstance(stage, Bake) or (isinstance(stage, Route) and stage.canary > 0)
+
+
+def _may_pause_before(stage: Stage) -> bool:
+    """From the promotion on, stopping half-way would only prolong the one moment nobody wants to prolong."""
+    return isinstance(stage, Prepare | ScaleUp | Bake | Promote) or _is_analysis(stage)

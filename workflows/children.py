@@ -1,0 +1,177 @@
+"""The canaries of one release: started, told what people ask for, waited for, and put right if need be."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from temporalio import workflow
+from temporalio.common import SearchAttributeKey, SearchAttributePair, TypedSearchAttributes
+from temporalio.exceptions import (
+    ApplicationError,
+    CancelledError,
+    ChildWorkflowError,
+    TemporalError,
+    TerminatedError,
+    WorkflowAlreadyStartedError,
+)
+
+from workflows.canary import Canary
+from workflows.control import Control
+from workflows.rollback import Fences, now_ms, roll_back
+from workflows.steps import reason_of
+
+with workflow.unsafe.imports_passed_through():
+    from tidegate.contracts import (
+        ABORT,
+        APPLICATION_ATTRIBUTE,
+        CLUSTER_ATTRIBUTE,
+        NAMESPACE_ATTRIBUTE,
+        PAUSE,
+        PHASE_ATTRIBUTE,
+        PROMOTE,
+        REVISION_ATTRIBUTE,
+        AbortRequest,
+        CanaryOutcome,
+        CanaryRef,
+        CanaryRequest,
+        Limits,
+        Note,
+        StepReport,
+        canary_workflow_id,
+    )
+    from tidegate.domain.release import Outcome, Phase
+
+Handle = workflow.ChildWorkflowHandle[Any, CanaryOutcome]
+
+
+class Children:
+    """All canaries of a release, side by side; each ends by itself, none drags another along."""
+
+    def __init__(self, control: Control) -> None:
+        self._control = control
+        self._handles: dict[str, Handle] = {}
+
+    @property
+    def ids(self) -> tuple[str, ...]:
+        """Workflow ids, in the order of the manifests."""
+        return tuple(self._handles)
+
+    async def release(
+        self, refs: Sequence[CanaryRef], limits: Limits, revision: str, changed: Callable[[], None]
+    ) -> list[CanaryOutcome]:
+        """Release all canaries. A cancellation reaches every one, and waits for its way back."""
+        runs = [asyncio.create_task(self._release_one(ref, limits, revision, changed)) for ref in refs]
+        try:
+            await workflow.wait_condition(lambda: all(run.done() for run in runs))
+        except asyncio.CancelledError:
+            for run in runs:
+                run.cancel()
+            await workflow.wait_condition(lambda: all(run.done() for run in runs))
+            raise
+        return [run.result() for run in runs]
+
+    async def tell(self, signal: str, *arguments: AbortRequest) -> None:
+        """Pass a signal on. A canary that has ended meanwhile has nothing left to do with it."""
+        for handle in list(self._handles.values()):
+            try:
+                await handle.signal(signal, args=arguments)
+            except TemporalError as error:
+                workflow.logger.info("%s not told %s: %s", handle.id, signal, error)
+
+    async def _release_one(
+        self, ref: CanaryRef, limits: Limits, revision: str, changed: Callable[[], None]
+    ) -> CanaryOutcome:
+        request = CanaryRequest(ref=ref, limits=limits, revision=revision)
+        handle = await self._start(request)
+        self._handles[handle.id] = handle
+        changed()
+        await self._catch_up(handle)
+        try:
+            return await handle
+        except ChildWorkflowError as error:
+            return await _put_right(ref, error)
+
+    async def _start(self, request: CanaryRequest) -> Handle:
+        """Start the canary; one left behind by an earlier release is told to turn back, and waited for."""
+        ref, limits = request.ref, request.limits
+        workflow_id = canary_workflow_id(ref.owner.cluster, ref.namespace, ref.name)
+        deadline = now_ms() + 1000 * limits.outage_budget_seconds
+        pause_seconds = 0.5
+        while True:
+            try:
+                return await workflow.start_child_workflow(
+                    Canary.run,
+                    request,
+                    id=workflow_id,
+                    parent_close_policy=workflow.ParentClosePolicy.REQUEST_CANCEL,
+                    cancellation_type=workflow.ChildWorkflowCancellationType.WAIT_CANCELLATION_COMPLETED,
+                    static_summary=f"{ref.full_name} on {ref.owner.cluster}",
+                    search_attributes=_search_attributes(request),
+                )
+            except WorkflowAlreadyStartedError:
+                if now_ms() > deadline:
+                    raise ApplicationError(
+                        f"{workflow_id} still belongs to an earlier release; end it first",
+                        type="ReleaseFailed",
+                        non_retryable=True,
+                    ) from None
+                await _evict(workflow_id)
+                await workflow.sleep(pause_seconds, summary=f"Wait for the earlier {workflow_id}")
+                pause_seconds = min(2 * pause_seconds, 10.0)
+
+    async def _catch_up(self, handle: Handle) -> None:
+        """Tell a canary what was asked before it existed."""
+        if self._control.abort is not None:
+            await handle.signal(ABORT, self._control.abort)
+        elif self._control.promoted:
+            await handle.signal(PROMOTE)
+        elif self._control.paused:
+            await handle.signal(PAUSE)
+
+
+async def _evict(workflow_id: str) -> None:
+    request = AbortRequest(reason="a new release begins", superseded=True)
+    try:
+        await workflow.get_external_workflow_handle(workflow_id).signal(ABORT, request)
+    except TemporalError as error:
+        workflow.logger.info("%s ended by itself: %s", workflow_id, error)
+
+
+async def _put_right(ref: CanaryRef, error: ChildWorkflowError) -> CanaryOutcome:
+    """A canary that was cancelled has gone back by itself; for one that was cut off, its parent does it."""
+    cause = error.cause
+    if isinstance(cause, CancelledError):
+        return CanaryOutcome(
+            canary=ref.full_name, outcome=Outcome.ABORTED, reason="cancelled in Temporal; rolled back"
+        )
+    terminated = isinstance(cause, TerminatedError)
+    reason = "terminated in Temporal" if terminated else reason_of(error)
+    notes: list[Note] = []
+
+    def say(report: StepReport) -> None:
+        notes.extend(Note(at=workflow.now(), text=text) for text in report.notes)
+        notes.extend(Note(at=workflow.now(), text=text, warning=True) for text in report.warnings)
+
+    await asyncio.shield(asyncio.create_task(roll_back(ref, Fences(now_ms()), say)))
+    return CanaryOutcome(
+        canary=ref.full_name,
+        outcome=Outcome.ABORTED if terminated else Outcome.FAILED,
+        reason=f"{reason}; the release rolled it back",
+        notes=tuple(notes),
+    )
+
+
+def _search_attributes(request: CanaryRequest) -> TypedSearchAttributes | None:
+    if not request.limits.search_attributes:
+        return None
+    owner = request.ref.owner
+    values = {
+        APPLICATION_ATTRIBUTE: owner.application,
+        CLUSTER_ATTRIBUTE: owner.cluster,
+        NAMESPACE_ATTRIBUTE: request.ref.namespace,
+        REVISION_ATTRIBUTE: request.revision,
+        PHASE_ATTRIBUTE: Phase.PROGRESSING.value,
+    }
+    return TypedSearchAttributes(
+        [SearchAttributePair(SearchAttributeKey.for_keyword(name), value) for name, value in values.items()]
+    )

@@ -1,0 +1,305 @@
+"""The Release workflow: resolve, sync, canaries, outcome.
+
+One run at a time for an application at a destination. Starting another revision meanwhile reaches this run
+as an update; it hands over by continuing as new, so that no start is lost with the process that asked.
+"""
+
+from collections.abc import Coroutine
+from typing import Any, NoReturn, TypeVar
+
+from temporalio import workflow
+from temporalio.exceptions import ActivityError, ApplicationError, FailureError
+
+from workflows.children import Children
+from workflows.control import Aborted, Control, unless_aborted
+from workflows.logbook import PHASE
+from workflows.rollback import Fences
+from workflows.steps import Options, failure_type, quick, reason_of, waiting
+
+with workflow.unsafe.imports_passed_through():
+    from activities.git import GitActivities
+    from activities.sync import SyncActivities
+    from activities.traffic import TrafficActivities
+    from tidegate.contracts import (
+        ABORT,
+        PAUSE,
+        PROMOTE,
+        RELEASE_WORKFLOW,
+        RESUME,
+        STATUS,
+        SUBMIT,
+        AbortRequest,
+        CanaryOutcome,
+        Disposition,
+        Limits,
+        OnConflict,
+        ReleaseOutcome,
+        ReleaseRequest,
+        ReleaseStatus,
+        ResolveCommand,
+        Resolved,
+        RouteCommand,
+        Submission,
+        Survey,
+        SyncCommand,
+        SyncReport,
+    )
+    from tidegate.decisions.details import release_details
+    from tidegate.decisions.narration import release_reason
+    from tidegate.domain.errors import InvalidInput, RevisionNotFound
+    from tidegate.domain.release import Outcome, Phase, worst
+
+T = TypeVar("T")
+
+_INVALID = (InvalidInput.__name__, RevisionNotFound.__name__)
+
+
+@workflow.defn(name=RELEASE_WORKFLOW)
+class Release:
+    """One attempt to bring one application at one revision to its destination."""
+
+    @workflow.init
+    def __init__(self, request: ReleaseRequest) -> None:
+        self._request = request
+        self._control = Control()
+        self._children = Children(self._control)
+        self._fences = Fences(int(workflow.info().start_time.timestamp() * 1000))
+        self._limits = Limits()
+        self._queue = list(request.queued)
+        self._dropped: tuple[str, ...] = ()
+        self._greeted = request.previous is not None
+        self._synced = SyncReport()
+        self._status = ReleaseStatus(
+            application=request.application.name,
+            cluster=request.cluster,
+            namespace=request.application.spec.destination.namespace,
+            revision=request.wanted_revision,
+            phase=Phase.RESOLVING,
+            queued=tuple(waiting.wanted_revision for waiting in request.queued),
+        )
+
+    @workflow.run
+    async def run(self, request: ReleaseRequest) -> ReleaseOutcome:
+        """Bring it there, say how it ended, and hand over to whoever waits."""
+        try:
+            outcome = await self._bring()
+        except Aborted as abort:
+            outcome = self._close(abort.outcome, str(abort))
+        except FailureError as error:
+            if not isinstance(error, ActivityError | ApplicationError):
+                raise
+            invalid = failure_type(error) in _INVALID
+            outcome = self._close(Outcome.INVALID if invalid else Outcome.FAILED, reason_of(error))
+        await workflow.wait_condition(workflow.all_handlers_finished)
+        if self._queue:
+            self._hand_over(outcome)
+        return outcome
+
+    @workflow.signal(name=PAUSE)
+    async def pause(self) -> None:
+        """Hold every canary where it is; before the sync, hold the release itself."""
+        self._control.ask_pause()
+        self._update(paused=True)
+        await self._children.tell(PAUSE)
+
+    @workflow.signal(name=RESUME)
+    async def resume(self) -> None:
+        """Go on after a pause."""
+        self._control.ask_resume()
+        self._update(paused=False)
+        await self._children.tell(RESUME)
+
+    @workflow.signal(name=PROMOTE)
+    async def promote(self) -> None:
+        """Skip what is left of every canary's analysis."""
+        self._control.ask_promote()
+        self._update(paused=False)
+        await self._children.tell(PROMOTE)
+
+    @workflow.signal(name=ABORT)
+    async def abort(self, request: AbortRequest | None = None) -> None:
+        """Roll every canary back now."""
+        self._control.ask_abort(request)
+        await self._children.tell(ABORT, request or AbortRequest())
+
+    @workflow.query(name=STATUS)
+    def status(self) -> ReleaseStatus:
+        """Where the release stands; its canaries answer for themselves."""
+        return self._status
+
+    @workflow.update(name=SUBMIT)
+    async def submit(self, request: ReleaseRequest) -> Submission:
+        """Somebody starts this application while this run is there: attach, supersede, queue or reject."""
+        if not self._greeted:
+            self._greeted = True
+            if request == self._request:
+                return self._submission(Disposition.STARTED)
+        wanted = await self._pinned(request)
+        if wanted.revision == await self._sha() and wanted.application == self._request.application:
+            return self._submission(Disposition.ATTACHED)
+        if self._status.outcome is not None:
+            return self._enqueue(wanted)
+        match request.on_conflict:
+            case OnConflict.REJECT:
+                return self._submission(
+                    Disposition.REJECTED, f"{self._status.revision} is being released already"
+                )
+            case OnConflict.QUEUE:
+                return self._enqueue(wanted)
+            case OnConflict.SUPERSEDE:
+                return await self._supersede(wanted)
+
+    async def _bring(self) -> ReleaseOutcome:
+        resolved = await self._unless_aborted(self._resolve())
+        survey = await self._unless_aborted(self._survey(resolved))
+        await self._unless_aborted(self._hold_while_paused())
+        self._enter_phase(Phase.SYNCING)
+        await self._unless_aborted(self._bring_traffic_back(survey))
+        await self._unless_aborted(self._sync(resolved))
+        self._enter_phase(Phase.RELEASING)
+        canaries = await self._release_canaries(survey)
+        outcome = worst([canary.outcome for canary in canaries])
+        return self._close(outcome, release_reason(canaries, len(self._synced.objects)), canaries)
+
+    async def _resolve(self) -> Resolved:
+        self._update(waiting_for="Git")
+        resolved = await workflow.execute_activity_method(
+            GitActivities.resolve, ResolveCommand(request=self._request), **self._quick("Resolve revision")
+        )
+        self._limits = resolved.limits
+        self._update(sha=resolved.owner.source.sha, waiting_for="")
+        return resolved
+
+    async def _survey(self, resolved: Resolved) -> Survey:
+        """Render and validate all of it, before anything changes."""
+        survey = await workflow.execute_activity_method(
+            SyncActivities.survey, resolved.owner, **self._quick("Render and validate")
+        )
+        self._update(warnings=survey.warnings)
+        return survey
+
+    async def _bring_traffic_back(self, survey: Survey) -> None:
+        """A run that was cut off may have left a weight behind: put it right before the target changes."""
+        for ref in survey.canaries:
+            report = await workflow.execute_activity_method(
+                TrafficActivities.route,
+                RouteCommand(ref=ref, fence=self._fences.next(), canary_weight=0),
+                **self._quick(f"Route {ref.full_name} 100/0"),
+            )
+            self._update(warnings=(*self._status.warnings, *report.warnings))
+
+    async def _sync(self, resolved: Resolved) -> None:
+        command = SyncCommand(owner=resolved.owner, fence=self._fences.next())
+        self._update(waiting_for="the sync")
+        self._synced = await workflow.execute_activity_method(
+            SyncActivities.apply, command, **self._waiting("Apply manifests")
+        )
+        self._update(waiting_for="what was applied to be healthy")
+        await workflow.execute_activity_method(
+            SyncActivities.await_health, command, **self._waiting("Wait for health")
+        )
+        self._update(waiting_for="")
+
+    async def _release_canaries(self, survey: Survey) -> list[CanaryOutcome]:
+        def changed() -> None:
+            self._update(canaries=self._children.ids)
+
+        self._update(waiting_for="its canaries" if survey.canaries else "")
+        return await self._children.release(survey.canaries, self._limits, self._status.sha, changed)
+
+    async def _pinned(self, request: ReleaseRequest) -> ReleaseRequest:
+        """The request at a full SHA, so that it means the same when its turn comes."""
+        try:
+            resolved = await workflow.execute_activity_method(
+                GitActivities.resolve, ResolveCommand(request=request), **self._quick("Resolve revision")
+            )
+        except ActivityError as error:
+            raise ApplicationError(reason_of(error), type=failure_type(error), non_retryable=True) from error
+        return request.model_copy(update={"revision": resolved.owner.source.sha})
+
+    async def _sha(self) -> str:
+        """What this run releases, once it is known."""
+        await workflow.wait_condition(
+            lambda: bool(self._status.sha) or self._status.outcome is not None,
+        )
+        return self._status.sha
+
+    async def _supersede(self, request: ReleaseRequest) -> Submission:
+        self._dropped += tuple(waiting.revision for waiting in self._queue)
+        self._queue = [request]
+        self._show_queue()
+        abort = AbortRequest(reason=f"superseded by {request.revision[:12]}", superseded=True)
+        self._control.ask_abort(abort)
+        await self._children.tell(ABORT, abort)
+        return self._submission(Disposition.SUPERSEDING)
+
+    def _enqueue(self, request: ReleaseRequest) -> Submission:
+        if request.revision not in [waiting.revision for waiting in self._queue]:
+            self._queue.append(request)
+        self._show_queue()
+        return self._submission(Disposition.QUEUED)
+
+    def _show_queue(self) -> None:
+        self._update(queued=tuple(waiting.revision for waiting in self._queue))
+
+    def _submission(self, disposition: Disposition, reason: str = "") -> Submission:
+        return Submission(
+            disposition=disposition,
+            revision=self._status.sha or self._status.revision,
+            run_id=workflow.info().run_id,
+            reason=reason,
+        )
+
+    def _hand_over(self, outcome: ReleaseOutcome) -> NoReturn:
+        successor, *later = self._queue
+        workflow.continue_as_new(
+            successor.model_copy(
+                update={"previous": outcome, "queued": tuple(later), "dropped": self._dropped}
+            )
+        )
+
+    def _close(
+        self, outcome: Outcome, reason: str, canaries: list[CanaryOutcome] | None = None
+    ) -> ReleaseOutcome:
+        result = ReleaseOutcome(
+            application=self._status.application,
+            outcome=outcome,
+            reason=reason,
+            revision=self._status.revision,
+            sha=self._status.sha,
+            canaries=tuple(canaries or ()),
+            objects=self._synced.objects,
+            warnings=self._status.warnings,
+            seconds=round((workflow.now() - workflow.info().start_time).total_seconds(), 3),
+        )
+        self._enter_phase(outcome.phase)
+        self._update(outcome=result, waiting_for="", paused=False)
+        return result
+
+    async def _hold_while_paused(self) -> None:
+        if self._control.paused:
+            self._update(waiting_for="the signal resume or abort")
+            await workflow.wait_condition(lambda: not self._control.paused)
+            self._update(waiting_for="")
+
+    async def _unless_aborted(self, work: Coroutine[Any, Any, T]) -> T:
+        return await unless_aborted(self._control, work)
+
+    def _enter_phase(self, phase: Phase) -> None:
+        self._update(phase=phase)
+        if self._limits.search_attributes:
+            workflow.upsert_search_attributes([PHASE.value_set(phase.value)])
+
+    def _update(self, **changes: Any) -> None:
+        self._status = self._status.model_copy(update=changes)
+        workflow.set_current_details(release_details(self._status))
+
+    def _quick(self, summary: str) -> Options:
+        return quick(summary, budget_seconds=self._limits.outage_budget_seconds)
+
+    def _waiting(self, summary: str) -> Options:
+        return waiting(
+            summary,
+            deadline_seconds=self._limits.sync_timeout_seconds,
+            budget_seconds=self._limits.outage_budget_seconds,
+        )

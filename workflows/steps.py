@@ -1,0 +1,104 @@
+"""How the workflows call their activities: time limits, retries, and what a failure says.
+
+A step is retried with back-off for as long as a neighbour may be out of reach (the outage budget); a step of
+a rollback for ever, since traffic has to come back.
+"""
+
+from datetime import timedelta
+from typing import Any, TypedDict
+
+from temporalio import workflow
+from temporalio.common import RetryPolicy
+from temporalio.exceptions import ActivityError, ApplicationError, FailureError, TimeoutError
+
+RETRY = RetryPolicy(
+    initial_interval=timedelta(milliseconds=300),
+    backoff_coefficient=2.0,
+    maximum_interval=timedelta(seconds=10),
+)
+HEARTBEAT_TIMEOUT = timedelta(seconds=5)
+_QUICK = timedelta(seconds=20)
+_MARGIN = timedelta(seconds=30)
+
+
+class Options(TypedDict, total=False):
+    """Keyword arguments of workflow.execute_activity_method."""
+
+    start_to_close_timeout: timedelta
+    schedule_to_close_timeout: timedelta
+    heartbeat_timeout: timedelta
+    retry_policy: RetryPolicy
+    cancellation_type: workflow.ActivityCancellationType
+    summary: str
+
+
+def quick(summary: str, *, budget_seconds: float) -> Options:
+    """A step of one or a few calls. An abort does not wait for it: its late writes are fenced off."""
+    return Options(
+        start_to_close_timeout=_QUICK,
+        schedule_to_close_timeout=timedelta(seconds=budget_seconds),
+        retry_policy=RETRY,
+        cancellation_type=workflow.ActivityCancellationType.TRY_CANCEL,
+        summary=summary,
+    )
+
+
+def waiting(summary: str, *, deadline_seconds: float, budget_seconds: float) -> Options:
+    """A step that watches until something is ready, and heartbeats meanwhile."""
+    deadline = timedelta(seconds=deadline_seconds)
+    return Options(
+        start_to_close_timeout=deadline + _MARGIN,
+        schedule_to_close_timeout=deadline + _MARGIN + timedelta(seconds=budget_seconds),
+        heartbeat_timeout=HEARTBEAT_TIMEOUT,
+        retry_policy=RETRY,
+        cancellation_type=workflow.ActivityCancellationType.TRY_CANCEL,
+        summary=summary,
+    )
+
+
+def under_load(summary: str, *, seconds: float) -> Options:
+    """A bake's load test. It beats once or twice a bake: every heartbeat that arrives is paid for."""
+    limit = timedelta(seconds=seconds) + _MARGIN
+    return Options(
+        start_to_close_timeout=limit,
+        schedule_to_close_timeout=limit,
+        heartbeat_timeout=timedelta(seconds=min(30.0, max(5.0, seconds / 2))),
+        retry_policy=RETRY,
+        cancellation_type=workflow.ActivityCancellationType.TRY_CANCEL,
+        summary=summary,
+    )
+
+
+def restoring(summary: str, *, deadline_seconds: float = 0.0) -> Options:
+    """A step of a rollback: retried until it is done, whatever it takes."""
+    options = Options(
+        start_to_close_timeout=_QUICK + timedelta(seconds=deadline_seconds),
+        retry_policy=RETRY,
+        summary=summary,
+    )
+    if deadline_seconds:
+        options["heartbeat_timeout"] = HEARTBEAT_TIMEOUT
+    return options
+
+
+def failure_type(error: BaseException) -> str:
+    """The name of the error that an activity raised, or "" when it was none of ours."""
+    root = _root(error)
+    return root.type or "" if isinstance(root, ApplicationError) else ""
+
+
+def reason_of(error: BaseException) -> str:
+    """Why a step failed, in one line that a person understands."""
+    root = _root(error)
+    if isinstance(root, TimeoutError):
+        step = error.activity_type if isinstance(error, ActivityError) else "the step"
+        return f"{step} gave no result in time"
+    return getattr(root, "message", None) or str(root) or type(root).__name__
+
+
+def _root(error: BaseException) -> BaseException:
+    """The innermost cause that Temporal reports; a time-out wraps the last attempt's failure."""
+    cause: Any = error
+    while isinstance(cause, FailureError) and isinstance(cause.__cause__, FailureError):
+        cause = cause.__cause__
+    return cause  # type: ignore[no-any-return]
