@@ -84,7 +84,7 @@ def _words(command: str) -> list[str]:
     try:
         return shlex.split(command)
     except ValueError as error:
-        raise _refusal(f"cannot be read ({error})", "close every quotation")
+        raise _refusal(f"cannot be read ({error})", "close every quotation") from None
 
 
 def _flags_and_url(words: Iterator[str]) -> tuple[dict[str, list[str]], str]:
@@ -145,7 +145,7 @@ def _duration(flags: dict[str, list[str]]) -> float | None:
     try:
         return parse_duration(flags["z"][-1])
     except ValueError:
-        raise _refusal(f"has -z {flags['z'][-1]!r}", "give -z a duration, as in -z 1m")
+        raise _refusal(f"has -z {flags['z'][-1]!r}", "give -z a duration, as in -z 1m") from None
 
 
 def _method(text: str) -> str:

@@ -1,0 +1,111 @@
+"""How HTTP neighbours are reached: straight, or through a cluster's API service proxy; and how they fail.
+
+Shared by the Prometheus and webhook adapters. An error's text is one line and shows no more of an address
+than scheme and host: paths and queries may hold secrets.
+"""
+
+import functools
+import ssl
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
+from urllib.parse import urlsplit
+
+import httpx
+
+from tidegate.decisions.addresses import service_address
+from tidegate.settings import Settings
+
+MAX_BODY = 1_048_576
+"""Bytes of an answer that are read; more is not an answer that anybody waits for here."""
+
+
+class Target(Protocol):
+    """Where a request goes: kubernetes.ProxyTarget is one. `headers` may hold a credential."""
+
+    @property
+    def url(self) -> str: ...
+    @property
+    def headers(self) -> Mapping[str, str]: ...
+    @property
+    def verify(self) -> ssl.SSLContext | bool: ...
+
+
+class ServiceProxy(Protocol):
+    """A cluster that passes requests on to its services: kubernetes.Cluster is one."""
+
+    def service_proxy(self, url: str) -> Target: ...
+
+
+@dataclass(frozen=True)
+class Direct:
+    """The address itself, with no credentials."""
+
+    url: str
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    verify: ssl.SSLContext | bool = True
+
+
+class Reach:
+    """Decides per cluster and address. Blocking when a cluster is used for the first time; thread-safe."""
+
+    def __init__(self, settings: Settings, cluster: Callable[[str], ServiceProxy]) -> None:
+        """`cluster` gives a cluster by name, as kubernetes.Clusters.cluster does."""
+        self._settings = settings
+        self._cluster = cluster
+
+    def target(self, cluster: str, url: str) -> Target:
+        """The service proxy, for in-cluster addresses where the settings ask for it; else the URL."""
+        if self.is_proxied(cluster, url):
+            return self._cluster(cluster).service_proxy(url)
+        return Direct(url)
+
+    def is_proxied(self, cluster: str, url: str) -> bool:
+        """Whether the address is called through the cluster's API."""
+        settings = self._settings.clusters.get(cluster)
+        return settings is not None and settings.service_proxy and service_address(url) is not None
+
+
+class TooLarge(httpx.HTTPError):
+    """The answer is longer than anybody waits for."""
+
+
+def client(target: Target, timeout: float) -> httpx.AsyncClient:
+    """A client for one neighbour: no redirects, no proxies or credentials taken from the environment."""
+    return httpx.AsyncClient(
+        headers=dict(target.headers),
+        verify=trusted() if target.verify is True else target.verify,
+        timeout=timeout,
+        follow_redirects=False,
+        trust_env=False,
+    )
+
+
+@functools.cache
+def trusted() -> ssl.SSLContext:
+    """The public authorities; loaded once, for that takes longer than a request."""
+    return httpx.create_ssl_context(trust_env=False)
+
+
+async def read_bounded(response: httpx.Response, limit: int = MAX_BODY) -> bytes:
+    """The body of a streamed answer; TooLarge beyond `limit` bytes."""
+    body = bytearray()
+    async for chunk in response.aiter_bytes():
+        body += chunk
+        if len(body) > limit:
+            raise TooLarge(f"the answer is larger than {limit} bytes")
+    return bytes(body)
+
+
+def shown(url: str) -> str:
+    """As much of an address as may be told: scheme, host and port."""
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
+
+
+def why(error: Exception) -> str:
+    """A failed exchange in a few words, in one line."""
+    if isinstance(error, httpx.TimeoutException | TimeoutError):
+        return "no answer in time"
+    text = " ".join(str(error).split())[:200]
+    return text or type(error).__name__
