@@ -1,0 +1,389 @@
+"""What the verbs do: the one place where an object is completed, checked, owned and stored.
+
+Requests name a kind in a version; objects are stored in one version and handed out in the one asked for.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+import random
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from tidegate.sandbox.cluster_api import conversion, crds, defaults, errors, initial, structural, validation
+from tidegate.sandbox.cluster_api.apply import apply_configuration
+from tidegate.sandbox.cluster_api.deletion import DeleteOptions, Deletion
+from tidegate.sandbox.cluster_api.kinds import Catalog, Kind, Storage
+from tidegate.sandbox.cluster_api.objects import Object, clone, meta, name_of, namespace_of, now
+from tidegate.sandbox.cluster_api.ownership import Manager, note_update, write_owners
+from tidegate.sandbox.cluster_api.requests import ListOptions, WriteOptions
+from tidegate.sandbox.cluster_api.selectors import Predicate, parse_fields, parse_labels
+from tidegate.sandbox.cluster_api.store import Store
+
+Change = Callable[[Object], Object]
+_SUFFIX = "bcdfghjklmnpqrstvwxz2456789"
+_KEPT_BY_SERVER = (
+    "uid", "creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds", "generation", "namespace",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One answer to a list: objects, the revision they are from, and how to go on."""
+
+    items: list[Object]
+    revision: str
+    after: str = ""
+    remaining: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """An object after a write, and what the server has to say about the write."""
+
+    object: Object
+    created: bool = False
+    warnings: tuple[str, ...] = ()
+
+
+class Registry:
+    """The verbs of one cluster."""
+
+    def __init__(self, store: Store, catalog: Catalog) -> None:
+        self.store = store
+        self.catalog = catalog
+        self._deletion = Deletion(store, catalog)
+        self._addresses = initial.ServiceAddresses(self._addresses_in_use)
+
+    def read(self, kind: Kind, namespace: str, name: str) -> Object:
+        """Raises ApiError (404)."""
+        return conversion.from_stored(self._stored(kind, namespace, name), kind)
+
+    def select(self, kind: Kind, namespace: str, options: ListOptions) -> Page:
+        """The objects that match, a page at a time when there is a limit."""
+        wanted = predicate(kind, options)
+        revision, start = _decode_continue(options.after) if options.after else (str(self.store.revision), "")
+        if options.after and self.store.changes_since(kind.storage, int(revision)) is None:
+            raise errors.gone(
+                "The provided continue parameter is too old to display a consistent list result."
+            )
+        found = [obj for obj in self.store.list_objects(kind.storage, namespace) if wanted(obj)]
+        rest = [obj for obj in found if _position(obj) > start] if start else found
+        page = rest[: options.limit] if options.limit else rest
+        left = len(rest) - len(page)
+        after = _encode_continue(revision, _position(page[-1])) if left else ""
+        return Page([conversion.from_stored(obj, kind) for obj in page], revision, after, left)
+
+    def create(self, kind: Kind, namespace: str, body: Object, options: WriteOptions) -> Written:
+        """Raises ApiError: 400, 403 (namespace ends), 404 (no namespace), 409, 422."""
+        obj = self._admit(kind, namespace, "", body)
+        stored_kind = self._stored_kind(kind)
+        obj = conversion.to_stored(obj, kind, stored_kind)
+        self._name(stored_kind, obj)
+        if self.store.get(kind.storage, namespace, name_of(obj)):
+            raise errors.already_exists(kind.group, kind.plural, name_of(obj))
+        self._check_namespace(kind, namespace, name_of(obj))
+        return self._insert(stored_kind, kind, obj, options, owners=None)
+
+    def replace(self, kind: Kind, namespace: str, name: str, body: Object, options: WriteOptions) -> Written:
+        """Raises ApiError: 400, 404, 409 (stale resourceVersion), 422."""
+        old = self._stored(kind, namespace, name)
+        obj = self._admit(kind, namespace, name, body)
+        if kind.custom and not meta(obj).get("resourceVersion"):
+            problem = errors.invalid_value("metadata.resourceVersion", 0, "must be specified for an update")
+            raise errors.invalid(kind.group, kind.kind, name, [problem])
+        return self._update(kind, old, obj, options)
+
+    def patch(self, kind: Kind, namespace: str, name: str, change: Change, options: WriteOptions) -> Written:
+        """Change an object by a function from the version asked for to the same version.
+
+        Raises ApiError: 404, 409 (the patch names another resourceVersion), 422.
+        """
+        old = self._stored(kind, namespace, name)
+        patched: Object = clone(change(conversion.from_stored(old, kind)))
+        return self._update(kind, old, self._admit(kind, namespace, name, patched), options)
+
+    def apply(self, kind: Kind, namespace: str, name: str, wanted: Object, options: WriteOptions) -> Written:
+        """Server-side apply; creates what is not there. Raises ApiError: 400, 404, 409, 422."""
+        wanted = self._admit(kind, namespace, name, wanted)
+        if meta(wanted).get("managedFields"):
+            raise errors.bad_request("metadata.managedFields must be nil")
+        stored_kind = self._stored_kind(kind)
+        wanted = _without_nulls(conversion.to_stored(wanted, kind, stored_kind))
+        old = self.store.get(kind.storage, namespace, name)
+        manager = Manager(options.manager, "Apply", kind.api_version, options.subresource)
+        if old is None:
+            return self._apply_new(stored_kind, kind, wanted, manager, options)
+        _check_precondition(kind, old, wanted)
+        base = _strip_status(wanted) if kind.status and not options.subresource else wanted
+        if options.subresource:
+            base = {**wanted, "metadata": {"name": name}}
+        merged, owners = apply_configuration(old, base, manager, stored_kind.shape, force=options.force)
+        merged = clone(merged)
+        write_owners(merged, owners, old)
+        return self._update(kind, old, merged, options, applied=True)
+
+    def delete(self, kind: Kind, namespace: str, name: str, options: DeleteOptions) -> tuple[Object, bool]:
+        """The object's last state, and whether it is gone. Raises ApiError: 404, 409."""
+        obj, gone = self._deletion.delete(kind.storage, self._stored(kind, namespace, name), options)
+        return conversion.from_stored(obj, kind), gone
+
+    def delete_all(self, kind: Kind, namespace: str, selected: ListOptions, options: DeleteOptions) -> Page:
+        page = self.select(kind, namespace, selected)
+        for obj in page.items:
+            current = self.store.get(kind.storage, namespace_of(obj), name_of(obj))
+            if current:
+                self._deletion.delete(kind.storage, current, options)
+        return page
+
+    def _addresses_in_use(self) -> list[str]:
+        return [service["spec"].get("clusterIP", "") for service in self.store.list_objects(("", "services"))]
+
+    def _stored(self, kind: Kind, namespace: str, name: str) -> Object:
+        obj = self.store.get(kind.storage, namespace, name)
+        if obj is None:
+            raise errors.not_found(kind.group, kind.plural, name)
+        return obj
+
+    def _stored_kind(self, kind: Kind) -> Kind:
+        return self.catalog.stored(kind.storage) or kind
+
+    def _admit(self, kind: Kind, namespace: str, name: str, body: Object) -> Object:
+        """The body, if it is of this kind and for this place."""
+        for field, wanted in (("kind", kind.kind), ("apiVersion", kind.api_version)):
+            if body.setdefault(field, wanted) != wanted:
+                raise errors.bad_request(
+                    f"the {field} in the data ({body[field]}) does not match the expected {field} ({wanted})"
+                )
+        metadata = body.setdefault("metadata", {})
+        if not isinstance(metadata, dict):
+            raise errors.bad_request("metadata must be an object")
+        for absent in [field for field, value in metadata.items() if value is None]:
+            del metadata[absent]
+        if metadata.setdefault("namespace", namespace) not in ("", namespace):
+            raise errors.bad_request(
+                "the namespace of the provided object does not match the namespace sent on the request"
+            )
+        metadata["namespace"] = namespace
+        if not namespace:
+            del metadata["namespace"]
+        if name and metadata.setdefault("name", name) != name:
+            raise errors.bad_request(
+                f"the name of the object ({metadata['name']}) does not match the name on the URL ({name})"
+            )
+        return body
+
+    def _name(self, kind: Kind, obj: Object) -> None:
+        metadata = meta(obj)
+        prefix = metadata.get("generateName")
+        if not metadata.get("name") and prefix:
+            metadata["name"] = prefix[:58] + "".join(random.choices(_SUFFIX, k=5))  # noqa: S311 - a name
+        if not metadata.get("name"):
+            problem = errors.required("metadata.name", "name or generateName is required")
+            raise errors.invalid(kind.group, kind.kind, "", [problem])
+
+    def _check_namespace(self, kind: Kind, namespace: str, name: str) -> None:
+        if not kind.namespaced:
+            return
+        found = self.store.get(("", "namespaces"), "", namespace)
+        if found is None:
+            raise errors.not_found("", "namespaces", namespace)
+        if "deletionTimestamp" in meta(found):
+            why = f"unable to create new content in namespace {namespace} because it is being terminated"
+            raise errors.forbidden(kind.group, kind.plural, name, why)
+
+    def _apply_new(
+        self, stored_kind: Kind, kind: Kind, wanted: Object, manager: Manager, options: WriteOptions
+    ) -> Written:
+        if options.subresource:
+            raise errors.not_found(kind.group, kind.plural, name_of(wanted))
+        if meta(wanted).get("resourceVersion"):
+            raise errors.conflict(kind.group, kind.plural, name_of(wanted))
+        self._check_namespace(kind, namespace_of(wanted), name_of(wanted))
+        base = _strip_status(wanted) if kind.status else wanted
+        empty: Object = {"metadata": {}}
+        _, owners = apply_configuration(empty, base, manager, stored_kind.shape, force=True)
+        return self._insert(stored_kind, kind, clone(wanted), options, owners=owners)
+
+    def _insert(
+        self,
+        stored_kind: Kind,
+        kind: Kind,
+        obj: Object,
+        options: WriteOptions,
+        owners: dict[Manager, Any] | None,
+    ) -> Written:
+        if kind.status:
+            obj.pop("status", None)
+        metadata = meta(obj)
+        for field in (
+            "resourceVersion",
+            "deletionTimestamp",
+            "deletionGracePeriodSeconds",
+            "managedFields",
+            "selfLink",
+        ):
+            metadata.pop(field, None)
+        metadata["uid"], metadata["creationTimestamp"] = str(uuid.uuid4()), now()
+        if stored_kind.generation:
+            metadata["generation"] = 1
+        warnings = _complete(stored_kind, obj, options)
+        if owners is None:
+            note_update(None, obj, _writer(kind, options), stored_kind.shape)
+        else:
+            write_owners(obj, owners, None)
+        validation.check(stored_kind, obj, None)
+        initial.begin(kind.group, kind.kind, obj, self._addresses)
+        if not options.dry_run:
+            self._keep(kind.storage, obj)
+        return Written(conversion.from_stored(obj, kind), created=True, warnings=warnings)
+
+    def _update(
+        self, kind: Kind, old: Object, obj: Object, options: WriteOptions, *, applied: bool = False
+    ) -> Written:
+        _check_precondition(kind, old, obj)
+        stored_kind = self._stored_kind(kind)
+        obj = conversion.to_stored(obj, kind, stored_kind)
+        obj = _confined(stored_kind, old, obj, options.subresource)
+        _keep_system_fields(old, obj)
+        warnings = _complete(stored_kind, obj, options)
+        if kind.storage == ("", "services"):
+            _keep_address(old, obj)
+        if stored_kind.generation and _is_respecified(stored_kind, old, obj):
+            meta(obj)["generation"] = meta(old).get("generation", 1) + 1
+        if not applied:
+            note_update(old, obj, _writer(kind, options), stored_kind.shape)
+        validation.check(stored_kind, obj, old)
+        meta(obj)["resourceVersion"] = meta(old)["resourceVersion"]
+        if obj != old and not options.dry_run:
+            obj = self._deletion.finish(kind.storage, self._keep(kind.storage, obj))
+        return Written(conversion.from_stored(obj, kind), warnings=warnings)
+
+    def _keep(self, storage: Storage, obj: Object) -> Object:
+        if storage == crds.DEFINITIONS:
+            crds.register(self.catalog, obj)
+        return self.store.put(storage, obj)
+
+
+def predicate(kind: Kind, options: ListOptions) -> Predicate:
+    """What a request's selectors ask of an object. Raises ApiError (400)."""
+    labels = parse_labels(options.labels) if options.labels else None
+    fields = parse_fields(options.fields, kind.selectable) if options.fields else None
+
+    def wanted(obj: Object) -> bool:
+        if labels and not labels(meta(obj).get("labels") or {}):
+            return False
+        return fields is None or fields(obj)
+
+    return wanted
+
+
+def _complete(kind: Kind, obj: Object, options: WriteOptions) -> tuple[str, ...]:
+    """Prune and default the object, in place; returns what is worth a warning. Raises ApiError (400)."""
+    if kind.schema is None:
+        _drop_nulls(obj)
+        defaults.complete(kind.group, kind.kind, obj)
+        return ()
+    unknown = structural.prune(obj, kind.schema)
+    if unknown and options.field_validation == "Strict":
+        told = ", ".join(f'unknown field "{path}"' for path in unknown)
+        raise errors.bad_request(f"strict decoding error: {told}")
+    structural.fill_defaults(obj, kind.schema)
+    return tuple(f'unknown field "{path}"' for path in unknown) if options.field_validation == "Warn" else ()
+
+
+def _writer(kind: Kind, options: WriteOptions) -> Manager:
+    return Manager(options.manager, "Update", kind.api_version, options.subresource)
+
+
+def _check_precondition(kind: Kind, old: Object, obj: Object) -> None:
+    wanted = meta(obj)
+    if wanted.get("resourceVersion") not in (None, "", meta(old)["resourceVersion"]):
+        raise errors.conflict(kind.group, kind.plural, name_of(old))
+    if wanted.get("uid") not in (None, "", meta(old)["uid"]):
+        raise errors.precondition_failed(*kind.storage, name_of(old), "UID", wanted["uid"], meta(old)["uid"])
+
+
+def _confined(kind: Kind, old: Object, obj: Object, subresource: str) -> Object:
+    """The object with only those parts changed that this (sub)resource may change."""
+    if subresource == "status":
+        metadata = {**clone(meta(old)), "managedFields": meta(obj).get("managedFields")}
+        confined = {**clone(old), "metadata": metadata}
+        return _with_status(confined, obj.get("status"))
+    return _with_status(obj, clone(old.get("status"))) if kind.status else obj
+
+
+def _with_status(obj: Object, status: Any) -> Object:
+    rest = {name: value for name, value in obj.items() if name != "status"}
+    return rest if status is None else {**rest, "status": status}
+
+
+def _strip_status(obj: Object) -> Object:
+    return {name: value for name, value in obj.items() if name != "status"}
+
+
+def _keep_system_fields(old: Object, obj: Object) -> None:
+    metadata = meta(obj)
+    metadata.pop("selfLink", None)
+    for field in _KEPT_BY_SERVER:
+        if field in meta(old):
+            metadata[field] = meta(old)[field]
+        else:
+            metadata.pop(field, None)
+    if metadata.get("managedFields") is None:
+        metadata.pop("managedFields", None)
+
+
+def _keep_address(old: Object, obj: Object) -> None:
+    """A service keeps the address it was given when the new object does not mention one."""
+    for field in ("clusterIP", "clusterIPs", "ipFamilies", "ipFamilyPolicy"):
+        if field in old["spec"] and not obj["spec"].get(field):
+            obj["spec"][field] = clone(old["spec"][field])
+
+
+def _is_respecified(kind: Kind, old: Object, obj: Object) -> bool:
+    ignored = (
+        {"metadata", "status", "apiVersion", "kind"} if kind.status else {"metadata", "apiVersion", "kind"}
+    )
+    return {k: v for k, v in old.items() if k not in ignored} != {
+        k: v for k, v in obj.items() if k not in ignored
+    }
+
+
+def _drop_nulls(value: Any) -> None:
+    """Built-in kinds have no nulls: what is null is absent."""
+    if isinstance(value, dict):
+        for name in [name for name, item in value.items() if item is None]:
+            del value[name]
+        for item in value.values():
+            _drop_nulls(item)
+    elif isinstance(value, list):
+        for item in value:
+            _drop_nulls(item)
+
+
+def _without_nulls(obj: Object) -> Object:
+    copy: Object = clone(obj)
+    _drop_nulls(copy)
+    return copy
+
+
+def _position(obj: Object) -> str:
+    return f"{namespace_of(obj)}\0{name_of(obj)}"
+
+
+def _encode_continue(revision: str, position: str) -> str:
+    return base64.urlsafe_b64encode(json.dumps([revision, position]).encode()).decode()
+
+
+def _decode_continue(token: str) -> tuple[str, str]:
+    try:
+        revision, position = json.loads(base64.urlsafe_b64decode(token))
+        int(revision)
+    except (ValueError, TypeError, binascii.Error):
+        raise errors.bad_request("continue key is not valid") from None
+    return str(revision), str(position)

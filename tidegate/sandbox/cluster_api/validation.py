@@ -1,0 +1,258 @@
+"""What the server refuses: names, metadata, and the rules of built-in kinds that callers run into."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from tidegate.sandbox.cluster_api import structural
+from tidegate.sandbox.cluster_api.errors import (
+    FieldError,
+    duplicate,
+    forbidden_field,
+    invalid,
+    invalid_value,
+    required,
+    unsupported,
+)
+from tidegate.sandbox.cluster_api.kinds import Kind
+from tidegate.sandbox.cluster_api.objects import Object, dig, name_of
+from tidegate.sandbox.cluster_api.selectors import match_selector
+
+Errors = Iterator[FieldError]
+Rule = Callable[[Object, Object | None], Errors]
+
+_LABEL = re.compile(r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$")
+_SUBDOMAIN = re.compile(r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$")
+_SERVICE = re.compile(r"^[a-z]([-a-z0-9]*[a-z0-9])?$")
+_QUALIFIED = re.compile(r"^([a-z0-9.-]+/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$")
+_LABEL_VALUE = re.compile(r"^([A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)?$")
+_PATH_NAMED = ("rbac.authorization.k8s.io",)
+
+_SUBDOMAIN_RULE = (
+    "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', "
+    "and must start and end with an alphanumeric character"
+)
+_LABEL_RULE = (
+    "a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', "
+    "and must start and end with an alphanumeric character"
+)
+_SERVICE_RULE = (
+    "a DNS-1035 label must consist of lower case alphanumeric characters or '-', start with an "
+    "alphabetic character, and end with an alphanumeric character"
+)
+
+
+def check(kind: Kind, obj: Object, old: Object | None) -> None:
+    """Raises ApiError (422) that tells every reason why the object is invalid."""
+    found = [*_metadata(kind, obj), *_body(kind, obj, old)]
+    if found:
+        raise invalid(kind.group, kind.kind, name_of(obj), found)
+
+
+def _body(kind: Kind, obj: Object, old: Object | None) -> Errors:
+    if kind.schema is not None:
+        yield from structural.problems(obj, kind.schema)
+    if rule := _RULES.get((kind.group, kind.kind)):
+        yield from rule(obj, old)
+
+
+def _metadata(kind: Kind, obj: Object) -> Errors:
+    yield from _name(kind, name_of(obj))
+    metadata = obj["metadata"]
+    yield from _labels(metadata.get("labels") or {}, "metadata.labels")
+    for key in metadata.get("annotations") or {}:
+        if not _QUALIFIED.match(key.lower()):
+            yield invalid_value("metadata.annotations", key, "must be a qualified name")
+
+
+def _labels(labels: Any, path: str) -> Errors:
+    for key, value in labels.items():
+        if not _QUALIFIED.match(key):
+            yield invalid_value(
+                path, key, "name part must consist of alphanumeric characters, '-', '_' or '.'"
+            )
+        if not isinstance(value, str) or not _LABEL_VALUE.match(value):
+            text = (
+                "a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or '.'"
+            )
+            yield invalid_value(path, value, text)
+
+
+def _name(kind: Kind, name: str) -> Errors:
+    if kind.group in _PATH_NAMED:
+        if "/" in name or "%" in name:
+            yield invalid_value("metadata.name", name, "may not contain '/' or '%'")
+        return
+    pattern, rule, longest = _SUBDOMAIN, _SUBDOMAIN_RULE, 253
+    if kind.storage == ("", "services"):
+        pattern, rule, longest = _SERVICE, _SERVICE_RULE, 63
+    elif kind.storage == ("", "namespaces"):
+        pattern, rule, longest = _LABEL, _LABEL_RULE, 63
+    if not pattern.match(name):
+        yield invalid_value("metadata.name", name, rule)
+    if len(name) > longest:
+        yield FieldError(
+            "metadata.name", "FieldValueTooLong", f"Too long: may not be more than {longest} bytes"
+        )
+
+
+def _workload(obj: Object, old: Object | None) -> Errors:
+    spec = obj.get("spec") or {}
+    yield from _selector(spec, old)
+    yield from _replicas(spec)
+    yield from _pod_spec(dig(spec, "template", "spec") or {}, "spec.template.spec")
+
+
+def _selector(spec: Object, old: Object | None) -> Errors:
+    selector = spec.get("selector")
+    labels = dig(spec, "template", "metadata", "labels") or {}
+    if not selector:
+        yield required("spec.selector")
+        return
+    if not (selector.get("matchLabels") or selector.get("matchExpressions")):
+        yield invalid_value("spec.selector", selector, "empty selector is invalid for deployment")
+    elif not match_selector(selector)(labels):
+        text = "`selector` does not match template `labels`"
+        yield invalid_value("spec.template.metadata.labels", labels, text)
+    if old is not None and selector != dig(old, "spec", "selector"):
+        yield invalid_value("spec.selector", selector, "field is immutable")
+
+
+def _replicas(spec: Object) -> Errors:
+    for field in ("replicas", "minReadySeconds", "revisionHistoryLimit", "progressDeadlineSeconds"):
+        value = spec.get(field)
+        if value is None:
+            continue
+        if isinstance(value, bool) or not isinstance(value, int):
+            yield invalid_value(f"spec.{field}", value, "must be an integer")
+        elif value < 0:
+            yield invalid_value(f"spec.{field}", value, "must be greater than or equal to 0")
+
+
+def _deployment(obj: Object, old: Object | None) -> Errors:
+    yield from _workload(obj, old)
+    strategy = dig(obj, "spec", "strategy") or {}
+    if strategy.get("type") not in ("RollingUpdate", "Recreate"):
+        yield unsupported("spec.strategy.type", strategy.get("type"), ("Recreate", "RollingUpdate"))
+    if strategy.get("type") == "Recreate" and strategy.get("rollingUpdate"):
+        text = "may not be specified when strategy `type` is 'Recreate'"
+        yield forbidden_field("spec.strategy.rollingUpdate", text)
+
+
+def _pod_spec(spec: Object, path: str) -> Errors:
+    containers = spec.get("containers")
+    if not containers:
+        yield required(f"{path}.containers")
+        return
+    seen: set[str] = set()
+    for index, container in enumerate(containers):
+        at = f"{path}.containers[{index}]"
+        yield from _container(container, at)
+        if container.get("name") in seen:
+            yield duplicate(f"{at}.name", container["name"])
+        seen.add(container.get("name", ""))
+
+
+def _container(container: Object, path: str) -> Errors:
+    name = container.get("name")
+    if not name:
+        yield required(f"{path}.name")
+    elif not _LABEL.match(name) or len(name) > 63:
+        yield invalid_value(f"{path}.name", name, _LABEL_RULE)
+    if not container.get("image"):
+        yield required(f"{path}.image")
+    for index, port in enumerate(container.get("ports") or []):
+        yield from _port(port.get("containerPort"), f"{path}.ports[{index}].containerPort")
+
+
+def _port(value: Any, path: str) -> Errors:
+    if value is None:
+        yield required(path)
+    elif not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= 65535:
+        yield invalid_value(path, value, "must be between 1 and 65535, inclusive")
+
+
+def _pod(obj: Object, old: Object | None) -> Errors:
+    yield from _pod_spec(obj.get("spec") or {}, "spec")
+
+
+def _service(obj: Object, old: Object | None) -> Errors:
+    spec = obj.get("spec") or {}
+    ports = spec.get("ports") or []
+    kinds = ("ClusterIP", "ExternalName", "LoadBalancer", "NodePort")
+    if spec.get("type") not in kinds:
+        yield unsupported("spec.type", spec.get("type"), kinds)
+    if not ports and spec.get("type") != "ExternalName" and spec.get("clusterIP") != "None":
+        yield required("spec.ports")
+    for index, port in enumerate(ports):
+        yield from _port(port.get("port"), f"spec.ports[{index}].port")
+        if len(ports) > 1 and not port.get("name"):
+            yield required(f"spec.ports[{index}].name")
+    address = dig(old, "spec", "clusterIP")
+    if address and spec.get("clusterIP") != address and spec.get("type") == "ClusterIP":
+        yield invalid_value("spec.clusterIP", spec.get("clusterIP"), "field is immutable")
+
+
+def _autoscaler(obj: Object, old: Object | None) -> Errors:
+    spec = obj.get("spec") or {}
+    target = spec.get("scaleTargetRef") or {}
+    for field in ("kind", "name"):
+        if not target.get(field):
+            yield required(f"spec.scaleTargetRef.{field}")
+    low, high = spec.get("minReplicas", 1), spec.get("maxReplicas")
+    if not isinstance(high, int) or high < 1:
+        yield invalid_value("spec.maxReplicas", high or 0, "must be greater than 0")
+    elif low > high:
+        yield invalid_value("spec.maxReplicas", high, "must be greater than or equal to `minReplicas`")
+
+
+def _definition(obj: Object, old: Object | None) -> Errors:
+    spec = obj.get("spec") or {}
+    names = spec.get("names") or {}
+    for path in ("group", "scope", "versions"):
+        if not spec.get(path):
+            yield required(f"spec.{path}")
+    for path in ("plural", "kind"):
+        if not names.get(path):
+            yield required(f"spec.names.{path}")
+    wanted = f"{names.get('plural')}.{spec.get('group')}"
+    if name_of(obj) != wanted:
+        yield invalid_value("metadata.name", name_of(obj), 'must be spec.names.plural+"."+spec.group')
+    stored = [version for version in spec.get("versions") or () if version.get("storage")]
+    if len(stored) != 1:
+        yield invalid_value(
+            "spec.versions", len(stored), "must have exactly one version marked as storage version"
+        )
+
+
+def _replica_set(obj: Object, old: Object | None) -> Errors:
+    yield from _workload(obj, old)
+
+
+def _job(obj: Object, old: Object | None) -> Errors:
+    yield from _pod_spec(dig(obj, "spec", "template", "spec") or {}, "spec.template.spec")
+    policy = dig(obj, "spec", "template", "spec", "restartPolicy")
+    if policy not in ("Never", "OnFailure"):
+        yield unsupported("spec.template.spec.restartPolicy", policy, ("OnFailure", "Never"))
+
+
+def _config_map(obj: Object, old: Object | None) -> Errors:
+    for key, value in (obj.get("data") or {}).items():
+        if not isinstance(value, str):
+            yield invalid_value(f"data.{key}", value, "must be a string")
+
+
+_RULES: dict[tuple[str, str], Rule] = {
+    ("", "Pod"): _pod,
+    ("", "Service"): _service,
+    ("", "ConfigMap"): _config_map,
+    ("apps", "Deployment"): _deployment,
+    ("apps", "ReplicaSet"): _replica_set,
+    ("apps", "StatefulSet"): _workload,
+    ("apps", "DaemonSet"): _workload,
+    ("batch", "Job"): _job,
+    ("autoscaling", "HorizontalPodAutoscaler"): _autoscaler,
+    ("apiextensions.k8s.io", "CustomResourceDefinition"): _definition,
+}
