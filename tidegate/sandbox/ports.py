@@ -40,3 +40,19 @@ def _is_free(host: str, port: int) -> bool:
         except OSError:
             return False
     return True
+
+
+def reserve_network() -> tuple[socket.socket, str]:
+    """A part of the loopback network for one sandbox: `127.37` stands for 127.37.0.0/16.
+
+    It is reserved as long as the returned socket is open. Raises OSError when every part is taken.
+    """
+    for second in random.sample(range(16, 250), 200):
+        holder = socket.socket()
+        try:
+            holder.bind((f"127.{second}.0.1", _RANGE.start - 1))
+        except OSError:
+            holder.close()
+            continue
+        return holder, f"127.{second}"
+    raise OSError("no part of the loopback network is free")

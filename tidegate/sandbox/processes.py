@@ -1,8 +1,7 @@
 """Child processes that never outlive the sandbox.
 
 Each child has a log file, a process group of its own and a condition that says when it is ready. The kernel
-kills it when the sandbox dies, however it dies (PR_SET_PDEATHSIG); an orderly end stops the children in the
-reverse order of their start.
+kills it when the sandbox dies, however it dies (PR_SET_PDEATHSIG).
 """
 
 import asyncio
@@ -153,7 +152,7 @@ class Process:
 
 
 class Processes:
-    """The children of one sandbox: started in order, stopped in the reverse order."""
+    """Children that belong together, and are stopped together."""
 
     def __init__(self, logs: Path) -> None:
         self.logs = logs
@@ -175,9 +174,9 @@ class Processes:
         return child
 
     async def stop(self) -> None:
-        """Stop all of them, the youngest first."""
-        while self._children:
-            await self._children.pop().stop()
+        """Stop all of them."""
+        children, self._children = self._children, []
+        await asyncio.gather(*(child.stop() for child in children))
 
     async def __aenter__(self) -> Self:
         return self

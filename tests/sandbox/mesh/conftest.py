@@ -124,7 +124,7 @@ async def envoy(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Envoy
 
 @pytest.fixture(scope="session")
 async def servers() -> AsyncIterator[dict[str, int]]:
-    """Two servers that answer with their name, the path and the headers they were asked with: name to port."""
+    """The ports of two servers, by name, that answer with their name, the path and the request headers."""
     runners, ports = [], {}
     for name in ("primary", "canary"):
         app = web.Application()

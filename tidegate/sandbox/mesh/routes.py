@@ -108,6 +108,12 @@ def _header(name: str, match: StringMatch) -> Json:
     return {"name": name} | ({"string_match": value} if value else {"present_match": True})
 
 
+def _no_header(name: str, match: StringMatch) -> Json:
+    header = _header(name, match) | {"invert_match": True}
+    # Without this an absent header would count as one with the unwanted value.
+    return header | {"treat_missing_header_as_empty": True} if "string_match" in header else header
+
+
 def _query(name: str, match: StringMatch) -> Json:
     value = _string(match)
     return {"name": name} | ({"string_match": value} if value else {"present_match": True})
