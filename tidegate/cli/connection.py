@@ -1,0 +1,69 @@
+"""The connection to Temporal: by its own environment and profile, and within a few seconds or not at all."""
+
+import asyncio
+import os
+from collections.abc import Callable, Coroutine
+from typing import Any, TypeVar
+from urllib.parse import quote
+
+from temporalio.client import Client
+from temporalio.contrib.pydantic import pydantic_data_converter
+from temporalio.envconfig import ClientConfig, ClientConnectConfig
+
+from tidegate.cli.exits import GAVE_UP, INVALID, OUT_OF_REACH, CommandFailed
+
+CONNECT_SECONDS = 5.0
+DEFAULT_ADDRESS = "localhost:7233"
+UI_VARIABLE = "TEMPORAL_UI_ADDRESS"
+
+T = TypeVar("T")
+
+
+def run(work: Callable[[Client], Coroutine[Any, Any, T]], *, interrupted: str = "interrupted") -> T:
+    """Connect, do the work, and let Ctrl-C end it with `interrupted` as the last word."""
+    try:
+        return asyncio.run(_with_client(work))
+    except KeyboardInterrupt:
+        raise CommandFailed(interrupted, GAVE_UP) from None
+
+
+async def _with_client(work: Callable[[Client], Coroutine[Any, Any, T]]) -> T:
+    return await work(await connect())
+
+
+async def connect() -> Client:
+    """A client of Temporal as TEMPORAL_* and temporal.toml describe it; CommandFailed when there is none."""
+    config = _connect_config()
+    address = config.setdefault("target_host", DEFAULT_ADDRESS)
+    try:
+        async with asyncio.timeout(CONNECT_SECONDS):
+            return await Client.connect(**config, data_converter=pydantic_data_converter)
+    except TimeoutError:
+        line = f"no answer within {CONNECT_SECONDS:g}s"
+    except (RuntimeError, ValueError) as error:
+        line = _reason(error)
+    raise CommandFailed(
+        f"Temporal at {address} is out of reach: {line}; check TEMPORAL_ADDRESS, TEMPORAL_NAMESPACE and "
+        "TEMPORAL_PROFILE",
+        OUT_OF_REACH,
+    )
+
+
+def ui_link(client: Client, workflow_id: str, run_id: str) -> str:
+    """Where people read the run; empty when the UI's address is not known."""
+    base = os.environ.get(UI_VARIABLE, "").rstrip("/")
+    if not base:
+        return ""
+    return f"{base}/namespaces/{client.namespace}/workflows/{quote(workflow_id, safe='')}/{run_id}"
+
+
+def _connect_config() -> ClientConnectConfig:
+    try:
+        return ClientConfig.load_client_connect_config()
+    except (RuntimeError, ValueError, OSError) as error:
+        raise CommandFailed(f"Temporal's configuration: {_reason(error)}", INVALID) from None
+
+
+def _reason(error: Exception) -> str:
+    """The innermost words of a chain such as "Failed client connect: `x` error: Unavailable"."""
+    return " ".join(str(error).split())[:200]

@@ -1,0 +1,54 @@
+"""`tidegate plan`: print the stages that a release would go through; changes nothing."""
+
+from typing import Any
+
+from tidegate.cli.exits import exits
+from tidegate.cli.options import File, Json, Revision
+from tidegate.cli.output import Output
+from tidegate.cli.release_name import ReleaseName, request_from
+from tidegate.cli.survey import LocalSurvey, survey
+from tidegate.cli.views import plan_view
+from tidegate.cli.words import short
+from tidegate.domain.plan import Plan, describe
+from tidegate.settings import load_settings
+
+
+@exits
+def plan(file: File, revision: Revision = "", json: Json = False) -> int:
+    """Print the stages of a release and its earliest end; nothing is changed, no cluster is asked.
+
+    A canary without a primary is initialised instead, and one whose template is unchanged ends at once.
+    """
+    output = Output(as_json=json)
+    settings = load_settings()
+    request = request_from(file, revision, settings)
+    found = survey(request, settings, file)
+    for warning in found.warnings:
+        output.warn(warning)
+    if json:
+        output.document(_document(found))
+        return 0
+    output.say(
+        f"{ReleaseName.of_request(request)} at {short(found.sha)} ({found.ref}): {found.objects} objects"
+    )
+    for canary, compiled in found.plans.items():
+        output.result(plan_view(canary, compiled))
+    if not found.plans:
+        output.say("no canaries: the sync is the release")
+    return 0
+
+
+def _document(found: LocalSurvey) -> dict[str, Any]:
+    return {
+        "event": "plan",
+        **found.model_dump(mode="json", exclude={"plans"}),
+        "canaries": {canary: _plan(compiled) for canary, compiled in found.plans.items()},
+    }
+
+
+def _plan(compiled: Plan) -> dict[str, Any]:
+    return {
+        **compiled.model_dump(mode="json", exclude={"stages"}),
+        "stages": [{**stage.model_dump(mode="json"), "text": describe(stage)} for stage in compiled.stages],
+        "earliest_end_seconds": compiled.earliest_end_seconds,
+    }

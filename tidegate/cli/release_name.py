@@ -1,0 +1,134 @@
+"""How people name a release: podinfo, podinfo@mesh02/test, or the Application's file."""
+
+import getpass
+import re
+import socket
+from pathlib import Path
+from typing import Self
+
+from temporalio.client import Client
+from temporalio.service import RPCError, RPCStatusCode
+
+from tidegate.adapters.render import load_documents
+from tidegate.contracts import APPLICATION_ATTRIBUTE, RELEASE_WORKFLOW, ReleaseRequest, release_workflow_id
+from tidegate.domain.application import Application
+from tidegate.domain.base import Model
+from tidegate.domain.errors import InvalidInput
+from tidegate.settings import Settings, load_settings
+
+_NAME = re.compile(
+    r"(?P<application>[a-z0-9][-a-z0-9.]*)(?:@(?P<cluster>[^/@\s]+)/(?P<namespace>[a-z0-9][-a-z0-9]*))?"
+)
+
+
+class ReleaseName(Model):
+    """An application at a destination. Printed as podinfo@mesh02/test."""
+
+    application: str
+    cluster: str
+    namespace: str
+
+    def __str__(self) -> str:
+        return f"{self.application}@{self.cluster}/{self.namespace}"
+
+    @property
+    def destination(self) -> str:
+        """mesh02/test."""
+        return f"{self.cluster}/{self.namespace}"
+
+    @property
+    def workflow_id(self) -> str:
+        """The id of its Release workflow."""
+        return release_workflow_id(self.cluster, self.namespace, self.application)
+
+    @classmethod
+    def of_workflow(cls, workflow_id: str) -> Self | None:
+        """The release that a workflow id names; None for an id of another form."""
+        parts = workflow_id.split("/")
+        if len(parts) != 4 or parts[0] != "release" or not all(parts):
+            return None
+        return cls(cluster=parts[1], namespace=parts[2], application=parts[3])
+
+    @classmethod
+    def of_request(cls, request: ReleaseRequest) -> Self:
+        """The release that a request asks for."""
+        namespace = request.application.spec.destination.namespace
+        return cls(application=request.application.name, cluster=request.cluster, namespace=namespace)
+
+
+async def find_release(client: Client, name: str | None, file: Path | None) -> ReleaseName:
+    """The one release that was meant; InvalidInput when none or several were."""
+    if (name is None) == (file is None):
+        raise InvalidInput("needs an application", mend="give its name or, with -f, its file")
+    if file is not None:
+        return ReleaseName.of_request(request_from(file, "", load_settings()))
+    matched = _NAME.fullmatch(name or "")
+    if matched is None:
+        raise InvalidInput(
+            f"{name!r} is not an application's name",
+            mend="write podinfo or podinfo@cluster/namespace, or give its file with -f",
+        )
+    parts = matched.groupdict()
+    if parts["cluster"]:
+        return ReleaseName(**parts)
+    return _only(parts["application"], await _known_releases(client, parts["application"]))
+
+
+def request_from(file: Path, revision: str, settings: Settings) -> ReleaseRequest:
+    """A request for what the file describes. Raises InvalidInput or SettingsError."""
+    application = read_application(file)
+    destination = application.spec.destination
+    return ReleaseRequest(
+        application=application,
+        cluster=settings.cluster_for(server=destination.server, name=destination.name),
+        revision=revision,
+        started_by=f"{getpass.getuser()}@{socket.gethostname()}",
+    )
+
+
+def read_application(file: Path) -> Application:
+    """The one Application of a YAML or JSON file; InvalidInput says what else the file is."""
+    try:
+        text = file.read_bytes()
+    except OSError as error:
+        raise InvalidInput(
+            f"cannot be read: {error.strerror}", file=str(file), mend="give the file of an Application"
+        ) from None
+    documents = [each for each in load_documents(text, str(file)) if each is not None]
+    if len(documents) != 1:
+        raise InvalidInput(
+            f"holds {len(documents)} documents", file=str(file), mend="give a file with one Application"
+        )
+    return Application.from_manifest(documents[0], file=str(file))
+
+
+async def _known_releases(client: Client, application: str) -> list[ReleaseName]:
+    """By the search attribute; where it is not registered, by the workflow ids of all releases."""
+    everything = f"WorkflowType = '{RELEASE_WORKFLOW}'"
+    try:
+        found = await _listed(client, f"{everything} AND {APPLICATION_ATTRIBUTE} = '{application}'")
+    except RPCError as error:
+        if error.status is not RPCStatusCode.INVALID_ARGUMENT:
+            raise
+        found = set()
+    found = found or await _listed(client, everything)
+    return sorted((each for each in found if each.application == application), key=str)
+
+
+async def _listed(client: Client, query: str) -> set[ReleaseName]:
+    names = {ReleaseName.of_workflow(each.id) async for each in client.list_workflows(query)}
+    return {name for name in names if name is not None}
+
+
+def _only(application: str, found: list[ReleaseName]) -> ReleaseName:
+    if not found:
+        raise InvalidInput(
+            f"no release of {application} is known",
+            mend="see `tidegate list`, or start one with `tidegate start`",
+        )
+    if len(found) > 1:
+        raise InvalidInput(
+            f"{application} has {len(found)} destinations",
+            mend=f"name one of {', '.join(map(str, found))}",
+        )
+    return found[0]

@@ -1,0 +1,143 @@
+"""`tidegate start`: begin a release, and with --wait follow it to its end."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from temporalio.client import Client
+
+from tidegate.cli.connection import run, ui_link
+from tidegate.cli.exits import GAVE_UP, REFUSED, CommandFailed, exits
+from tidegate.cli.following import Follower
+from tidegate.cli.options import File, Json, Revision, Timeout
+from tidegate.cli.output import Output
+from tidegate.cli.release_name import ReleaseName, request_from
+from tidegate.cli.submission import submit
+from tidegate.cli.survey import survey
+from tidegate.cli.watching import goes_on, watch_to_end, within
+from tidegate.cli.words import NO_WORKER, short
+from tidegate.contracts import Disposition, OnConflict, ReleaseRequest, Submission
+from tidegate.settings import Settings, load_settings
+
+SENTENCES = {
+    Disposition.STARTED: "started: {release} at {revision}",
+    Disposition.ATTACHED: "attached: {release} at {revision} is being released already",
+    Disposition.SUPERSEDING: "superseding: {release} at {running} is aborted, then {revision} follows",
+    Disposition.QUEUED: "queued: {release} at {revision} follows when {running} has ended",
+    Disposition.REJECTED: "another revision of {release}, {running}, is being released; wait for its end, or "
+    "use --on-conflict supersede or queue",
+}
+NOW_RUNNING = (Disposition.STARTED, Disposition.ATTACHED)
+
+Wait = Annotated[bool, typer.Option("--wait/--no-wait", help="Follow the release to its end.")]
+Conflict = Annotated[
+    OnConflict,
+    typer.Option(
+        help="When another revision is being released: abort that one, wait for it, or do not start."
+    ),
+]
+Validate = Annotated[
+    bool,
+    typer.Option(
+        "--validate/--no-validate",
+        help="Resolve, render and check the manifests here first; the worker does so in any case.",
+    ),
+]
+
+
+@exits
+def start(
+    file: File,
+    revision: Revision = "",
+    wait: Wait = False,
+    timeout: Timeout = None,
+    on_conflict: Conflict = OnConflict.SUPERSEDE,
+    validate: Validate = True,
+    json: Json = False,
+) -> int:
+    """Release an application at a revision.
+
+    Starting the same revision again attaches to the running release, so that a retry in CI is safe.
+    """
+    output = Output(as_json=json)
+    settings = load_settings()
+    request = request_from(file, revision, settings).model_copy(update={"on_conflict": on_conflict})
+    if validate:
+        request = _validated(request, settings, file, output)
+    release = ReleaseName.of_request(request)
+    starter = _Starter(request, release, settings.worker.task_queue, output)
+
+    async def work(client: Client) -> int:
+        return await within(timeout, release, starter.run(client, wait=wait))
+
+    return run(work, interrupted=f"interrupted; {goes_on(release)}")
+
+
+class _Starter:
+    """One start, from the submission to the end of waiting."""
+
+    def __init__(
+        self, request: ReleaseRequest, release: ReleaseName, task_queue: str, output: Output
+    ) -> None:
+        self._request = request
+        self._release = release
+        self._task_queue = task_queue
+        self._output = output
+
+    async def run(self, client: Client, *, wait: bool) -> int:
+        silence = self._say_no_worker if wait else self._give_up
+        submission = await submit(client, self._request, self._task_queue, silence)
+        self._tell(submission, ui_link(client, self._release.workflow_id, submission.run_id))
+        if submission.disposition is Disposition.REJECTED:
+            return REFUSED
+        if not wait:
+            return 0
+        return await watch_to_end(client, self._release, self._follower(client, submission), self._output)
+
+    def _follower(self, client: Client, submission: Submission) -> Follower:
+        runs_now = submission.disposition in NOW_RUNNING
+        revisions = {self._request.wanted_revision, submission.wanted}
+        if runs_now:
+            revisions.add(submission.revision)
+        return Follower(client, self._release, submission.run_id, revisions - {""}, waits=not runs_now)
+
+    def _tell(self, submission: Submission, ui: str) -> None:
+        sentence = SENTENCES[submission.disposition].format(
+            release=self._release,
+            revision=short(submission.wanted or self._request.wanted_revision),
+            running=short(submission.revision),
+        )
+        if self._output.as_json:
+            self._output.document(
+                {
+                    "event": "submission",
+                    "workflow_id": self._release.workflow_id,
+                    "requested": self._request.wanted_revision,
+                    **submission.model_dump(mode="json"),
+                    "ui": ui,
+                }
+            )
+        if submission.disposition is Disposition.REJECTED:
+            self._output.problem(sentence)
+        else:
+            self._output.say(sentence)
+
+    def _say_no_worker(self) -> None:
+        self._output.say(f"started; {NO_WORKER} on task queue {self._task_queue!r} yet, waiting for one")
+
+    def _give_up(self) -> None:
+        raise CommandFailed(
+            f"{NO_WORKER} on task queue {self._task_queue!r}; a release that was not running begins when one "
+            "does",
+            GAVE_UP,
+        )
+
+
+def _validated(request: ReleaseRequest, settings: Settings, file: Path, output: Output) -> ReleaseRequest:
+    """The request at the commit that was looked at: what was validated is what is released."""
+    found = survey(request, settings, file)
+    for warning in found.warnings:
+        output.warn(warning)
+    if request.wanted_revision != found.sha:
+        output.say(f"{request.wanted_revision} is {found.sha}")
+    return request.model_copy(update={"revision": found.sha})

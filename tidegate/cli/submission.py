@@ -1,0 +1,148 @@
+"""Hands a release to Temporal: starts its workflow, or asks the running one, in a single step."""
+
+import asyncio
+import uuid
+from collections.abc import Callable
+from typing import Any
+
+from temporalio.client import Client, WithStartWorkflowOperation, WorkflowUpdateFailedError
+from temporalio.common import (
+    SearchAttributeKey,
+    SearchAttributePair,
+    TypedSearchAttributes,
+    WorkflowIDConflictPolicy,
+)
+from temporalio.service import RPCError, RPCStatusCode
+
+from tidegate.cli.exits import FAILED, INVALID, OUT_OF_REACH, REFUSED, CommandFailed
+from tidegate.cli.following import OUTAGES
+from tidegate.contracts import (
+    APPLICATION_ATTRIBUTE,
+    CLUSTER_ATTRIBUTE,
+    NAMESPACE_ATTRIBUTE,
+    PHASE_ATTRIBUTE,
+    RELEASE_WORKFLOW,
+    REVISION_ATTRIBUTE,
+    SUBMIT,
+    ReleaseOutcome,
+    ReleaseRequest,
+    Submission,
+)
+from tidegate.domain.errors import AccessDenied, InvalidInput, RevisionNotFound, Unreachable
+from tidegate.domain.release import Phase
+
+SILENCE_SECONDS = 10.0
+"""How long no answer is no news: a worker's first answer takes well under a second."""
+
+COMPLETED_MEANWHILE = "AcceptedUpdateCompletedWorkflow"
+
+CLOSING_ATTEMPTS = 5
+"""How often a submission is repeated that met a run in the moment of its end."""
+
+
+CLOSING = (*OUTAGES, RPCStatusCode.ABORTED, RPCStatusCode.NOT_FOUND)
+"""What Temporal answers meanwhile, and during a short outage."""
+
+
+async def submit(
+    client: Client, request: ReleaseRequest, task_queue: str, on_silence: Callable[[], None]
+) -> Submission:
+    """What became of the request. `on_silence` is called once when no worker answers for a while.
+
+    CommandFailed when the running release refuses, RPCError when Temporal does.
+    """
+    asking = asyncio.create_task(_submit(client, request, task_queue))
+    try:
+        done, _ = await asyncio.wait({asking}, timeout=SILENCE_SECONDS)
+        if not done:
+            on_silence()
+        return await asking
+    finally:
+        asking.cancel()
+
+
+async def _submit(client: Client, request: ReleaseRequest, task_queue: str) -> Submission:
+    attributes: TypedSearchAttributes | None = search_attributes(request)
+    for attempt in range(CLOSING_ATTEMPTS):
+        try:
+            return await _send(client, request, task_queue, attributes)
+        except WorkflowUpdateFailedError as error:
+            if getattr(error.cause, "type", "") != COMPLETED_MEANWHILE:
+                raise _refusal(error.cause) from None
+        except RPCError as error:
+            if attributes and _names_unknown_attribute(error):
+                attributes = None
+            elif error.status not in CLOSING or attempt == CLOSING_ATTEMPTS - 1:
+                raise
+    raise CommandFailed("the running release kept ending while it was asked; try again", REFUSED)
+
+
+async def _send(
+    client: Client, request: ReleaseRequest, task_queue: str, attributes: TypedSearchAttributes | None
+) -> Submission:
+    start: WithStartWorkflowOperation[Any, ReleaseOutcome] = WithStartWorkflowOperation(
+        RELEASE_WORKFLOW,
+        request,
+        id=request.workflow_id,
+        task_queue=task_queue,
+        id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
+        result_type=ReleaseOutcome,
+        search_attributes=attributes,
+        static_summary=summary(request),
+        static_details=details(request),
+    )
+    answer: Submission = await client.execute_update_with_start_workflow(
+        SUBMIT, request, start_workflow_operation=start, id=str(uuid.uuid4()), result_type=Submission
+    )
+    return answer
+
+
+def _refusal(cause: BaseException) -> CommandFailed:
+    """The running release could not take the submission: its line says why, its type whose fault that is."""
+    code = _REFUSALS.get(getattr(cause, "type", None) or "", FAILED)
+    return CommandFailed(str(cause), code)
+
+
+_REFUSALS = {
+    InvalidInput.__name__: INVALID,
+    RevisionNotFound.__name__: INVALID,
+    Unreachable.__name__: OUT_OF_REACH,
+    AccessDenied.__name__: OUT_OF_REACH,
+}
+
+
+def search_attributes(request: ReleaseRequest) -> TypedSearchAttributes:
+    """What releases are found by; the workflow keeps revision and phase current."""
+    values = {
+        APPLICATION_ATTRIBUTE: request.application.name,
+        CLUSTER_ATTRIBUTE: request.cluster,
+        NAMESPACE_ATTRIBUTE: request.application.spec.destination.namespace,
+        REVISION_ATTRIBUTE: request.revision,
+        PHASE_ATTRIBUTE: Phase.QUEUED.value,
+    }
+    return TypedSearchAttributes(
+        [SearchAttributePair(SearchAttributeKey.for_keyword(name), value) for name, value in values.items()]
+    )
+
+
+def summary(request: ReleaseRequest) -> str:
+    """The run's line in the UI's list."""
+    return f"{request.application.name} to {request.cluster}/{request.application.spec.destination.namespace}"
+
+
+def details(request: ReleaseRequest) -> str:
+    """The run's page in the UI: what is released, and how to steer it."""
+    source = request.application.spec.source
+    lines = [
+        f"repository: {source.repo_url}",
+        f"path: `{source.path}`",
+        f"revision: `{request.revision}`",
+        f"started by: {request.started_by}" if request.started_by else "",
+        "",
+        "Signals, each without arguments: `pause`, `resume`, `promote`, `abort`.",
+    ]
+    return "  \n".join(line for line in lines if line)
+
+
+def _names_unknown_attribute(error: RPCError) -> bool:
+    return error.status is RPCStatusCode.INVALID_ARGUMENT and "search attribute" in error.message.lower()
