@@ -63,10 +63,10 @@ class Contents(Model):
         raise InvalidInput(f"there is no Canary {namespace}/{name} among the manifests", mend="add it")
 
 
-def read_contents(rendered: Iterable[Rendered], namespace: str) -> Contents:
+def read_contents(rendered: Iterable[tuple[Manifest, str]], namespace: str) -> Contents:
     """Everything in an application's manifests, or InvalidInput; `namespace` is the destination's."""
     warnings: list[str] = []
-    objects = [_current(each, namespace, warnings) for each in rendered]
+    objects = [_current(Rendered(*each), namespace, warnings) for each in rendered]
     found = [(_bundle(each, objects), each.file) for each in objects if _is_canary(each.manifest)]
     _refuse_duplicates(found)
     bundles = tuple(bundle for bundle, _ in found)

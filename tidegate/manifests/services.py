@@ -16,9 +16,17 @@ def services(canary: Canary, selector: Selector) -> tuple[Manifest, Manifest, Ma
 
 
 def taken_over(live: Manifest, wanted: Manifest) -> Manifest:
-    """A Service that was there before, made to select and serve as `wanted`; its type and addresses stay."""
+    """A Service that was there before, made to select and serve as `wanted`.
+
+    Its type and its addresses stay, node ports included: clients outside the mesh may know them.
+    """
     spec = live.get("spec") or {}
-    return live | {"spec": spec | {key: wanted["spec"][key] for key in ("selector", "ports")}}
+    node_ports = {port["port"]: port["nodePort"] for port in spec.get("ports") or () if port.get("nodePort")}
+    ports = [
+        port | ({"nodePort": node_ports[port["port"]]} if port["port"] in node_ports else {})
+        for port in wanted["spec"]["ports"]
+    ]
+    return live | {"spec": spec | {"selector": wanted["spec"]["selector"], "ports": ports}}
 
 
 def _service(canary: Canary, name: str, label: str, value: str) -> Manifest:

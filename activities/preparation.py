@@ -1,0 +1,106 @@
+"""Bringing everything around a canary up to date: primary, its autoscaler, services, destination rules.
+
+A target that serves is never disturbed: its Service and its traffic go over to the primary only when the
+primary's pods are ready.
+"""
+
+from activities.rollout import await_rollout
+from activities.site import Site, described
+from tidegate.contracts import CANARY_FIELD_MANAGER, CanaryCommand, StepReport
+from tidegate.decisions.revision import template_hash
+from tidegate.decisions.rollout import Progress, rollout_of, wanted_replicas
+from tidegate.domain.errors import NotReady
+from tidegate.domain.manifest import Manifest, dig, name_of
+from tidegate.manifests import promotion
+from tidegate.manifests.autoscaler import min_replicas, primary_autoscaler
+from tidegate.manifests.istio import destination_rules
+from tidegate.manifests.primary import primary
+from tidegate.manifests.services import services, taken_over
+
+
+def prepare(site: Site, command: CanaryCommand) -> StepReport:
+    """Everything but the primary's template becomes as Git describes it."""
+    live = site.primary()
+    if live is None or promotion.is_initialising(live):
+        return _initialise(site, command, live)
+    warnings = _undo_unfinished(site, command, live)
+    notes = _surround(site, command)
+    return StepReport(notes=notes, warnings=(*warnings, *_complaints(site)))
+
+
+def _initialise(site: Site, command: CanaryCommand, live: Manifest | None) -> StepReport:
+    bundle = site.bundle
+    marks = promotion.initial_marks(template_hash(bundle.target), command.ref.owner.source.sha)
+    replicas = _initial_replicas(site, live)
+    site.apply(primary(bundle.target, replicas=replicas, annotations=marks), command.fence)
+    await_rollout(site, bundle.names.primary, command.deadline_seconds)
+    notes = _surround(site, command)
+    site.change_deployment(bundle.names.primary, command.fence, promotion.initialised)
+    return StepReport(notes=(f"{bundle.names.primary} serves with {replicas} replicas", *notes))
+
+
+def _initial_replicas(site: Site, live: Manifest | None) -> int:
+    """As many as the target has now, and no fewer than Git asks for."""
+    autoscaler = site.bundle.autoscaler
+    asked = min_replicas(autoscaler) if autoscaler else wanted_replicas(site.bundle.target)
+    present = [wanted_replicas(each) for each in (site.target(), live) if each is not None]
+    return max(1, asked, *present)
+
+
+def _undo_unfinished(site: Site, command: CanaryCommand, live: Manifest) -> tuple[str, ...]:
+    if not promotion.is_unfinished(live):
+        return ()
+    name = site.bundle.names.primary
+    site.change_deployment(name, command.fence, promotion.restored)
+    said = f"{name} was left by an unfinished promotion; it was restored"
+    try:
+        await_rollout(site, name, command.deadline_seconds)
+    except NotReady as error:
+        return said, str(error)
+    return (said,)
+
+
+def _surround(site: Site, command: CanaryCommand) -> tuple[str, ...]:
+    """Autoscaler, services and rules; notes on what was taken over."""
+    bundle = site.bundle
+    if command.ref.owner.create_namespace:
+        site.ensure_mesh_namespace()
+    if bundle.autoscaler:
+        site.apply(primary_autoscaler(bundle.autoscaler, bundle.names.primary), command.fence)
+    wanted = services(bundle.canary, bundle.selector)
+    notes = [note for service in wanted if (note := _serve(site, command, service))]
+    for rule in destination_rules(bundle.canary, site.istio_version("DestinationRule")):
+        site.apply_to_mesh(rule, command.fence)
+    return tuple(notes)
+
+
+def _serve(site: Site, command: CanaryCommand, wanted: Manifest) -> str:
+    """Create a Service, or take it over with exactly this selector: a merged one may select no pods."""
+    name = name_of(wanted)
+    live = site.cluster.get("v1", "Service", site.namespace, name)
+    if live is None:
+        site.apply(wanted, command.fence)
+        return ""
+    change = site.cluster.fenced_update(
+        "v1",
+        "Service",
+        site.namespace,
+        name,
+        command.fence,
+        lambda current: taken_over(current, wanted),
+        manager=CANARY_FIELD_MANAGER,
+    )
+    before, after = (dig(each, "spec", "selector") for each in (change.before, change.after))
+    return "" if before == after else f"{described(wanted)} was taken over: it selects {_pairs(after)} now"
+
+
+def _pairs(labels: dict[str, str]) -> str:
+    return ",".join(f"{key}={value}" for key, value in sorted(labels.items()))
+
+
+def _complaints(site: Site) -> tuple[str, ...]:
+    """A primary that is not ready does not stop a release: it may be the one that mends it."""
+    rollout = rollout_of(site.primary())
+    if rollout.progress is Progress.DONE:
+        return ()
+    return (f"{site.bundle.names.primary} is not ready: {rollout.reason}; the release goes on",)

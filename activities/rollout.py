@@ -1,0 +1,64 @@
+"""Waiting for a Deployment by watch, within a step's deadline, with heartbeats."""
+
+from datetime import UTC, datetime
+
+from temporalio import activity
+
+from activities.site import APPS, Site
+from tidegate.decisions.rollout import Progress, Rollout, rollout_of, running_replicas, troubles
+from tidegate.domain.errors import NotReady
+from tidegate.domain.manifest import Manifest
+
+
+def remaining_seconds(deadline_seconds: float) -> float:
+    """What is left of a step's deadline; it runs from the step's first attempt, so that retries share it."""
+    passed = datetime.now(UTC) - activity.info().scheduled_time
+    return max(0.0, deadline_seconds - passed.total_seconds())
+
+
+def await_rollout(site: Site, name: str, deadline_seconds: float) -> None:
+    """Wait until all pods of a Deployment run its last spec; NotReady says what holds them up."""
+
+    def ended(deployment: Manifest | None) -> Rollout | None:
+        rollout = rollout_of(deployment)
+        return None if rollout.progress is Progress.UNDER_WAY else rollout
+
+    try:
+        rollout = site.cluster.wait(
+            APPS,
+            "Deployment",
+            site.namespace,
+            name,
+            ended,
+            deadline_seconds=remaining_seconds(deadline_seconds),
+            beat=activity.heartbeat,
+        )
+    except NotReady:
+        raise _not_ready(site, name, f"is not ready after {deadline_seconds:g}s") from None
+    if rollout.progress is Progress.STUCK:
+        raise _not_ready(site, name, "does not become ready")
+
+
+def await_no_replicas(site: Site, name: str, deadline_seconds: float) -> None:
+    """Wait until a Deployment has no pods left; NotReady when it still has some at the deadline."""
+
+    def gone(deployment: Manifest | None) -> bool | None:
+        return True if deployment is None or running_replicas(deployment) == 0 else None
+
+    site.cluster.wait(
+        APPS,
+        "Deployment",
+        site.namespace,
+        name,
+        gone,
+        deadline_seconds=deadline_seconds,
+        beat=activity.heartbeat,
+    )
+
+
+def _not_ready(site: Site, name: str, problem: str) -> NotReady:
+    deployment = site.deployment(name)
+    reasons = [rollout_of(deployment).reason]
+    if deployment is not None:
+        reasons.append(troubles(site.pods(deployment)))
+    return NotReady(f"Deployment {site.namespace}/{name} {problem}: {'; '.join(filter(None, reasons))}")

@@ -1,0 +1,71 @@
+"""Traffic's one step: split it between primary and canary on the mesh control plane."""
+
+from temporalio import activity
+
+from activities.site import Manifests, Site, Sites, described
+from activities.step import step
+from tidegate.adapters.kubernetes import Change, Clusters
+from tidegate.contracts import CANARY_FIELD_MANAGER, RouteCommand, StepReport
+from tidegate.domain.errors import Conflict, ReleaseFailed
+from tidegate.domain.manifest import Manifest
+from tidegate.manifests import promotion
+from tidegate.manifests.drift import drift, last_writer
+from tidegate.manifests.istio import virtual_service, weights
+from tidegate.settings.model import Settings
+
+
+class TrafficActivities:
+    """Steps on the mesh control plane."""
+
+    def __init__(self, clusters: Clusters, manifests: Manifests, settings: Settings) -> None:
+        self._sites = Sites(clusters, manifests, settings)
+
+    @activity.defn(name="traffic_route")
+    @step
+    def route(self, command: RouteCommand) -> StepReport:
+        """Give the canary its share and the primary the rest; says what somebody else had changed."""
+        site = self._sites.find(command.ref)
+        wanted = virtual_service(
+            site.bundle.canary,
+            site.istio_version("VirtualService"),
+            canary_weight=command.canary_weight,
+        )
+        if not _leads_to_primary(site, wanted) and not _primary_serves(site):
+            return _without_primary(site, command)
+        change = site.apply_to_mesh(wanted, command.fence)
+        _verify(site, wanted, change.after)
+        return StepReport(warnings=_drift(site, wanted, change, command))
+
+
+def _leads_to_primary(site: Site, wanted: Manifest) -> bool:
+    """Whether the live routes are the release's already; then the workload cluster need not be asked."""
+    live = site.mesh.get(wanted["apiVersion"], "VirtualService", site.namespace, site.bundle.names.apex)
+    return live is not None and weights(live, site.bundle.canary) is not None
+
+
+def _primary_serves(site: Site) -> bool:
+    primary = site.primary()
+    return primary is not None and not promotion.is_initialising(primary)
+
+
+def _without_primary(site: Site, command: RouteCommand) -> StepReport:
+    """Traffic was never taken from the target: the way back has nothing to do, any other way cannot be."""
+    name = site.bundle.names.primary
+    if command.canary_weight:
+        raise ReleaseFailed(f"{name} does not serve: no traffic can be split")
+    return StepReport(notes=(f"{name} does not serve yet: the traffic was left as it is",))
+
+
+def _verify(site: Site, wanted: Manifest, written: Manifest) -> None:
+    """An admission webhook may change what is written, and then this was no routing."""
+    found, asked = weights(written, site.bundle.canary), weights(wanted, site.bundle.canary)
+    if found != asked:
+        raise Conflict(f"{described(wanted)} has weights {found} after a write of {asked}")
+
+
+def _drift(site: Site, wanted: Manifest, change: Change, command: RouteCommand) -> tuple[str, ...]:
+    found = drift(change.before, wanted, site.bundle.canary, expected=command.expected)
+    if not found:
+        return ()
+    who = last_writer(change.before, CANARY_FIELD_MANAGER) if change.before else "another writer"
+    return (f"{described(wanted)} was changed by {who}: {found}; corrected",)

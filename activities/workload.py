@@ -1,0 +1,126 @@
+"""The workload's steps: target, primary and what stands around them. Each may run twice."""
+
+from temporalio import activity
+
+from activities.preparation import prepare
+from activities.rollout import await_no_replicas, await_rollout
+from activities.site import Manifests, Site, Sites
+from activities.step import step
+from tidegate.adapters.kubernetes import Clusters
+from tidegate.contracts import CanaryCommand, CanaryRef, PlanResult, StepReport
+from tidegate.decisions.plan import compile_plan
+from tidegate.decisions.revision import purpose_of, template_hash
+from tidegate.decisions.rollout import wanted_replicas
+from tidegate.domain.errors import NotReady
+from tidegate.domain.manifest import Manifest
+from tidegate.manifests import promotion
+from tidegate.manifests.autoscaler import min_replicas
+from tidegate.settings.model import Settings
+
+SCALE_DOWN_SECONDS = 60.0
+"""How long a scale-down is watched; nothing depends on its end but the note on it."""
+
+
+class WorkloadActivities:
+    """Steps on the workload cluster, and on the mesh control plane for destination rules."""
+
+    def __init__(self, clusters: Clusters, manifests: Manifests, settings: Settings) -> None:
+        self._sites = Sites(clusters, manifests, settings)
+        self._drain_seconds = settings.release.drain_seconds
+
+    @activity.defn(name="workload_plan")
+    @step
+    def plan(self, ref: CanaryRef) -> PlanResult:
+        """Compile the canary's plan against what the primary runs now. Changes nothing."""
+        site = self._sites.find(ref)
+        purpose, reason = purpose_of(site.primary(), site.bundle.target)
+        return PlanResult(
+            plan=compile_plan(site.bundle.canary, purpose, self._drain_seconds),
+            target=site.bundle.names.target,
+            reason=reason,
+            warnings=site.bundle.warnings,
+        )
+
+    @activity.defn(name="workload_prepare")
+    @step
+    def prepare(self, command: CanaryCommand) -> StepReport:
+        """Make the primary, or bring what surrounds it up to date; undo an unfinished promotion."""
+        return prepare(self._sites.find(command.ref), command)
+
+    @activity.defn(name="workload_scale_up")
+    @step
+    def scale_up(self, command: CanaryCommand) -> StepReport:
+        """Give the target replicas, and wait until all of them run the new version."""
+        site = self._sites.find(command.ref)
+        name, replicas = site.bundle.names.target, _canary_replicas(site)
+        site.change_deployment(name, command.fence, lambda live: _scaled(live, replicas))
+        await_rollout(site, name, command.deadline_seconds)
+        return StepReport(notes=(f"{name} is ready with {replicas} replicas",))
+
+    @activity.defn(name="workload_promote")
+    @step
+    def promote(self, command: CanaryCommand) -> StepReport:
+        """Write the target's template into the primary, and wait until all its pods run it."""
+        site = self._sites.find(command.ref)
+        name, target = site.bundle.names.primary, site.bundle.target
+        hash_, revision = template_hash(target), command.ref.owner.source.sha
+        site.change_deployment(
+            name,
+            command.fence,
+            lambda live: promotion.promoted(live, target, template_hash=hash_, revision=revision),
+        )
+        await_rollout(site, name, command.deadline_seconds)
+        return StepReport(notes=(f"{name} runs {revision[:7]}",))
+
+    @activity.defn(name="workload_restore")
+    @step
+    def restore(self, command: CanaryCommand) -> StepReport:
+        """Undo an unfinished promotion; without one, only see to it that none of this run can follow."""
+        site = self._sites.find(command.ref)
+        name, live = site.bundle.names.primary, site.primary()
+        if live is None:
+            return StepReport(notes=(f"there is no {name} to restore",))
+        change = site.change_deployment(name, command.fence, promotion.restored)
+        undone = promotion.is_unfinished(change.before or live)
+        if not undone and activity.info().attempt == 1:
+            return StepReport()
+        try:
+            await_rollout(site, name, command.deadline_seconds)
+        except NotReady as error:
+            return StepReport(warnings=(str(error),))
+        return StepReport(notes=(f"{name} was restored",))
+
+    @activity.defn(name="workload_scale_down")
+    @step
+    def scale_down(self, command: CanaryCommand) -> StepReport:
+        """Take the target's replicas away, unless there is no primary yet that serves in its place.
+
+        The primary's record of what it ran before goes first: from here on the promotion stands.
+        """
+        site = self._sites.find(command.ref)
+        names, primary = site.bundle.names, site.primary()
+        if primary is None or promotion.is_initialising(primary):
+            return StepReport(
+                warnings=(f"{names.target} was left alone: {names.primary} does not serve yet",)
+            )
+        site.change_deployment(names.primary, command.fence, promotion.settled)
+        if site.target() is None:
+            return StepReport(warnings=(f"there is no {names.target} to scale down",))
+        site.change_deployment(names.target, command.fence, lambda live: _scaled(live, 0))
+        try:
+            await_no_replicas(site, names.target, min(SCALE_DOWN_SECONDS, command.deadline_seconds))
+        except NotReady:
+            return StepReport(warnings=(f"{names.target} was scaled to 0, but still has pods",))
+        return StepReport(notes=(f"{names.target} is scaled to 0",))
+
+
+def _canary_replicas(site: Site) -> int:
+    """The autoscaler's lower bound, from where it takes over; else as many as the primary has."""
+    if site.bundle.autoscaler:
+        return min_replicas(site.bundle.autoscaler)
+    primary = site.primary()
+    return max(1, wanted_replicas(primary if primary is not None else site.bundle.target))
+
+
+def _scaled(deployment: Manifest, replicas: int) -> Manifest:
+    return deployment | {"spec": deployment["spec"] | {"replicas": replicas}}

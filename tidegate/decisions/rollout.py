@@ -1,0 +1,112 @@
+"""How far a Deployment's rollout is, and what holds its pods up, in words."""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from enum import StrEnum
+from typing import NamedTuple
+
+from tidegate.domain.manifest import Manifest, dig
+
+_STARTING = {"ContainerCreating", "PodInitializing"}
+
+
+class Progress(StrEnum):
+    """Where a rollout stands. Stuck: Kubernetes itself gave up on it."""
+
+    DONE = "done"
+    UNDER_WAY = "under way"
+    STUCK = "stuck"
+
+
+class Rollout(NamedTuple):
+    """A rollout's progress, and the reason in words."""
+
+    progress: Progress
+    reason: str
+
+
+def rollout_of(deployment: Manifest | None) -> Rollout:
+    """Done when the last spec was observed, and all its pods, at least one, are updated and available."""
+    if deployment is None:
+        return Rollout(Progress.UNDER_WAY, "it does not exist")
+    status = deployment.get("status") or {}
+    if int(status.get("observedGeneration") or 0) < int(dig(deployment, "metadata", "generation") or 0):
+        return Rollout(Progress.UNDER_WAY, "its last change was not observed yet")
+    if exceeded := _deadline_exceeded(status):
+        return Rollout(Progress.STUCK, exceeded)
+    missing = _missing(wanted_replicas(deployment), status)
+    return (
+        Rollout(Progress.UNDER_WAY, missing) if missing else Rollout(Progress.DONE, "all pods are available")
+    )
+
+
+def wanted_replicas(deployment: Manifest) -> int:
+    """spec.replicas; Kubernetes takes 1 where it is missing."""
+    replicas = dig(deployment, "spec", "replicas")
+    return 1 if replicas is None else int(replicas)
+
+
+def running_replicas(deployment: Manifest) -> int | None:
+    """The pods there are; None while the last change of the spec was not observed."""
+    status = deployment.get("status") or {}
+    if int(status.get("observedGeneration") or 0) < int(dig(deployment, "metadata", "generation") or 0):
+        return None
+    return int(status.get("replicas") or 0)
+
+
+def troubles(pods: Iterable[Manifest]) -> str:
+    """What holds pods up: "2 pods ErrImagePull: not found; 1 pod Unschedulable"; empty when nothing does."""
+    counted: Counter[str] = Counter()
+    messages: dict[str, str] = {}
+    for pod in pods:
+        reason, message = next(_troubles_of(pod), ("", ""))
+        counted[reason] += 1
+        messages.setdefault(reason, message)
+    return "; ".join(
+        _counted(count, reason, messages[reason]) for reason, count in counted.most_common() if reason
+    )
+
+
+def _counted(count: int, reason: str, message: str) -> str:
+    return f"{count} pod{'' if count == 1 else 's'} {reason}{f': {message}' if message else ''}"
+
+
+def _deadline_exceeded(status: Manifest) -> str:
+    for condition in status.get("conditions") or ():
+        if condition.get("reason") == "ProgressDeadlineExceeded":
+            return f"ProgressDeadlineExceeded: {condition.get('message') or 'no progress'}"
+    return ""
+
+
+def _missing(wanted: int, status: Manifest) -> str:
+    updated, total, available = (
+        int(status.get(field) or 0) for field in ("updatedReplicas", "replicas", "availableReplicas")
+    )
+    if wanted == 0:
+        return "it is scaled to 0"
+    if updated < wanted:
+        return f"{updated} of {wanted} pods are updated"
+    if total > updated:
+        return f"{total - updated} old pods are still there"
+    return f"{available} of {updated} pods are available" if available < updated else ""
+
+
+def _troubles_of(pod: Manifest) -> Iterator[tuple[str, str]]:
+    status = pod.get("status") or {}
+    for container in (*(status.get("initContainerStatuses") or ()), *(status.get("containerStatuses") or ())):
+        waiting = dig(container, "state", "waiting") or {}
+        if waiting.get("reason") and waiting["reason"] not in _STARTING:
+            yield waiting["reason"], _line(waiting.get("message"))
+        if code := dig(container, "state", "terminated", "exitCode"):
+            yield f"exited with {code}", _line(dig(container, "state", "terminated", "message"))
+    for condition in status.get("conditions") or ():
+        if condition.get("type") == "PodScheduled" and condition.get("status") == "False":
+            yield condition.get("reason") or "Unschedulable", _line(condition.get("message"))
+        if condition.get("type") == "Ready" and condition.get("status") == "False":
+            yield "not ready", _line(condition.get("message"))
+
+
+def _line(text: object) -> str:
+    """A pod's message on one line of bounded length."""
+    line = " ".join(str(text or "").split())
+    return line if len(line) <= 160 else f"{line[:157]}..."
