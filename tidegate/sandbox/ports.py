@@ -9,10 +9,11 @@ import socket
 
 _RANGE = range(15_000, 32_000)
 _ATTEMPTS = 500
+_given: set[int] = set()
 
 
 def free_ports(count: int, host: str = "127.0.0.1") -> tuple[int, ...]:
-    """`count` different ports which nothing listens on.
+    """`count` different ports which nothing listens on, and which this process was not given before.
 
     Raises OSError when no free port can be found.
     """
@@ -20,8 +21,9 @@ def free_ports(count: int, host: str = "127.0.0.1") -> tuple[int, ...]:
     for port in random.sample(_RANGE, _ATTEMPTS):
         if len(found) == count:
             break
-        if _is_free(host, port):
+        if port not in _given and _is_free(host, port):
             found.append(port)
+            _given.add(port)
     if len(found) < count:
         raise OSError(f"found only {len(found)} of {count} free ports on {host}")
     return tuple(found)

@@ -22,8 +22,6 @@ class ConfigurationFiles:
         self._written: dict[Path, str] = {}
         self._clusters: Mapping[str, Json] = {}
         self._listeners: Mapping[str, Json] = {}
-        for folder in (layout.endpoints, layout.routes("any").parent):
-            folder.mkdir(parents=True, exist_ok=True)
 
     def add(self, configuration: Configuration) -> tuple[bool, bool]:
         """Write endpoints, and the clusters and listeners that are new or changed beside the ones there are.
@@ -58,6 +56,7 @@ class ConfigurationFiles:
         if self._written.get(path) == text:
             return False
         version = hashlib.sha256(text.encode()).hexdigest()[:12]
+        path.parent.mkdir(parents=True, exist_ok=True)
         beside = path.with_suffix(".new")
         beside.write_text(f'{{"version_info": "{version}", "resources": {text}}}')
         beside.rename(path)

@@ -77,9 +77,7 @@ def _match(match: HTTPMatch) -> Json:
     pseudo = {":method": match.method, ":authority": match.authority}
     wanted = {name: value for name, value in pseudo.items() if value} | match.headers
     headers = [_header(name, value) for name, value in wanted.items()]
-    headers += [
-        _header(name, value) | {"invert_match": True} for name, value in match.without_headers.items()
-    ]
+    headers += [_no_header(name, value) for name, value in match.without_headers.items()]
     result["headers"] = headers
     result["query_parameters"] = [_query(name, value) for name, value in match.query_params.items()]
     return result
@@ -110,7 +108,7 @@ def _header(name: str, match: StringMatch) -> Json:
 
 def _no_header(name: str, match: StringMatch) -> Json:
     header = _header(name, match) | {"invert_match": True}
-    # Without this an absent header would count as one with the unwanted value.
+    # Otherwise a request without the header would not match either.
     return header | {"treat_missing_header_as_empty": True} if "string_match" in header else header
 
 

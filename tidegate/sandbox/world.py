@@ -1,0 +1,209 @@
+"""The whole world on one machine: three clusters, a mesh, its metrics, and Temporal, in one folder.
+
+Whatever runs in it is started here and ends with it: in order when the world is closed, and by the kernel
+when this process is killed.
+"""
+
+import asyncio
+import fcntl
+import os
+import shutil
+import sys
+import tempfile
+from contextlib import AsyncExitStack
+from itertools import count
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import aiohttp
+
+from tidegate.sandbox import inventory
+from tidegate.sandbox.client import ClusterClient
+from tidegate.sandbox.cluster_api import ClusterApi, write_kubeconfig
+from tidegate.sandbox.controllers import Controllers
+from tidegate.sandbox.inventory import CLUSTERS, CONTROL_PLANE, LOAD, WORKLOADS
+from tidegate.sandbox.mesh.envoy import Envoy
+from tidegate.sandbox.mesh.follower import Follower
+from tidegate.sandbox.node import Node
+from tidegate.sandbox.ports import free_port, reserve_network
+from tidegate.sandbox.processes import Process, Processes, answers
+from tidegate.sandbox.prometheus import Prometheus
+from tidegate.sandbox.settings_file import Addresses, write_environment, write_settings, write_temporal
+from tidegate.sandbox.temporal import NAMESPACE, Temporal
+
+_CHECKOUT = Path(__file__).resolve().parents[2]
+_STATE = ("envoy", "git", "logs", "pods", "prometheus", "temporal")
+
+
+class World:
+    """A sandbox; it is up inside `async with`.
+
+    `directory` keeps its state, logs and settings; without one it is a temporary folder, removed at the end.
+    A directory is cleared of an earlier world's state first, and serves one world at a time.
+    """
+
+    def __init__(self, directory: Path | None = None, temporal: bool = True) -> None:
+        self._keep = directory is not None
+        self.directory = (directory or Path(tempfile.mkdtemp(prefix="tidegate-"))).resolve()
+        self.kubeconfig = self.directory / "kubeconfig"
+        self.clusters = {name: ClusterApi(name=name) for name in CLUSTERS}
+        self.clients: dict[str, ClusterClient] = {}
+        self._envoy = Envoy.in_folder(self.directory / "envoy")
+        self._prometheus = Prometheus(self.directory / "prometheus")
+        self._temporal = Temporal(self.directory / "temporal") if temporal else None
+        self._processes = Processes(self.directory / "logs")
+        self._workers = Processes(self.directory / "logs")
+        self._worker_numbers = count(1)
+        self._ending = AsyncExitStack()
+
+    @property
+    def gateway_url(self) -> str:
+        """The ingress gateway; the Host header says which application."""
+        return self._envoy.gateway_url
+
+    @property
+    def egress_url(self) -> str:
+        """The HTTP proxy through which the mesh's services are called by their names."""
+        return self._envoy.egress_url
+
+    @property
+    def envoy_admin_url(self) -> str:
+        """Envoy's admin interface."""
+        return self._envoy.admin_url
+
+    @property
+    def prometheus_url(self) -> str:
+        """Prometheus, web UI included."""
+        return self._prometheus.url
+
+    @property
+    def temporal_address(self) -> str:
+        """Temporal's frontend, `host:port`. Raises RuntimeError in a world without Temporal."""
+        return self._with_temporal().address
+
+    @property
+    def temporal_ui_url(self) -> str:
+        """Temporal's web UI. Raises RuntimeError in a world without Temporal."""
+        return self._with_temporal().ui_url
+
+    def environment(self) -> dict[str, str]:
+        """What to add to a process's environment so that it works in this world."""
+        variables = {
+            "TIDEGATE_CONFIG": str(self.directory / "tidegate.toml"),
+            "KUBECONFIG": str(self.kubeconfig),
+        }
+        if self._temporal:
+            variables |= {"TEMPORAL_ADDRESS": self._temporal.address, "TEMPORAL_NAMESPACE": NAMESPACE}
+        return variables
+
+    async def envoy_weights(self, host: str) -> dict[str, int]:
+        """The weights Envoy routes a host by now, by the name of the service; see `Envoy.weights`."""
+        return await self._envoy.weights(host)
+
+    async def start_worker(self) -> Process:
+        """Start `worker.py` from the checkout, in this world; returns when its health endpoint answers.
+
+        Raises ProcessError with the end of its log when it does not come up.
+        """
+        health = f"127.0.0.1:{free_port()}"
+        environment = {**os.environ, **self.environment(), "TIDEGATE_WORKER__HEALTH_ADDRESS": health}
+        async with aiohttp.ClientSession() as session:
+            return await self._workers.start(
+                f"worker-{next(self._worker_numbers)}",
+                [sys.executable, "worker.py"],
+                answers(session, f"http://{health}/healthz"),
+                environment,
+                cwd=_CHECKOUT,
+                within=30,
+            )
+
+    async def __aenter__(self) -> Self:
+        try:
+            await self._start()
+        except BaseException:
+            await self._ending.aclose()
+            raise
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._ending.aclose()
+
+    async def _start(self) -> None:
+        self._take_directory()
+        prefix = self._take_network()
+        self._ending.push_async_callback(self._envoy.close)
+        await self._ending.enter_async_context(self._processes)
+        programs = [self._envoy.start(self._processes)]
+        programs.append(self._prometheus.start(self._processes, self._envoy.layout.admin_port))
+        if self._temporal:
+            programs.append(self._temporal.start(self._processes))
+        async with asyncio.TaskGroup() as group:
+            for program in programs:
+                group.create_task(program)
+            group.create_task(self._start_clusters(prefix))
+        await self._ending.enter_async_context(self._workers)
+        self._write_files()
+
+    async def _start_clusters(self, prefix: str) -> None:
+        for name, cluster in self.clusters.items():
+            self._ending.push_async_callback(cluster.stop)
+            await cluster.start(port=0)
+            client = ClusterClient(cluster.url)
+            self.clients[name] = await self._ending.enter_async_context(client)
+        write_kubeconfig(self.kubeconfig, self.clusters.values())
+        await asyncio.gather(*(self._furnish(name) for name in CLUSTERS))
+        for number, name in enumerate((LOAD, WORKLOADS), start=1):
+            await self._start_node(name, f"{prefix}.{number}.0/24")
+        follower = Follower(
+            self._envoy, self.clients[CONTROL_PLANE], [self.clients[LOAD], self.clients[WORKLOADS]]
+        )
+        self._ending.push_async_callback(follower.stop)
+        await follower.start()
+
+    async def _furnish(self, name: str) -> None:
+        await inventory.furnish(name, self.clients[name], self._prometheus.port, self.egress_url)
+
+    async def _start_node(self, name: str, subnet: str) -> None:
+        client = self.clients[name]
+        await self._ending.enter_async_context(Controllers(client))
+        node = Node(client, name=f"{name}-node", pod_subnet=subnet, log_dir=self.directory / "pods" / name)
+        await self._ending.enter_async_context(node)
+
+    def _take_directory(self) -> None:
+        """Claim the folder for as long as this process lives, and clear what an earlier world left in it."""
+        self.directory.mkdir(parents=True, exist_ok=True)
+        lock = self._ending.enter_context((self.directory / "lock").open("w"))
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise FileExistsError(f"another sandbox is up in {self.directory}") from None
+        for name in _STATE:
+            shutil.rmtree(self.directory / name, ignore_errors=True)
+        if not self._keep:
+            self._ending.callback(shutil.rmtree, self.directory, ignore_errors=True)
+
+    def _take_network(self) -> str:
+        holder, prefix = reserve_network()
+        self._ending.enter_context(holder)
+        return prefix
+
+    def _write_files(self) -> None:
+        addresses = Addresses(
+            clusters={name: cluster.url for name, cluster in self.clusters.items()},
+            kubeconfig=self.kubeconfig,
+            prometheus=self.prometheus_url,
+            egress=self.egress_url,
+            git_cache=self.directory / "git",
+        )
+        write_settings(self.directory / "tidegate.toml", addresses)
+        write_environment(self.directory / "environment", self.environment())
+        if self._temporal:
+            write_temporal(self.directory / "temporal.toml", self._temporal.address, NAMESPACE)
+
+    def _with_temporal(self) -> Temporal:
+        if self._temporal is None:
+            raise RuntimeError("this world was made without Temporal")
+        return self._temporal
