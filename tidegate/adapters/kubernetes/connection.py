@@ -19,7 +19,7 @@ from tidegate.domain.errors import InvalidInput, Unreachable
 from tidegate.settings.model import ClusterSettings
 
 CONNECT_SECONDS = 5.0
-READ_SECONDS = 30.0
+READ_SECONDS = 10.0
 
 
 class Connection:
