@@ -98,7 +98,7 @@ def _check_plugin(root: Path, folder: Path, text: bytes, shown: str) -> None:
 
 def _references(node: Any, field: str, key: str) -> Iterator[_Reference]:
     if isinstance(node, dict):
-        for name in node.keys() - FIELD_PATHS:
+        for name in (name for name in node if name not in FIELD_PATHS):
             yield from _references(node[name], f"{field}.{name}" if field else name, name)
     elif isinstance(node, list):
         for index, value in enumerate(node):
