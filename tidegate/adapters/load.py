@@ -5,6 +5,7 @@ would cost more than the request. Redirects are counted, not followed.
 """
 
 import asyncio
+import contextlib
 import ssl
 import time
 from collections.abc import Iterator
@@ -36,16 +37,15 @@ async def send_load(
     `max_rate` (requests per second, all workers together) bounds the command's rate. Cancelling ends it at
     once. What came back is in `recorder`, errors included; none is raised.
     """
-    transport = _transport(command, proxy, verify)
     deadline = time.monotonic() + seconds
     quota = iter(range(command.requests)) if command.requests is not None else None
-    async with transport:
-        workers = [
-            asyncio.create_task(
-                _Worker(command, transport, recorder, deadline, quota).run(share, _period(command, max_rate))
-            )
-            for share in _starts(command)
-        ]
+    period = _period(command, max_rate)
+    async with contextlib.AsyncExitStack() as stack:
+        workers = []
+        for index in range(command.workers):
+            transport = await stack.enter_async_context(_transport(proxy, verify))
+            worker = _Worker(command, transport, recorder, deadline, quota)
+            workers.append(asyncio.create_task(worker.run(period * index / command.workers, period)))
         try:
             await asyncio.wait(workers, timeout=seconds + LAST_ANSWERS_SECONDS)
         finally:
@@ -72,9 +72,9 @@ class _Worker:
     async def run(self, start: float, period: float) -> None:
         """Request every `period` seconds until the deadline; time lost to slow answers is not made up for.
 
-        `start` is the share of a period that this worker waits first, so that workers do not come in bursts.
+        `start` is how long this worker waits first, in seconds, so that workers do not come in bursts.
         """
-        due = time.monotonic() + start * period
+        due = time.monotonic() + start
         while await self._is_due(due) and self._has_quota():
             await self._send()
             due = max(due + period, time.monotonic())
@@ -113,15 +113,12 @@ def _period(command: HeyCommand, max_rate: float) -> float:
     return 1 / min(command.rate or most, most)
 
 
-def _starts(command: HeyCommand) -> list[float]:
-    return [index / command.workers for index in range(command.workers)]
-
-
-def _transport(command: HeyCommand, proxy: str, verify: ssl.SSLContext | None) -> httpx.AsyncHTTPTransport:
+def _transport(proxy: str, verify: ssl.SSLContext | None) -> httpx.AsyncHTTPTransport:
+    """One worker's connection, kept alive. A pool that all shared would look through all for each request."""
     return httpx.AsyncHTTPTransport(
         verify=verify or trusted(),
         trust_env=False,
-        limits=httpx.Limits(max_connections=command.workers, max_keepalive_connections=command.workers),
+        limits=httpx.Limits(max_connections=1),
         proxy=proxy or None,
     )
 

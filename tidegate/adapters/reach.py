@@ -6,7 +6,7 @@ than scheme and host: paths and queries may hold secrets.
 
 import functools
 import ssl
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 from urllib.parse import urlsplit
@@ -37,6 +37,12 @@ class ServiceProxy(Protocol):
     def service_proxy(self, url: str) -> Target: ...
 
 
+class Clusters(Protocol):
+    """Clusters by their names in the settings: kubernetes.Clusters is one."""
+
+    def cluster(self, name: str) -> ServiceProxy: ...
+
+
 @dataclass(frozen=True)
 class Direct:
     """The address itself, with no credentials."""
@@ -49,15 +55,14 @@ class Direct:
 class Reach:
     """Decides per cluster and address. Blocking when a cluster is used for the first time; thread-safe."""
 
-    def __init__(self, settings: Settings, cluster: Callable[[str], ServiceProxy]) -> None:
-        """`cluster` gives a cluster by name, as kubernetes.Clusters.cluster does."""
+    def __init__(self, settings: Settings, clusters: Clusters) -> None:
         self._settings = settings
-        self._cluster = cluster
+        self._clusters = clusters
 
     def target(self, cluster: str, url: str) -> Target:
         """The service proxy, for in-cluster addresses where the settings ask for it; else the URL."""
         if self.is_proxied(cluster, url):
-            return self._cluster(cluster).service_proxy(url)
+            return self._clusters.cluster(cluster).service_proxy(url)
         return Direct(url)
 
     def is_proxied(self, cluster: str, url: str) -> bool:

@@ -5,11 +5,11 @@ refused, for a query with a hole in it finds nothing and looks like a canary wit
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping
 
 from tidegate.decisions.judge import Criterion, Measure
 from tidegate.domain.base import Model
-from tidegate.domain.canary import Canary, Metric, TemplateRef
+from tidegate.domain.canary import Canary, Metric
 from tidegate.domain.duration import format_duration
 from tidegate.domain.errors import InvalidInput
 from tidegate.domain.metric_template import MetricTemplate
@@ -47,21 +47,16 @@ class Check(Model):
     address: str = ""
 
 
-def checks(canary: Canary, templates: Sequence[MetricTemplate]) -> tuple[Check, ...]:
+TemplateOf = Callable[[Metric], MetricTemplate | None]
+"""Finds a metric's MetricTemplate; None when it has none."""
+
+
+def checks(canary: Canary, template_of: TemplateOf) -> tuple[Check, ...]:
     """The canary's checks in the manifest's order; InvalidInput names the metric at fault."""
     return tuple(
-        _check(canary, metric, templates, f"spec.analysis.metrics.{index}")
+        _check(canary, metric, template_of(metric), f"spec.analysis.metrics.{index}")
         for index, metric in enumerate(canary.spec.analysis.metrics)
     )
-
-
-def find_template(
-    ref: TemplateRef, namespace: str, templates: Sequence[MetricTemplate]
-) -> MetricTemplate | None:
-    """The template that `ref` names; one that kustomize moved to another namespace is found by name."""
-    named = [template for template in templates if template.metadata.name == ref.name]
-    wanted = ref.namespace or namespace
-    return next((each for each in named if each.metadata.namespace == wanted), named[0] if named else None)
 
 
 def render_query(template: str, known: Mapping[str, str], *, field: str = "query") -> str:
@@ -95,8 +90,8 @@ def template_values(canary: Canary, metric: Metric) -> dict[str, str]:
     }
 
 
-def _check(canary: Canary, metric: Metric, templates: Sequence[MetricTemplate], field: str) -> Check:
-    measure, query, address = _source(canary, metric, templates, field)
+def _check(canary: Canary, metric: Metric, template: MetricTemplate | None, field: str) -> Check:
+    measure, query, address = _source(metric, template, field)
     return Check(
         criterion=Criterion(
             check=metric.name,
@@ -109,12 +104,9 @@ def _check(canary: Canary, metric: Metric, templates: Sequence[MetricTemplate], 
     )
 
 
-def _source(
-    canary: Canary, metric: Metric, templates: Sequence[MetricTemplate], field: str
-) -> tuple[Measure, str, str]:
+def _source(metric: Metric, template: MetricTemplate | None, field: str) -> tuple[Measure, str, str]:
     """Measure, query and address; Flagger looks for a template first, then for an inline query."""
     if metric.template_ref is not None:
-        template = find_template(metric.template_ref, canary.namespace, templates)
         if template is None:
             raise InvalidInput(
                 f"the MetricTemplate {metric.template_ref.name!r} is not among the application's manifests",

@@ -1,0 +1,67 @@
+"""Git: what a release's revision names."""
+
+from temporalio import activity
+
+from activities.step import step
+from tidegate.adapters.git import GitRepositories, ResolvedRevision, source_path
+from tidegate.contracts import ApplicationRef, Limits, ReleaseRequest, ResolveCommand, Resolved, SourceRef
+from tidegate.domain.errors import InvalidInput
+from tidegate.settings import ReleaseSettings, Settings, SettingsError
+
+
+class GitActivities:
+    """Everything that a release asks of Git."""
+
+    def __init__(self, repositories: GitRepositories, settings: Settings) -> None:
+        self._repositories = repositories
+        self._settings = settings
+
+    @activity.defn(name="git_resolve")
+    @step
+    def resolve(self, command: ResolveCommand) -> Resolved:
+        """Fix the revision to a commit that has the application's path.
+
+        No revision means the application's own targetRevision. Raises InvalidInput (RevisionNotFound, a path
+        or a cluster that is not there), AccessDenied, Unreachable.
+        """
+        request = command.request
+        _require_cluster(self._settings, request.cluster)
+        source = request.application.spec.source
+        revision = self._repositories.resolve(source.repo_url, request.revision or source.target_revision)
+        source_path(self._repositories.checkout(source.repo_url, revision.sha), source.path)
+        return Resolved(
+            owner=_owner(request, revision.sha), ref=_told(revision), limits=_limits(self._settings.release)
+        )
+
+
+def _require_cluster(settings: Settings, name: str) -> None:
+    try:
+        settings.cluster(name)
+    except SettingsError as error:
+        raise InvalidInput(error.mend, file=error.file, field=error.field) from None
+
+
+def _owner(request: ReleaseRequest, sha: str) -> ApplicationRef:
+    spec = request.application.spec
+    return ApplicationRef(
+        application=request.application.name,
+        cluster=request.cluster,
+        namespace=spec.destination.namespace,
+        create_namespace=spec.sync_policy.create_namespace,
+        source=SourceRef(
+            repo_url=spec.source.repo_url, sha=sha, path=spec.source.path, directory=spec.source.directory
+        ),
+    )
+
+
+def _told(revision: ResolvedRevision) -> str:
+    """ "branch latest", "tag v1.2.0" or "commit"."""
+    if revision.kind == "commit":
+        return "commit"
+    return f"{revision.kind} {revision.ref.removeprefix('refs/heads/').removeprefix('refs/tags/')}"
+
+
+def _limits(release: ReleaseSettings) -> Limits:
+    return Limits(
+        outage_budget_seconds=release.outage_budget_seconds, sync_timeout_seconds=release.sync_timeout_seconds
+    )

@@ -1,0 +1,98 @@
+"""The checks of a bake: every one of a canary's metrics asked once, and judged."""
+
+import asyncio
+import os
+from collections.abc import Coroutine, Mapping
+from typing import Any
+
+from temporalio import activity
+
+from activities.offload import offload
+from activities.step import step
+from tidegate.adapters.manifest_source import ManifestSource
+from tidegate.adapters.prometheus import Prometheus, query_url
+from tidegate.adapters.reach import Clusters, Reach
+from tidegate.contracts import CanaryRef, JudgeCommand, Judgement
+from tidegate.decisions.judge import Sample, judge
+from tidegate.decisions.queries import Check, checks
+from tidegate.domain.errors import InvalidInput, Transient, Unreachable
+from tidegate.settings import Settings
+
+LAST_ATTEMPT = 4
+"""An outage this many attempts long is no hiccup: the check says so, and counts as failed as in Flagger."""
+
+
+class MetricsActivities:
+    """Everything that a release asks of Prometheus."""
+
+    def __init__(
+        self,
+        manifests: ManifestSource,
+        settings: Settings,
+        clusters: Clusters,
+        environ: Mapping[str, str] | None = None,
+    ) -> None:
+        """`environ` holds the tokens that the settings name; the process's by default."""
+        self._manifests = manifests
+        self._settings = settings
+        self._reach = Reach(settings, clusters)
+        self._environ = os.environ if environ is None else environ
+
+    @activity.defn(name="metrics_judge")
+    @step
+    async def judge(self, command: JudgeCommand) -> Judgement:
+        """A verdict for every check, in the manifest's order. InvalidInput when a query is at fault.
+
+        A server out of reach is Unreachable at first, for Temporal to try again, and in the end inconclusive.
+        """
+        bundle = await offload(self._manifests.bundle, command.ref)
+        asked = checks(bundle.canary, bundle.template_of)
+        samples = await _all(*(self._sample(command.ref, check) for check in asked))
+        pairs = zip((check.criterion for check in asked), samples, strict=True)
+        return Judgement(verdicts=judge(pairs))
+
+    async def _sample(self, ref: CanaryRef, check: Check) -> Sample:
+        try:
+            server = await offload(self._server, ref.owner.cluster, check)
+            return await server.query(check.query)
+        except Unreachable as error:
+            if activity.info().attempt < LAST_ATTEMPT:
+                raise
+            return Sample(unanswered=str(error))
+        except InvalidInput as error:
+            raise error.within(f"metric {check.criterion.check}") from None
+
+    def _server(self, cluster: str, check: Check) -> Prometheus:
+        own = self._settings.clusters[cluster].prometheus if cluster in self._settings.clusters else ""
+        address = check.address.rstrip("/") or own
+        if not address:
+            raise InvalidInput(
+                f"has no Prometheus to ask: cluster {cluster} has none in the settings",
+                mend=f"set clusters.{cluster}.prometheus",
+            )
+        # A template's address is the manifest's word, and must not be able to collect our token.
+        token = self._token(cluster) if address == own else ""
+        if token and self._reach.is_proxied(cluster, address):
+            raise InvalidInput(
+                f"clusters.{cluster}.prometheus_token_env cannot pass the service proxy",
+                mend="unset it, or give an address that the worker reaches directly",
+            )
+        return Prometheus(address, self._reach.target(cluster, query_url(address)), token)
+
+    def _token(self, cluster: str) -> str:
+        name = self._settings.clusters[cluster].prometheus_token_env
+        if name and not self._environ.get(name):
+            raise InvalidInput(
+                f"the environment variable {name} holds no token",
+                mend=f"set it for the worker, or unset clusters.{cluster}.prometheus_token_env",
+            )
+        return self._environ[name] if name else ""
+
+
+async def _all(*questions: Coroutine[Any, Any, Sample]) -> list[Sample]:
+    """All answers; of several failures the one that no retry mends."""
+    answers = await asyncio.gather(*questions, return_exceptions=True)
+    failures = [answer for answer in answers if isinstance(answer, BaseException)]
+    if failures:
+        raise min(failures, key=lambda failure: isinstance(failure, Transient))
+    return [answer for answer in answers if isinstance(answer, Sample)]

@@ -1,0 +1,54 @@
+"""Which of a canary's webhooks native load stands in for, and whether it can."""
+
+from urllib.parse import urlsplit
+
+from tidegate.decisions.hey import FIELD, HeyCommand, is_hey, parse_hey
+from tidegate.domain.canary import Canary, Webhook
+from tidegate.domain.errors import InvalidInput
+
+NATIVE = "native"
+"""The value of `load.mode` that lets the worker send the load."""
+
+
+def is_native_load(hook: Webhook, mode: str) -> bool:
+    """Whether the worker sends this hook's load itself; every other hook is posted."""
+    return (
+        mode == NATIVE
+        and hook.metadata.get("type", "") in ("", "cmd")
+        and is_hey(hook.metadata.get("cmd", ""))
+    )
+
+
+def native_load(hook: Webhook) -> HeyCommand:
+    """The load that the hook's command line describes, or InvalidInput."""
+    return parse_hey(hook.metadata["cmd"])
+
+
+def check_hooks(canary: Canary, mode: str, proxy: str = "") -> None:
+    """Refuse what native load would have to leave out; InvalidInput names the hook's field.
+
+    `mode` and `proxy` are the settings' `load.mode` and `load.proxy`.
+    """
+    for index, hook in enumerate(canary.spec.analysis.webhooks):
+        if is_native_load(hook, mode):
+            _check(hook, proxy, f"spec.analysis.webhooks.{index}")
+
+
+def _check(hook: Webhook, proxy: str, field: str) -> None:
+    try:
+        command = native_load(hook)
+    except InvalidInput as error:
+        raise InvalidInput(error.problem, field=f"{field}.{error.field}", mend=error.mend) from None
+    if proxy and _host_differs(command):
+        raise InvalidInput(
+            "gives a host other than the URL's, which a proxy has to ignore",
+            field=f"{field}.{FIELD}",
+            mend="put the host into the URL, or unset load.proxy",
+        )
+
+
+def _host_differs(command: HeyCommand) -> bool:
+    """Through an HTTP proxy the URL's host counts, not the header (RFC 9112, 3.2.2); TLS is tunnelled."""
+    parts = urlsplit(command.url)
+    hosts = [command.host, *(value for name, value in command.headers if name.lower() == "host")]
+    return parts.scheme == "http" and any(host and host != parts.netloc for host in hosts)
