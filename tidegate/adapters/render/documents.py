@@ -20,6 +20,10 @@ MAX_DEPTH = 100
 MAX_NODES = 500_000
 """Values in one document after its aliases are followed; a real manifest has some hundreds."""
 
+TAGS = frozenset(
+    f"tag:yaml.org,2002:{name}" for name in ("str", "int", "float", "bool", "null", "map", "seq", "merge")
+)
+
 _Value = TypeVar("_Value")
 
 
@@ -43,7 +47,8 @@ def _adopt_resolvers() -> None:
             r"[-+]?(?:0|[1-9][0-9]*|0[0-7]+|0o[0-7]+|0x[0-9a-fA-F]+|0b[01]+)$"
         ),
         "tag:yaml.org,2002:float": re.compile(
-            r"[-+]?(?:[0-9]+\.[0-9]*(?:[eE][-+]?[0-9]+)?|\.[0-9]+(?:[eE][-+]?[0-9]+)?|[0-9]+[eE][-+]?[0-9]+)$"
+            r"[-+]?(?:[0-9]+\.[0-9]*(?:[eE][-+]?[0-9]+)?|\.[0-9]+(?:[eE][-+]?[0-9]+)?|[0-9]+[eE][-+]?[0-9]+"
+            r"|\.(?:inf|Inf|INF))$|\.(?:nan|NaN|NAN)$"
         ),
     }
     for first, rules in yaml.CSafeLoader.yaml_implicit_resolvers.items():
@@ -104,11 +109,19 @@ def _yaml(text: str) -> Iterator[Any]:
     try:
         while loader.check_node() and (node := loader.get_node()):
             _check_size(node)
-            value = loader.construct_document(node)
+            value = _constructed(loader, node)
             _check_value(value, MAX_DEPTH)
             yield value
     finally:
         loader.dispose()
+
+
+def _constructed(loader: _Loader, node: yaml.Node) -> Any:
+    """PyYAML stumbles in many ways over a value that does not fit its explicit tag."""
+    try:
+        return loader.construct_document(node)
+    except (IndexError, KeyError, AttributeError, TypeError) as error:
+        raise _Refused("has a value that does not fit its tag") from error
 
 
 def _check_depth(text: str) -> None:
@@ -141,6 +154,10 @@ def _size(node: yaml.Node, sizes: dict[int, int], above: set[int]) -> int:
 
 
 def _children(node: yaml.Node) -> Iterator[yaml.Node]:
+    if node.tag not in TAGS:
+        raise _Refused(
+            f"has the tag {node.tag!r} in line {node.start_mark.line + 1}, which JSON does not know"
+        )
     if isinstance(node, yaml.SequenceNode):
         yield from node.value
     elif isinstance(node, yaml.MappingNode):
@@ -173,8 +190,6 @@ def _check_value(value: Any, depth: int) -> None:
             _check_value(item, depth - 1)
     elif isinstance(value, float) and not math.isfinite(value):
         _no_number(str(value))
-    elif value is not None and not isinstance(value, str | int | float):
-        raise _Refused(f"holds a {type(value).__name__}, which JSON does not know")
 
 
 def _expanded(document: Any, file: str) -> Iterator[Manifest]:
