@@ -8,7 +8,7 @@ from tidegate.cli.exits import exits
 from tidegate.cli.observation import Observation
 from tidegate.cli.options import Json, Name, OptionalFile
 from tidegate.cli.output import Output
-from tidegate.cli.signalling import Steering, ended, name_of, steer, traffic
+from tidegate.cli.signalling import Steering, ended, name_of, steer
 from tidegate.contracts import ABORT, AbortRequest
 from tidegate.domain.release import Phase
 
@@ -27,11 +27,13 @@ def abort(
 
 
 def _seen(seen: Observation) -> bool:
-    return ended(seen) or any(each.phase in ABORTING for each in seen.canaries)
+    """An abort is done when the traffic is back, whatever is still being cleared away."""
+    aborting = any(each.phase in ABORTING for each in seen.canaries)
+    return ended(seen) or (aborting and not any(each.weight for each in seen.canaries))
 
 
 def _sentence(seen: Observation) -> str:
     outcome = seen.release.outcome if seen.release else None
     if outcome is not None:
         return f"{outcome.application}: {outcome.outcome}; {outcome.reason}"
-    return f"rolling back {name_of(seen)}: {traffic(seen)}"
+    return f"rolling back {name_of(seen)}: all traffic is on the primary"

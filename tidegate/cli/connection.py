@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import re
 from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 from urllib.parse import quote
@@ -15,6 +16,9 @@ from tidegate.cli.exits import GAVE_UP, INVALID, OUT_OF_REACH, CommandFailed
 CONNECT_SECONDS = 5.0
 DEFAULT_ADDRESS = "localhost:7233"
 UI_VARIABLE = "TEMPORAL_UI_ADDRESS"
+
+LONGEST_REASON = 200
+_SYSTEM_WORDS = re.compile(r'kind: \w+, message: "([^"]+)"')
 
 T = TypeVar("T")
 
@@ -65,5 +69,7 @@ def _connect_config() -> ClientConnectConfig:
 
 
 def _reason(error: Exception) -> str:
-    """The innermost words of a chain such as "Failed client connect: `x` error: Unavailable"."""
-    return " ".join(str(error).split())[:200]
+    """One short line: the system's own words where the SDK buried them in a chain of its own."""
+    text = " ".join(str(error).split())
+    system = _SYSTEM_WORDS.search(text)
+    return system[1] if system else text[:LONGEST_REASON]

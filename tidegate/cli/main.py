@@ -6,11 +6,10 @@ from collections.abc import Callable
 from io import TextIOWrapper
 from typing import NoReturn
 
-import click
 import typer
 
 from tidegate.cli.abort import abort
-from tidegate.cli.exits import EXIT_CODES, GAVE_UP, INVALID
+from tidegate.cli.exits import EXIT_CODES
 from tidegate.cli.list import list_releases
 from tidegate.cli.pause import pause
 from tidegate.cli.plan import plan
@@ -64,18 +63,10 @@ def main() -> NoReturn:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="replace")
-    code = _run()
+    try:
+        make_app()()
+    except SystemExit as leaving:
+        code = leaving.code
     sys.stdout.flush()
     sys.stderr.flush()
-    os._exit(code)
-
-
-def _run() -> int:
-    try:
-        code = make_app()(standalone_mode=False)
-    except click.ClickException as error:
-        error.show()
-        return error.exit_code or INVALID
-    except (click.Abort, KeyboardInterrupt):
-        return GAVE_UP
-    return code if isinstance(code, int) else 0
+    os._exit(code if isinstance(code, int) else 0)

@@ -16,7 +16,8 @@ from temporalio.client import (
 )
 from temporalio.service import RPCError, RPCStatusCode
 
-from tidegate.cli.exits import OUT_OF_REACH, CommandFailed
+from tidegate.cli.exits import INVALID, CommandFailed
+from tidegate.cli.release_name import ReleaseName
 from tidegate.contracts import STATUS, CanaryStatus, ReleaseStatus
 from tidegate.domain.base import Model
 
@@ -94,9 +95,9 @@ async def _described(handle: WorkflowHandle[Any, Any]) -> WorkflowExecutionDescr
     try:
         return await handle.describe()
     except RPCError as error:
-        if error.status is RPCStatusCode.NOT_FOUND and "amespace" in error.message:
-            raise CommandFailed(f"Temporal: {error.message}", OUT_OF_REACH) from None
-        raise
+        if error.status is not RPCStatusCode.NOT_FOUND or "amespace" in error.message:
+            raise
+        raise CommandFailed(f"{ReleaseName.of_workflow(handle.id)} was never released", INVALID) from None
 
 
 async def _asked(handle: WorkflowHandle[Any, Any], kind: type[Status]) -> Status | None:

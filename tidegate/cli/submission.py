@@ -1,11 +1,17 @@
 """Hands a release to Temporal: starts its workflow, or asks the running one, in a single step."""
 
 import asyncio
+import contextlib
 import uuid
 from collections.abc import Callable
 from typing import Any
 
-from temporalio.client import Client, WithStartWorkflowOperation, WorkflowUpdateFailedError
+from temporalio.client import (
+    Client,
+    WithStartWorkflowOperation,
+    WorkflowUpdateFailedError,
+    WorkflowUpdateRPCTimeoutOrCancelledError,
+)
 from temporalio.common import (
     SearchAttributeKey,
     SearchAttributePair,
@@ -59,6 +65,7 @@ async def submit(
         return await asking
     finally:
         asking.cancel()
+        await asyncio.gather(asking, return_exceptions=True)
 
 
 async def _submit(client: Client, request: ReleaseRequest, task_queue: str) -> Submission:
@@ -91,9 +98,14 @@ async def _send(
         static_summary=summary(request),
         static_details=details(request),
     )
-    answer: Submission = await client.execute_update_with_start_workflow(
-        SUBMIT, request, start_workflow_operation=start, id=str(uuid.uuid4()), result_type=Submission
-    )
+    try:
+        answer: Submission = await client.execute_update_with_start_workflow(
+            SUBMIT, request, start_workflow_operation=start, id=str(uuid.uuid4()), result_type=Submission
+        )
+    except (RPCError, WorkflowUpdateRPCTimeoutOrCancelledError):
+        with contextlib.suppress(Exception):
+            await start.workflow_handle()  # the SDK keeps the same error here, and logs it if nobody looks
+        raise
     return answer
 
 

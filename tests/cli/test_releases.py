@@ -1,0 +1,190 @@
+"""Commands against a running Temporal: start, steer, look, and the exit codes."""
+
+import asyncio
+import json
+from collections.abc import Callable, Coroutine
+from pathlib import Path
+from typing import Any
+
+import pytest
+from temporalio.client import Client
+from typer.testing import Result
+
+from tidegate.cli.submission import submit
+from tidegate.contracts import STATUS, ReleaseRequest, ReleaseStatus, release_workflow_id
+
+pytestmark = pytest.mark.usefixtures("worker")
+
+RequestFor = Callable[..., ReleaseRequest]
+Tidegate = Callable[..., Coroutine[Any, Any, Result]]
+
+
+@pytest.fixture
+async def started(tidegate: Tidegate, client: Client, application_file: Path, name: str) -> None:
+    """The test's application, being released at v1 and baking."""
+    result = await tidegate("start", "-f", application_file, "--revision", "v1", "--no-validate")
+    assert result.exit_code == 0, result.output
+    handle = client.get_workflow_handle(release_workflow_id("mesh02", "test", name))
+    for _ in range(200):
+        if (await handle.query(STATUS, result_type=ReleaseStatus)).canaries:
+            return
+    raise AssertionError("the canary did not start")
+
+
+async def end(client: Client, name: str, signal: str) -> None:
+    await client.get_workflow_handle(release_workflow_id("mesh02", "test", name)).signal(signal)
+
+
+async def test_start_says_what_it_started(tidegate: Tidegate, application_file: Path, name: str) -> None:
+    result = await tidegate("start", "-f", application_file, "--no-validate")
+    assert (result.exit_code, result.stdout) == (0, f"started: {name}@mesh02/test at latest\n")
+
+
+async def test_a_start_is_one_json_document(tidegate: Tidegate, application_file: Path) -> None:
+    result = await tidegate("start", "-f", application_file, "--no-validate", "--json")
+    document = json.loads(result.stdout)
+    assert (document["event"], document["disposition"]) == ("submission", "started")
+
+
+@pytest.mark.usefixtures("started")
+@pytest.mark.parametrize(
+    ("options", "exit_code", "words"),
+    [
+        (["--revision", "v1"], 0, "attached: "),
+        (["--revision", "v2", "--on-conflict", "queue"], 0, "queued: "),
+        (["--revision", "v2", "--on-conflict", "reject"], 3, "error: another revision of "),
+        (["--revision", "v2"], 0, "superseding: "),
+    ],
+)
+async def test_a_second_start_follows_its_policy(
+    tidegate: Tidegate, application_file: Path, options: list[str], exit_code: int, words: str
+) -> None:
+    result = await tidegate("start", "-f", application_file, "--no-validate", *options)
+    assert result.exit_code == exit_code
+    assert result.output.startswith(words)
+
+
+@pytest.mark.parametrize(
+    ("signal", "exit_code", "outcome"),
+    [("promote", 0, "promoted"), ("fail", 1, "rolled back"), ("abort", 3, "aborted")],
+)
+async def test_waiting_exits_with_the_outcome(
+    tidegate: Tidegate,
+    client: Client,
+    application_file: Path,
+    name: str,
+    started: None,
+    signal: str,
+    exit_code: int,
+    outcome: str,
+) -> None:
+    waiting = asyncio.create_task(
+        tidegate("start", "-f", application_file, "--revision", "v1", "--no-validate", "--wait", "--json")
+    )
+    await end(client, name, signal)
+    result = await waiting
+    *_, last = map(json.loads, result.stdout.splitlines())
+    assert (result.exit_code, last["event"], last["outcome"]) == (exit_code, "outcome", outcome)
+
+
+@pytest.mark.usefixtures("started")
+async def test_waiting_no_longer_than_the_timeout_exits_4(tidegate: Tidegate, name: str) -> None:
+    result = await tidegate("watch", f"{name}@mesh02/test", "--timeout", "700ms")
+    assert result.exit_code == 4
+    assert (
+        f"gave up waiting after 700ms; the release goes on: follow it with `tidegate watch {name}"
+        in result.stderr
+    )
+
+
+async def test_a_superseded_watcher_exits_3(
+    tidegate: Tidegate, client: Client, name: str, started: None, request_for: RequestFor
+) -> None:
+    watching = asyncio.create_task(tidegate("watch", f"{name}@mesh02/test"))
+    await submit(client, request_for("v2"), "tidegate", print)
+    result = await watching
+    assert result.exit_code == 3
+    assert f"{name} v1: superseded in 1m01s; ended by aborted" in result.stdout
+
+
+@pytest.mark.usefixtures("started")
+@pytest.mark.parametrize(
+    ("command", "sentence"),
+    [
+        (["pause"], "paused {name}: {name}.test at 15 %, traffic 85/15; go on with `tidegate resume`"),
+        (["resume"], "resumed {name}: {name}.test at 15 %, traffic 85/15"),
+        (["promote"], "{name}: promoted"),
+        (["abort", "--reason", "too slow"], "{name}: aborted; ended by aborted"),
+    ],
+)
+async def test_a_signal_says_what_it_did(
+    tidegate: Tidegate, name: str, command: list[str], sentence: str
+) -> None:
+    result = await tidegate(*command, f"{name}@mesh02/test")
+    assert (result.exit_code, result.stdout) == (0, sentence.format(name=name) + "\n")
+
+
+@pytest.mark.parametrize("command", ["pause", "resume", "promote", "abort"])
+async def test_a_release_that_does_not_run_cannot_be_steered(
+    tidegate: Tidegate, name: str, command: str
+) -> None:
+    result = await tidegate(command, f"{name}@mesh02/test")
+    assert (result.exit_code, result.stderr) == (2, f"error: {name}@mesh02/test has no running release\n")
+
+
+async def test_status_shows_the_canary(tidegate: Tidegate, name: str, started: None) -> None:
+    result = await tidegate("status", f"{name}@mesh02/test")
+    assert result.exit_code == 0
+    assert "85/15 primary/canary" in result.stdout
+
+
+async def test_status_as_json_has_release_and_canaries(
+    tidegate: Tidegate, application_file: Path, name: str, started: None
+) -> None:
+    document = json.loads((await tidegate("status", "-f", application_file, "--json")).stdout)
+    assert document["release"]["application"] == name
+    assert [canary["weight"] for canary in document["canaries"]] == [15]
+
+
+async def test_a_name_alone_finds_the_release(tidegate: Tidegate, name: str, started: None) -> None:
+    assert await eventually(tidegate, name, "status", name)
+
+
+async def test_list_has_the_release(tidegate: Tidegate, name: str, started: None) -> None:
+    assert await eventually(tidegate, name, "list", "--limit", "100")
+    rows = json.loads((await tidegate("list", "--running", "--json")).stdout)["releases"]
+    assert [row["cluster"] for row in rows if row["application"] == name] == ["mesh02"]
+
+
+async def eventually(tidegate: Tidegate, words: str, *arguments: str) -> bool:
+    """Visibility lags a little behind."""
+    for _ in range(50):
+        result = await tidegate(*arguments)
+        if result.exit_code == 0 and words in result.stdout:
+            return True
+    return False
+
+
+async def test_an_unknown_name_is_one_line(tidegate: Tidegate) -> None:
+    result = await tidegate("status", "nobody")
+    assert result.exit_code == 2
+    assert result.stderr == (
+        "error: no release of nobody is known; see `tidegate list`, or start one with `tidegate start`\n"
+    )
+
+
+async def test_an_unknown_release_is_invalid_input(tidegate: Tidegate) -> None:
+    result = await tidegate("status", "nobody@mesh02/test")
+    assert (result.exit_code, result.stderr) == (2, "error: nobody@mesh02/test was never released\n")
+
+
+@pytest.mark.usefixtures("started")
+async def test_a_terminated_release_failed(tidegate: Tidegate, client: Client, name: str) -> None:
+    await client.get_workflow_handle(release_workflow_id("mesh02", "test", name)).terminate(reason="by hand")
+    result = await tidegate("watch", f"{name}@mesh02/test", "--json")
+    last = json.loads(result.stdout.splitlines()[-1])
+    assert (result.exit_code, last["outcome"], last["reason"]) == (
+        1,
+        "failed",
+        "the workflow was terminated: by hand",
+    )
