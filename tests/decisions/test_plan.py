@@ -1,0 +1,114 @@
+"""Every canary becomes a plan that ends on the primary."""
+
+from itertools import pairwise
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tidegate.decisions.plan import canary_weights, compile_plan
+from tidegate.domain.canary import Canary
+from tidegate.domain.plan import Bake, Drain, Plan, Promote, Purpose, Route, ScaleDown, describe
+
+
+def canary(**analysis: Any) -> Canary:
+    return Canary.parse(
+        {
+            "apiVersion": "flagger.app/v1beta1",
+            "kind": "Canary",
+            "metadata": {"name": "podinfo", "namespace": "test"},
+            "spec": {
+                "targetRef": {"kind": "Deployment", "name": "podinfo"},
+                "progressDeadlineSeconds": 60,
+                "service": {"port": 9898},
+                "analysis": analysis,
+            },
+        }
+    )
+
+
+@pytest.mark.parametrize(
+    ("analysis", "weights"),
+    [
+        ({"stepWeight": 20, "maxWeight": 50}, (20, 40, 60)),
+        ({"stepWeight": 5, "maxWeight": 50}, (5, 10, 15, 20, 25, 30, 35, 40, 45, 50)),
+        ({"stepWeight": 30}, (30, 60, 90, 100)),
+        ({"stepWeight": 100, "maxWeight": 1}, (100,)),
+        ({"stepWeights": [1, 2, 10, 80]}, (1, 2, 10, 80)),
+        ({"stepWeights": [10, 80], "maxWeight": 50}, (10, 80)),
+    ],
+)
+def test_weights_go_as_flaggers_do(analysis: dict[str, Any], weights: tuple[int, ...]) -> None:
+    assert canary_weights(canary(**analysis).spec.analysis) == weights
+
+
+def test_a_release_is_walked_in_this_order() -> None:
+    webhook = {"name": "load-test", "url": "http://loadtester.test/"}
+    metric = {"name": "request-success-rate", "thresholdRange": {"min": 99}}
+    released = canary(stepWeights=[10, 50], interval="30s", threshold=5, metrics=[metric], webhooks=[webhook])
+    plan = compile_plan(released, Purpose.RELEASE, 5.0)
+    assert [describe(stage) for stage in plan.stages] == [
+        "Prepare primary and routes",
+        "Scale up target",
+        "Route 90/10",
+        "Bake 30s at 10%, 1 check, load",
+        "Route 50/50",
+        "Bake 30s at 50%, 1 check, load",
+        "Promote to primary",
+        "Route 100/0",
+        "Drain 5s",
+        "Scale down target",
+    ]
+    assert (plan.threshold, plan.progress_deadline_seconds, plan.earliest_end_seconds) == (5, 60, 65)
+
+
+@pytest.mark.parametrize("purpose", [Purpose.INITIALISATION, Purpose.UPKEEP])
+def test_without_a_release_only_the_surroundings_are_prepared(purpose: Purpose) -> None:
+    plan = compile_plan(canary(stepWeight=10), purpose, 5.0)
+    assert [stage.kind for stage in plan.stages] == ["prepare", "route", "scale-down"]
+    assert plan.stages[1] == Route(primary=100, canary=0)
+
+
+steps = st.one_of(
+    st.fixed_dictionaries({"stepWeight": st.integers(1, 100), "maxWeight": st.integers(1, 100)}),
+    st.builds(
+        lambda weights: {"stepWeights": sorted(weights)},
+        st.sets(st.integers(1, 100), min_size=1, max_size=12),
+    ),
+)
+
+
+def _release(analysis: dict[str, Any], drain_seconds: float) -> Plan:
+    return compile_plan(canary(**analysis), Purpose.RELEASE, drain_seconds)
+
+
+@given(steps)
+def test_weights_rise_strictly_and_routes_sum_to_a_hundred(analysis: dict[str, Any]) -> None:
+    routes = [stage for stage in _release(analysis, 0).stages if isinstance(stage, Route)]
+    rising = [route.canary for route in routes[:-1]]
+    assert rising == sorted(set(rising))
+    assert all(route.primary + route.canary == 100 for route in routes)
+
+
+@given(steps)
+def test_each_share_is_baked_before_the_next(analysis: dict[str, Any]) -> None:
+    stages = _release(analysis, 0).stages
+    for before, after in pairwise(stages):
+        if isinstance(before, Route) and before.canary:
+            assert isinstance(after, Bake)
+            assert after.weight == before.canary
+
+
+@given(steps, st.floats(0, 60))
+def test_a_release_promotes_once_and_ends_on_the_primary(
+    analysis: dict[str, Any], drain_seconds: float
+) -> None:
+    stages = _release(analysis, drain_seconds).stages
+    promotions = [index for index, stage in enumerate(stages) if isinstance(stage, Promote)]
+    last_bake = max(index for index, stage in enumerate(stages) if isinstance(stage, Bake))
+    assert len(promotions) == 1
+    assert promotions[0] > last_bake
+    assert stages[promotions[0] + 1] == Route(primary=100, canary=0)
+    assert isinstance(stages[-1], ScaleDown)
+    assert any(isinstance(stage, Drain) for stage in stages) == (drain_seconds > 0)

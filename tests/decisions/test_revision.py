@@ -1,0 +1,89 @@
+"""What counts as something to release."""
+
+import json
+from typing import Any
+
+import pytest
+
+from tidegate.decisions.revision import purpose_of, template_hash
+from tidegate.domain.marks import INITIALISING, REVISION, ROLLBACK, TEMPLATE_HASH
+from tidegate.domain.plan import Purpose
+
+
+def target(image: str = "podinfo:1", **spec: Any) -> dict[str, Any]:
+    template = {"metadata": {"labels": {"app": "podinfo"}}, "spec": {"containers": [{"image": image}]}}
+    return {"metadata": {"name": "podinfo"}, "spec": {"template": template, **spec}}
+
+
+def primary(**marks: str) -> dict[str, Any]:
+    return {"metadata": {"name": "podinfo-primary", "annotations": marks}}
+
+
+HASH = template_hash(target())
+SHA = "0c62d7c" + "0" * 33
+RECORD = json.dumps({"hash": HASH, "revision": SHA, "rollout": {}})
+
+
+def test_the_hash_is_stable() -> None:
+    assert HASH == "3c569a2716fa9a51"
+
+
+def test_the_order_of_keys_does_not_count() -> None:
+    turned = target()
+    turned["spec"]["template"] = dict(reversed(turned["spec"]["template"].items()))
+    assert template_hash(turned) == HASH
+
+
+def test_only_the_pod_template_counts() -> None:
+    assert template_hash(target(replicas=7, minReadySeconds=9)) == HASH
+    assert template_hash(target("podinfo:2")) != HASH
+
+
+@pytest.mark.parametrize(
+    ("live", "image", "purpose", "reason"),
+    [
+        (None, "podinfo:1", Purpose.INITIALISATION, "there is no podinfo-primary yet"),
+        (
+            primary(**{TEMPLATE_HASH: HASH, INITIALISING: "true"}),
+            "podinfo:1",
+            Purpose.INITIALISATION,
+            "podinfo-primary was not finished",
+        ),
+        (primary(), "podinfo:1", Purpose.RELEASE, "podinfo-primary carries no record of what it runs"),
+        (
+            primary(**{TEMPLATE_HASH: HASH, REVISION: SHA}),
+            "podinfo:1",
+            Purpose.UPKEEP,
+            f"the pod template is still {HASH} of 0c62d7c",
+        ),
+        (
+            primary(**{TEMPLATE_HASH: HASH, REVISION: SHA}),
+            "podinfo:2",
+            Purpose.RELEASE,
+            f"the pod template {template_hash(target('podinfo:2'))} differs from {HASH} of 0c62d7c",
+        ),
+        (
+            primary(**{TEMPLATE_HASH: template_hash(target("podinfo:2")), ROLLBACK: RECORD}),
+            "podinfo:2",
+            Purpose.RELEASE,
+            f"the pod template {template_hash(target('podinfo:2'))} differs from {HASH} of 0c62d7c, "
+            "from which an unfinished promotion is undone",
+        ),
+        (
+            primary(**{TEMPLATE_HASH: "new", ROLLBACK: RECORD}),
+            "podinfo:1",
+            Purpose.UPKEEP,
+            f"the pod template is still {HASH} of 0c62d7c, from which an unfinished promotion is undone",
+        ),
+        (
+            primary(**{TEMPLATE_HASH: HASH, ROLLBACK: "{"}),
+            "podinfo:1",
+            Purpose.RELEASE,
+            "podinfo-primary carries no record of what it runs",
+        ),
+    ],
+)
+def test_the_purpose_follows_from_what_the_primary_runs(
+    live: Any, image: str, purpose: Purpose, reason: str
+) -> None:
+    assert purpose_of(live, target(image)) == (purpose, reason)

@@ -1,0 +1,95 @@
+"""How far a rollout is, told from the object alone."""
+
+from typing import Any
+
+import pytest
+
+from tidegate.decisions.rollout import Progress, rollout_of, running_replicas, troubles, wanted_replicas
+
+
+def deployment(wanted: int | None = 2, **status: Any) -> dict[str, Any]:
+    return {
+        "metadata": {"generation": 3},
+        "spec": {"replicas": wanted},
+        "status": {"observedGeneration": 3} | status,
+    }
+
+
+def counts(updated: int, total: int, available: int) -> dict[str, int]:
+    return {"updatedReplicas": updated, "replicas": total, "availableReplicas": available}
+
+
+@pytest.mark.parametrize(
+    ("live", "progress", "reason"),
+    [
+        (None, Progress.UNDER_WAY, "it does not exist"),
+        (deployment(observedGeneration=2), Progress.UNDER_WAY, "its last change was not observed yet"),
+        (deployment(**counts(1, 1, 1)), Progress.UNDER_WAY, "1 of 2 pods are updated"),
+        (deployment(**counts(2, 3, 3)), Progress.UNDER_WAY, "1 old pods are still there"),
+        (deployment(**counts(2, 2, 1)), Progress.UNDER_WAY, "1 of 2 pods are available"),
+        (deployment(**counts(2, 2, 2)), Progress.DONE, "all pods are available"),
+        (deployment(None, **counts(1, 1, 1)), Progress.DONE, "all pods are available"),
+        (deployment(0), Progress.UNDER_WAY, "it is scaled to 0"),
+        (
+            deployment(conditions=[{"reason": "ProgressDeadlineExceeded", "message": "timed out"}]),
+            Progress.STUCK,
+            "ProgressDeadlineExceeded: timed out",
+        ),
+        (
+            deployment(observedGeneration=2, conditions=[{"reason": "ProgressDeadlineExceeded"}]),
+            Progress.UNDER_WAY,
+            "its last change was not observed yet",
+        ),
+    ],
+)
+def test_a_rollout_is_done_when_all_its_pods_are(live: Any, progress: Progress, reason: str) -> None:
+    assert rollout_of(live) == (progress, reason)
+
+
+def waiting(reason: str, message: str = "") -> dict[str, Any]:
+    return {"status": {"containerStatuses": [{"state": {"waiting": {"reason": reason, "message": message}}}]}}
+
+
+UNSCHEDULABLE = {
+    "status": {
+        "conditions": [
+            {"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": "0/3 nodes fit"}
+        ]
+    }
+}
+READY = {
+    "status": {"conditions": [{"type": "Ready", "status": "True"}], "containerStatuses": [{"state": {}}]}
+}
+NOT_READY = {"status": {"conditions": [{"type": "Ready", "status": "False"}]}}
+EXITED = {"status": {"initContainerStatuses": [{"state": {"terminated": {"exitCode": 3}}}]}}
+
+
+@pytest.mark.parametrize(
+    ("pods", "text"),
+    [
+        ([], ""),
+        ([READY, waiting("ContainerCreating")], ""),
+        (
+            [waiting("ErrImagePull", "no such\n image"), waiting("ErrImagePull")],
+            "2 pods ErrImagePull: no such image",
+        ),
+        (
+            [waiting("CrashLoopBackOff"), UNSCHEDULABLE, READY],
+            "1 pod CrashLoopBackOff; 1 pod Unschedulable: 0/3 nodes fit",
+        ),
+        ([NOT_READY, NOT_READY, EXITED], "2 pods not ready; 1 pod exited with 3"),
+        ([waiting("Failed", "x" * 200)], f"1 pod Failed: {'x' * 157}..."),
+    ],
+)
+def test_troubles_are_counted_by_reason(pods: Any, text: str) -> None:
+    assert troubles(pods) == text
+
+
+def test_missing_replicas_mean_one() -> None:
+    assert (wanted_replicas(deployment(None)), wanted_replicas(deployment(0))) == (1, 0)
+
+
+def test_running_pods_are_known_only_once_the_change_was_observed() -> None:
+    assert running_replicas(deployment(0, replicas=2)) == 2
+    assert running_replicas(deployment(0)) == 0
+    assert running_replicas(deployment(0, observedGeneration=2)) is None

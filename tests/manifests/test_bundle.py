@@ -1,0 +1,226 @@
+"""What is found in manifests, and how faults in them are told."""
+
+from collections.abc import Callable
+from copy import deepcopy
+from typing import Any
+
+import pytest
+
+from tidegate.domain.errors import InvalidInput
+from tidegate.manifests.bundle import read_contents
+
+Rendered = list[tuple[dict[str, Any], str]]
+
+
+def _bundle(rendered: Rendered) -> Any:
+    return read_contents(rendered, "test").bundle("test", "podinfo")
+
+
+def test_a_bundle_has_what_its_canary_refers_to(samples: Any) -> None:
+    bundle = _bundle(samples.all)
+    assert bundle.target == samples.deployment
+    assert bundle.autoscaler == samples.hpa
+    assert bundle.template_of(bundle.canary.spec.analysis.metrics[1]).spec.query == "up"
+    assert bundle.template_of(bundle.canary.spec.analysis.metrics[0]) is None
+    assert bundle.warnings == ()
+
+
+def test_manifests_without_a_namespace_go_to_the_destination(samples: Any) -> None:
+    rendered = samples.all
+    for manifest, _ in rendered:
+        del manifest["metadata"]["namespace"]
+    rendered.append(({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "x"}}, "ns.yaml"))
+    del rendered[2][0]["spec"]["analysis"]["metrics"][1]["templateRef"]["namespace"]
+    contents = read_contents(rendered, "test")
+    namespaces = [manifest["metadata"].get("namespace") for manifest in contents.manifests]
+    assert namespaces == ["test", "test", "test", "test", None]
+    assert contents.bundle("test", "podinfo").target["metadata"]["namespace"] == "test"
+
+
+def test_reading_leaves_the_rendered_manifests_as_they_are(samples: Any) -> None:
+    rendered = samples.all
+    rendered[1][0]["apiVersion"] = "autoscaling/v2beta1"
+    before = deepcopy(rendered)
+    read_contents(rendered, "test")
+    assert rendered == before
+
+
+def test_a_metric_template_moved_by_kustomize_is_found_by_its_name(samples: Any) -> None:
+    rendered = samples.all
+    rendered[3][0]["metadata"]["namespace"] = "test"
+    bundle = _bundle(rendered)
+    assert bundle.template_of(bundle.canary.spec.analysis.metrics[1]).metadata.namespace == "test"
+    assert bundle.warnings == (
+        "MetricTemplate istio-system/latency is in namespace test once rendered; it is used all the same",
+    )
+
+
+@pytest.mark.parametrize("version", ["autoscaling/v2beta1", "autoscaling/v2beta2"])
+def test_an_old_autoscaler_is_converted_with_a_warning(samples: Any, version: str) -> None:
+    rendered = samples.all
+    rendered[1][0]["apiVersion"] = version
+    contents = read_contents(rendered, "test")
+    assert contents.bundles[0].autoscaler == samples.hpa
+    assert contents.manifests[1] == samples.hpa
+    assert contents.warnings == (
+        f"hpa.yaml: {version} is no longer served by today's clusters; "
+        "HorizontalPodAutoscaler podinfo is applied as autoscaling/v2",
+    )
+
+
+@pytest.mark.parametrize("commit", ["db4a74f", "0c62d7c"])
+def test_the_articles_manifests_are_read(samples: Any, commit: str) -> None:
+    bundle = _bundle(samples.seed(commit))
+    metrics = bundle.autoscaler["spec"]["metrics"]
+    assert bundle.autoscaler["apiVersion"] == "autoscaling/v2"
+    assert metrics == [
+        {
+            "type": "Resource",
+            "resource": {"name": "cpu", "target": {"type": "Utilization", "averageUtilization": 99}},
+        }
+    ]
+    assert len(bundle.canary.spec.analysis.metrics) == 2
+
+
+def _without(index: int) -> Callable[[Rendered], None]:
+    return lambda rendered: rendered.__delitem__(index)
+
+
+def _with(index: int, *path: str | int, value: Any) -> Callable[[Rendered], None]:
+    def change(rendered: Rendered) -> None:
+        part: Any = rendered[index][0]
+        for key in path[:-1]:
+            part = part[key]
+        part[path[-1]] = value
+
+    return change
+
+
+def _twice(index: int, **metadata: str) -> Callable[[Rendered], None]:
+    def change(rendered: Rendered) -> None:
+        copy = deepcopy(rendered[index][0])
+        copy["metadata"] |= metadata
+        rendered.append((copy, "again.yaml"))
+
+    return change
+
+
+def _extra(api_version: str, kind: str, name: str) -> Callable[[Rendered], None]:
+    metadata = {"name": name, "namespace": "test"}
+    manifest = {"apiVersion": api_version, "kind": kind, "metadata": metadata}
+    return lambda rendered: rendered.append((manifest, "extra.yaml"))
+
+
+MADE = "is made by the release of Canary podinfo; remove this manifest, or give it another name"
+
+FAULTS = {
+    "missing target": (
+        _without(0),
+        "canary.yaml: spec.targetRef.name: no Deployment podinfo among the manifests; "
+        "add the Deployment to the application's path, or correct the name",
+    ),
+    "missing autoscaler": (
+        _without(1),
+        "canary.yaml: spec.autoscalerRef.name: no HorizontalPodAutoscaler podinfo among the manifests; "
+        "add the HorizontalPodAutoscaler to the application's path, or correct the name",
+    ),
+    "missing template": (
+        _without(3),
+        "canary.yaml: spec.analysis.metrics.1.templateRef.name: no MetricTemplate istio-system/latency among "
+        "the manifests; add it to the application's path, or correct the reference",
+    ),
+    "target elsewhere": (
+        _with(0, "metadata", "namespace", value="prod"),
+        "canary.yaml: spec.targetRef.name: Deployment podinfo is in namespace prod, and the Canary in test; "
+        "put both into one namespace",
+    ),
+    "autoscaler of another": (
+        _with(1, "spec", "scaleTargetRef", "name", value="other"),
+        "hpa.yaml: spec.scaleTargetRef.name: scales 'other', and the Canary's target is 'podinfo'; "
+        "let the HPA scale the canary's target",
+    ),
+    "two canaries of one name": (
+        _twice(2),
+        "again.yaml: metadata.name: another Canary has 'podinfo' here too; "
+        "keep one of them, or give each its own",
+    ),
+    "two canaries with one target": (
+        _twice(2, name="second"),
+        "again.yaml: spec.targetRef.name: another Canary has 'podinfo' here too; "
+        "keep one of them, or give each its own",
+    ),
+    "no selector label": (
+        _with(0, "spec", "selector", "matchLabels", value={"tier": "web"}),
+        "deployment.yaml: spec.selector.matchLabels: Deployment podinfo selects its pods by none of app, "
+        "name, app.kubernetes.io/name; add one of them to the selector and to the pod template's labels",
+    ),
+    "other labels on the pods": (
+        _with(0, "spec", "template", "metadata", "labels", value={"app": "other"}),
+        "deployment.yaml: spec.template.metadata.labels: the pods' label app is 'other', and the selector "
+        "wants 'podinfo'; give the pod template the labels of the selector",
+    ),
+    "a label too long": (
+        lambda rendered: [
+            rendered[0][0]["spec"]["selector"]["matchLabels"].update(app="a" * 60),
+            rendered[0][0]["spec"]["template"]["metadata"]["labels"].update(app="a" * 60),
+        ],
+        f"deployment.yaml: spec.selector.matchLabels.app: the label value '{'a' * 60}-primary' is longer "
+        "than 63 characters; use a value of at most 55 characters",
+    ),
+    "a service name too long": (
+        _with(2, "spec", "service", "name", value="s" * 60),
+        f"canary.yaml: spec.service.name: the Service name '{'s' * 60}-primary' is longer than 63 "
+        "characters; give a shorter one",
+    ),
+    "another provider": (
+        _with(3, "spec", "provider", "type", value="datadog"),
+        "latency.yaml: spec.provider.type: Input should be 'prometheus'; "
+        "correct this value (it is 'datadog')",
+    ),
+    "a malformed canary": (
+        _with(2, "spec", "analysis", "stepWeights", value=[1, 2]),
+        "canary.yaml: spec.analysis: has both stepWeight and stepWeights; keep one of them",
+    ),
+    "a primary in Git": (
+        _twice(0, name="podinfo-primary"),
+        f"again.yaml: metadata.name: Deployment podinfo-primary {MADE}",
+    ),
+    "the apex service in Git": (
+        _extra("v1", "Service", "podinfo"),
+        f"extra.yaml: metadata.name: Service podinfo {MADE}",
+    ),
+    "the route in Git": (
+        _extra("networking.istio.io/v1beta1", "VirtualService", "podinfo"),
+        f"extra.yaml: metadata.name: VirtualService podinfo {MADE}",
+    ),
+    "an unknown type of metric": (
+        lambda rendered: rendered[1][0].update(
+            apiVersion="autoscaling/v2beta1",
+            spec=rendered[1][0]["spec"] | {"metrics": [{"type": "Guess"}]},
+        ),
+        "hpa.yaml: spec.metrics.0.type: 'Guess' is no type of metric; "
+        "use Resource, ContainerResource, Pods, Object, External",
+    ),
+}
+
+
+@pytest.mark.parametrize(("fault", "line"), FAULTS.values(), ids=FAULTS)
+def test_a_fault_names_file_field_and_mend(
+    samples: Any, fault: Callable[[Rendered], None], line: str
+) -> None:
+    rendered = samples.all
+    fault(rendered)
+    with pytest.raises(InvalidInput) as raised:
+        read_contents(rendered, "test")
+    assert str(raised.value) == line
+
+
+def test_objects_of_those_names_in_other_namespaces_are_fine(samples: Any) -> None:
+    elsewhere = {"name": "podinfo", "namespace": "other"}
+    rendered = [*samples.all, ({"apiVersion": "v1", "kind": "Service", "metadata": elsewhere}, "svc.yaml")]
+    assert _bundle(rendered).names.apex == "podinfo"
+
+
+def test_an_unknown_canary_is_refused(samples: Any) -> None:
+    with pytest.raises(InvalidInput, match="there is no Canary test/other among the manifests"):
+        read_contents(samples.all, "test").bundle("test", "other")

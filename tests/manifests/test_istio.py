@@ -1,0 +1,143 @@
+"""Routes as Flagger's users know them."""
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tidegate.domain.canary import Canary
+from tidegate.manifests.drift import drift, last_writer
+from tidegate.manifests.istio import destination_rules, virtual_service, weights
+
+VERSION = "networking.istio.io/v1beta1"
+PLAIN = Canary.parse(
+    {
+        "apiVersion": "flagger.app/v1beta1",
+        "kind": "Canary",
+        "metadata": {"name": "podinfo", "namespace": "test"},
+        "spec": {
+            "targetRef": {"kind": "Deployment", "name": "podinfo"},
+            "service": {"port": 9898},
+            "analysis": {"stepWeight": 5},
+        },
+    }
+)
+
+
+def test_the_virtual_service_has_all_that_the_manifest_asks_for(samples: Any) -> None:
+    rules = {
+        "match": [{"uri": {"prefix": "/"}}],
+        "rewrite": {"uri": "/v2"},
+        "timeout": "15s",
+        "retries": {"attempts": 3, "perTryTimeout": "1s"},
+        "headers": {"request": {"add": {"x-release": "yes"}}},
+        "corsPolicy": {"allowOrigins": [{"exact": "https://example.com"}]},
+    }
+    assert virtual_service(samples.parsed(**rules), VERSION, canary_weight=5) == {
+        "apiVersion": VERSION,
+        "kind": "VirtualService",
+        "metadata": {"name": "podinfo", "namespace": "test"},
+        "spec": {
+            "hosts": ["app.istio.example.com", "podinfo"],
+            "gateways": ["public-gateway.istio-system.svc.cluster.local"],
+            "http": [
+                {
+                    **rules,
+                    "route": [
+                        {"destination": {"host": "podinfo-primary"}, "weight": 95},
+                        {"destination": {"host": "podinfo-canary"}, "weight": 5},
+                    ],
+                }
+            ],
+        },
+    }
+
+
+def test_without_gateways_and_hosts_the_route_is_for_the_mesh() -> None:
+    spec = virtual_service(PLAIN, VERSION, canary_weight=0)["spec"]
+    assert (spec["gateways"], spec["hosts"]) == (["mesh"], ["podinfo"])
+    assert set(spec["http"][0]) == {"route"}
+
+
+@pytest.mark.parametrize(
+    ("given_hosts", "hosts"),
+    [(["*"], ["*"]), (["podinfo", "a.b"], ["podinfo", "a.b"]), (["a.b"], ["a.b", "podinfo"])],
+)
+def test_the_apex_is_a_host_unless_covered(samples: Any, given_hosts: list[str], hosts: list[str]) -> None:
+    canary = samples.parsed(hosts=given_hosts)
+    assert virtual_service(canary, VERSION, canary_weight=0)["spec"]["hosts"] == hosts
+
+
+@given(st.integers(0, 100))
+def test_weights_lie_within_bounds_and_sum_to_a_hundred(weight: int) -> None:
+    written = virtual_service(PLAIN, VERSION, canary_weight=weight)
+    primary, target = (each["weight"] for each in written["spec"]["http"][0]["route"])
+    assert 0 <= primary <= 100
+    assert (primary + target, target) == (100, weight)
+    assert weights(written, PLAIN) == (primary, target)
+
+
+@given(st.integers().filter(lambda weight: not 0 <= weight <= 100))
+def test_no_other_weight_is_written(weight: int) -> None:
+    with pytest.raises(ValueError, match="is not within 0 and 100"):
+        virtual_service(PLAIN, VERSION, canary_weight=weight)
+
+
+@pytest.mark.parametrize(
+    ("route", "found"),
+    [
+        ([{"destination": {"host": "podinfo-primary"}}], (100, 0)),
+        ([{"destination": {"host": "podinfo-canary"}, "weight": 100}], (0, 100)),
+        ([{"destination": {"host": "podinfo"}}], None),
+        ([], None),
+    ],
+)
+def test_weights_are_read_only_from_the_releases_own_destinations(route: Any, found: Any) -> None:
+    assert weights({"spec": {"http": [{"route": route}]}}, PLAIN) == found
+
+
+def test_each_side_has_a_destination_rule_with_the_policy(samples: Any) -> None:
+    rules = destination_rules(samples.parsed(name="api"), VERSION)
+    assert [rule["metadata"]["name"] for rule in rules] == ["api-primary", "api-canary"]
+    assert [rule["spec"] for rule in rules] == [
+        {"host": host, "trafficPolicy": {"tls": {"mode": "DISABLE"}}}
+        for host in ("api-primary", "api-canary")
+    ]
+
+
+def _written(weight: int, **spec: Any) -> dict[str, Any]:
+    manifest = virtual_service(PLAIN, VERSION, canary_weight=weight)
+    return manifest | {"spec": manifest["spec"] | spec}
+
+
+ELSEWHERE = [{"route": [{"destination": {"host": "x"}}]}]
+
+
+@pytest.mark.parametrize(
+    ("live", "expected", "found"),
+    [
+        (_written(10), 10, ""),
+        (_written(30), 10, "weights 70/30 instead of 90/10"),
+        (_written(30), None, ""),
+        (None, 10, "it was deleted"),
+        (_written(10, hosts=["other"]), 10, "hosts changed"),
+        (_written(10, gateways=["other"]), 10, "gateways changed"),
+        (_written(10, exportTo=["."]), 10, ""),
+        (_written(10, http=[_written(10)["spec"]["http"][0] | {"timeout": "1s"}]), 10, "http rules changed"),
+        (_written(10, http=ELSEWHERE), 10, "it leads elsewhere"),
+    ],
+)
+def test_drift_is_told(live: Any, expected: int | None, found: str) -> None:
+    assert drift(live, _written(15), PLAIN, expected=expected) == found
+
+
+def test_the_last_other_writer_of_the_spec_is_named() -> None:
+    fields = [
+        {"manager": "tidegate-canary", "time": "2026-01-01T00:00:09Z", "fieldsV1": {"f:spec": {}}},
+        {"manager": "kubectl-edit", "time": "2026-01-01T00:00:02Z", "fieldsV1": {"f:spec": {}}},
+        {"manager": "helm", "time": "2026-01-01T00:00:01Z", "fieldsV1": {"f:spec": {}}},
+        {"manager": "labeller", "time": "2026-01-01T00:00:03Z", "fieldsV1": {"f:metadata": {}}},
+    ]
+    assert last_writer({"metadata": {"managedFields": fields}}, "tidegate-canary") == "kubectl-edit"
+    assert last_writer({"metadata": {}}, "tidegate-canary") == "another writer"
