@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import replace
+from http import HTTPStatus
 from typing import Any
 
 from aiohttp import web
 
 from tidegate.sandbox.cluster_api import errors, media
 from tidegate.sandbox.cluster_api.deletion import delete_options
+from tidegate.sandbox.cluster_api.errors import ApiError
 from tidegate.sandbox.cluster_api.kinds import Catalog, Kind
 from tidegate.sandbox.cluster_api.media import Form
 from tidegate.sandbox.cluster_api.objects import Object, encode, meta, name_of
@@ -84,7 +86,12 @@ class Resources:
         options = list_options(request.query, watch=True)
         if target.name:
             options = _only(options, target.name)
-        watch = Watch(self._registry.store, kind, target.namespace, options)
+        try:
+            watch = Watch(self._registry.store, kind, target.namespace, options)
+        except ApiError as error:
+            if error.code != HTTPStatus.GONE:
+                raise
+            return web.Response(body=_error_line(error), content_type=media.JSON)
         response = web.StreamResponse(headers={"Content-Type": media.JSON})
         self._watches.add(watch)
         include = request.query.get("includeObject", "Metadata")
@@ -105,12 +112,12 @@ class Resources:
         options = _options(request, target)
         body = await request.read()
         if request.method == "POST" and not target.name:
-            obj = media.read_object(body, request.content_type)
+            obj = media.read_object(body, _content_type(request))
             if kind.verbs == ("create",):
                 return _json(review(kind, obj), 201)
             return _written(self._registry.create(kind, target.namespace, obj, options))
         if request.method == "PUT" and target.name:
-            obj = media.read_object(body, request.content_type)
+            obj = media.read_object(body, _content_type(request))
             return _written(self._registry.replace(kind, target.namespace, target.name, obj, options))
         if request.method == "PATCH" and target.name:
             return self._patch(request, kind, target, body, options)
@@ -119,16 +126,16 @@ class Resources:
     def _patch(
         self, request: web.Request, kind: Kind, target: Target, body: bytes, options: WriteOptions
     ) -> web.Response:
-        if request.content_type == media.APPLY_PATCH:
+        if _content_type(request) == media.APPLY_PATCH:
             wanted = media.decode_yaml(body)
             _check_apply(request, wanted)
             return _written(self._registry.apply(kind, target.namespace, target.name, wanted, options))
-        change = patcher(kind, request.content_type, body)
+        change = patcher(kind, _content_type(request), body)
         return _written(self._registry.patch(kind, target.namespace, target.name, change, options))
 
     async def _delete(self, request: web.Request, kind: Kind, target: Target) -> web.Response:
         body = await request.read()
-        given = media.read_object(body, request.content_type) if body else {}
+        given = media.read_object(body, _content_type(request)) if body else {}
         options = delete_options(given, request.query)
         if not target.name:
             page = self._registry.delete_all(kind, target.namespace, list_options(request.query), options)
@@ -158,10 +165,10 @@ class Resources:
             return _json(scale_of(self._registry.read(*place), rule))
         body = await request.read()
         if request.method == "PUT":
-            wanted = media.read_object(body, request.content_type)
+            wanted = media.read_object(body, _content_type(request))
             change = _constant(wanted)
         elif request.method == "PATCH":
-            change = patcher(kind, request.content_type, body)
+            change = patcher(kind, _content_type(request), body)
         else:
             raise errors.method_not_allowed()
         written = self._registry.patch(
@@ -186,6 +193,11 @@ def patcher(kind: Kind, content_type: str, body: bytes) -> Callable[[Object], Ob
     if content_type == media.MERGE_PATCH:
         return lambda obj: merge(obj, change)
     return lambda obj: strategic_merge(obj, change, kind.shape)
+
+
+def _content_type(request: web.Request) -> str:
+    """What the header says: without one, aiohttp would claim octets where Kubernetes takes JSON."""
+    return media.media_type(request.headers.get("Content-Type", ""))
 
 
 def _constant(wanted: Object) -> Callable[[Object], Object]:
@@ -259,6 +271,11 @@ def _event_lines(
             + b"\n"
         )
         header = False
+
+
+def _error_line(error: ApiError) -> bytes:
+    """A failed watch is a stream with one event, not a failed request."""
+    return encode({"type": "ERROR", "object": error.status()}) + b"\n"
 
 
 def _event_object(kind: Kind, event: str, obj: Object, form: Form, include: str, *, header: bool) -> Object:

@@ -1,0 +1,248 @@
+"""The cluster under contract, and the clients that ask it.
+
+The contract suite runs against the emulator, or against the cluster of the kubeconfig in
+TIDEGATE_CONTRACT_KUBECONFIG (a kube-apiserver with a kube-controller-manager beside it). Tests of
+the emulator alone ask for `emulator`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import shutil
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
+
+import pytest
+import urllib3
+from kubernetes import client, config, dynamic
+
+from tidegate.sandbox.cluster_api import ClusterApi, write_kubeconfig
+
+_REAL = os.environ.get("TIDEGATE_CONTRACT_KUBECONFIG")
+Raw = Callable[..., tuple[int, Any]]
+
+
+@contextmanager
+def _event_loop() -> Iterator[asyncio.AbstractEventLoop]:
+    """A loop in a thread of its own: the clients under test block theirs."""
+    loop = asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_forever)
+    thread.start()
+    try:
+        yield loop
+    finally:
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join()
+        loop.close()
+
+
+@pytest.fixture(scope="session")
+def serve() -> Iterator[Callable[[ClusterApi], ClusterApi]]:
+    """Starts cluster APIs, and stops them at the end of the session."""
+    started: list[ClusterApi] = []
+    with _event_loop() as loop:
+
+        def start(api: ClusterApi) -> ClusterApi:
+            asyncio.run_coroutine_threadsafe(api.start(), loop).result(5)
+            started.append(api)
+            return api
+
+        yield start
+        for api in started:
+            asyncio.run_coroutine_threadsafe(api.stop(), loop).result(5)
+
+
+@pytest.fixture(scope="session")
+def emulator(serve: Callable[[ClusterApi], ClusterApi]) -> ClusterApi:
+    return serve(ClusterApi("contract"))
+
+
+@pytest.fixture(scope="session")
+def kubeconfig(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    if _REAL:
+        return Path(_REAL)
+    path = tmp_path_factory.mktemp("cluster") / "kubeconfig"
+    return write_kubeconfig(path, [request.getfixturevalue("emulator")])
+
+
+@pytest.fixture(scope="session")
+def api(kubeconfig: Path) -> Iterator[client.ApiClient]:
+    found = config.new_client_from_config(str(kubeconfig))
+    yield found
+    found.rest_client.pool_manager.clear()
+
+
+@pytest.fixture(scope="session")
+def core(api: client.ApiClient) -> client.CoreV1Api:
+    return client.CoreV1Api(api)
+
+
+@pytest.fixture(scope="session")
+def apps(api: client.ApiClient) -> client.AppsV1Api:
+    return client.AppsV1Api(api)
+
+
+@pytest.fixture(scope="session")
+def custom(api: client.ApiClient) -> client.CustomObjectsApi:
+    return client.CustomObjectsApi(api)
+
+
+@pytest.fixture(scope="session")
+def dyn(api: client.ApiClient, tmp_path_factory: pytest.TempPathFactory) -> dynamic.DynamicClient:
+    cache = tmp_path_factory.mktemp("discovery") / "cache.json"
+    return dynamic.DynamicClient(api, cache_file=str(cache))
+
+
+@pytest.fixture(scope="session")
+def raw(api: client.ApiClient) -> Raw:
+    """Calls without a client in between: raw(method, path, body, content_type=, accept=, **query)."""
+    configuration = api.configuration
+    auth = {entry["key"]: entry["value"] for entry in configuration.auth_settings().values()}
+
+    def call(
+        method: str,
+        path: str,
+        body: Any = None,
+        *,
+        content_type: str = "application/json",
+        accept: str = "application/json",
+        **query: str,
+    ) -> tuple[int, Any]:
+        data = body if isinstance(body, bytes | None) else json.dumps(body).encode()
+        url = configuration.host + path + (f"?{urlencode(query)}" if query else "")
+        headers = {**auth, "Accept": accept, "Content-Type": content_type}
+        answer = api.rest_client.pool_manager.request(
+            method, url, body=data, headers=headers, timeout=10, retries=False
+        )
+        assert isinstance(answer, urllib3.BaseHTTPResponse)
+        is_json = "json" in answer.headers.get("Content-Type", "")
+        return answer.status, json.loads(answer.data) if is_json else answer.data
+
+    return call
+
+
+@pytest.fixture
+def namespace(core: client.CoreV1Api) -> Iterator[str]:
+    """A namespace of the test's own."""
+    made = core.create_namespace({"metadata": {"generateName": "contract-"}})
+    yield made.metadata.name
+    core.delete_namespace(made.metadata.name)
+
+
+@pytest.fixture(scope="session")
+def kubectl_program() -> str:
+    beside = Path(sys.executable).parent / "kubectl"
+    found = str(beside) if beside.exists() else shutil.which("kubectl")
+    return found or pytest.skip("kubectl is not installed")
+
+
+@pytest.fixture
+def kubectl(
+    kubectl_program: str, kubeconfig: Path, namespace: str, tmp_path_factory: pytest.TempPathFactory
+) -> Callable[..., str]:
+    """Runs kubectl in the test's namespace; returns its output, raises AssertionError with its complaint."""
+    cache = tmp_path_factory.getbasetemp() / "kubectl-cache"
+    environment = {"HOME": str(cache), "PATH": os.environ["PATH"], "KUBECONFIG": str(kubeconfig)}
+
+    def run(*arguments: str, stdin: str = "", code: int = 0) -> str:
+        command = [kubectl_program, "--cache-dir", str(cache), "--namespace", namespace, *arguments]
+        done = subprocess.run(
+            command, input=stdin, capture_output=True, text=True, env=environment, timeout=20, check=False
+        )
+        assert done.returncode == code, done.stderr + done.stdout
+        return done.stdout + done.stderr
+
+    return run
+
+
+@pytest.fixture
+def deployment() -> Callable[..., dict[str, Any]]:
+    """Makes the manifest of a small Deployment."""
+
+    def make(name: str = "web", image: str = "podinfo:1", **spec: Any) -> dict[str, Any]:
+        container = {"name": "app", "image": image, "ports": [{"containerPort": 9898}]}
+        template = {"metadata": {"labels": {"app": name}}, "spec": {"containers": [container]}}
+        return {
+            "apiVersion": "apps/v1",
+            "kind": "Deployment",
+            "metadata": {"name": name, "labels": {"app": name}},
+            "spec": {"selector": {"matchLabels": {"app": name}}, "template": template, **spec},
+        }
+
+    return make
+
+
+_WIDGET_SCHEMA: dict[str, Any] = {
+    "type": "object",
+    "properties": {
+        "spec": {
+            "type": "object",
+            "required": ["size"],
+            "properties": {
+                "size": {"type": "integer", "minimum": 1},
+                "colour": {"type": "string", "enum": ["red", "blue"], "default": "blue"},
+                "code": {"type": "string", "pattern": "^[a-z]+$"},
+                "replicas": {"type": "integer"},
+                "steps": {"type": "array", "items": {"type": "integer"}},
+                "parts": {
+                    "type": "array",
+                    "x-kubernetes-list-type": "map",
+                    "x-kubernetes-list-map-keys": ["name"],
+                    "items": {
+                        "type": "object",
+                        "required": ["name"],
+                        "properties": {"name": {"type": "string"}, "weight": {"type": "integer"}},
+                    },
+                },
+                "free": {"type": "object", "x-kubernetes-preserve-unknown-fields": True},
+            },
+        },
+        "status": {
+            "type": "object",
+            "properties": {"phase": {"type": "string"}, "replicas": {"type": "integer"}},
+        },
+    },
+}
+
+
+@pytest.fixture(scope="session")
+def widgets(raw: Raw, core: client.CoreV1Api) -> Iterator[str]:
+    """A custom kind with two versions, status, scale and columns; the value is its path's start."""
+    version = {
+        "name": "v1",
+        "served": True,
+        "storage": True,
+        "schema": {"openAPIV3Schema": _WIDGET_SCHEMA},
+        "subresources": {
+            "status": {},
+            "scale": {"specReplicasPath": ".spec.replicas", "statusReplicasPath": ".status.replicas"},
+        },
+        "additionalPrinterColumns": [
+            {"name": "Size", "type": "integer", "jsonPath": ".spec.size"},
+            {"name": "Phase", "type": "string", "jsonPath": ".status.phase"},
+        ],
+    }
+    definition = {
+        "apiVersion": "apiextensions.k8s.io/v1",
+        "kind": "CustomResourceDefinition",
+        "metadata": {"name": "widgets.contract.test"},
+        "spec": {
+            "group": "contract.test",
+            "scope": "Namespaced",
+            "names": {"kind": "Widget", "plural": "widgets", "shortNames": ["wd"]},
+            "versions": [version, {**version, "name": "v1beta1", "storage": False}],
+        },
+    }
+    path = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
+    code, answer = raw("POST", path, definition)
+    assert code == 201, answer
+    yield "/apis/contract.test/v1"
+    raw("DELETE", f"{path}/widgets.contract.test")
