@@ -1,0 +1,118 @@
+"""What is asked for each check."""
+
+from typing import Any
+
+import pytest
+
+from tidegate.decisions.judge import Measure
+from tidegate.decisions.queries import checks, render_query
+from tidegate.domain.canary import Canary, Metric
+from tidegate.domain.errors import InvalidInput
+from tidegate.domain.metric_template import MetricTemplate
+
+
+def canary(*metrics: dict[str, Any], service: dict[str, Any] | None = None) -> Canary:
+    return Canary.parse(
+        {
+            "apiVersion": "flagger.app/v1beta1",
+            "kind": "Canary",
+            "metadata": {"name": "podinfo-release", "namespace": "test"},
+            "spec": {
+                "targetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": "podinfo"},
+                "service": {"port": 9898} | (service or {}),
+                "analysis": {"interval": "30s", "stepWeight": 5, "metrics": list(metrics)},
+            },
+        }
+    )
+
+
+def template(query: str, address: str = "") -> MetricTemplate:
+    return MetricTemplate.parse(
+        {
+            "metadata": {"name": "latency", "namespace": "istio-system"},
+            "spec": {"provider": {"type": "prometheus", "address": address}, "query": query},
+        }
+    )
+
+
+def none(_: Metric) -> None:
+    return None
+
+
+def test_the_built_in_queries_select_the_target_as_its_pods_see_it() -> None:
+    rate, duration = checks(
+        canary(
+            {"name": "request-success-rate", "interval": "1m", "threshold": 99},
+            {"name": "request-duration", "interval": "30s", "thresholdRange": {"max": 500}},
+        ),
+        none,
+    )
+    labels = 'reporter="destination",destination_workload_namespace="test",destination_workload="podinfo"'
+    assert rate.query == (
+        f'(sum(rate(istio_requests_total{{{labels},response_code!~"5.*"}}[1m])) or vector(0))'
+        f" / sum(rate(istio_requests_total{{{labels}}}[1m])) * 100"
+    )
+    assert duration.query == (
+        "histogram_quantile(0.99, sum(rate("
+        f"istio_request_duration_milliseconds_bucket{{{labels}}}[30s])) by (le))"
+    )
+    assert [rate.criterion.measure, duration.criterion.measure] == [
+        Measure.SUCCESS_RATE,
+        Measure.REQUEST_DURATION,
+    ]
+    assert (rate.criterion.range.min, duration.criterion.range.max) == (99, 500)
+    assert rate.criterion.canary == "podinfo-release.test"
+
+
+def test_a_template_s_gaps_are_filled() -> None:
+    metric = {
+        "name": "latency",
+        "interval": "30s",
+        "thresholdRange": {"max": 500},
+        "templateRef": {"name": "latency", "namespace": "istio-system"},
+        "templateVariables": {"code": "404"},
+    }
+    query = (
+        "{{ name }}|{{namespace}}|{{ target }}|{{ service }}|{{ ingress }}|{{ route }}"
+        "|{{ interval }}|{{ variables.code }}"
+    )
+    (check,) = checks(
+        canary(metric, service={"name": "front"}), lambda _: template(query, "http://prometheus:9090")
+    )
+    assert check.query == "podinfo-release|test|podinfo|front|||30s|404"
+    assert check.address == "http://prometheus:9090"
+    assert check.criterion.measure is Measure.CUSTOM
+
+
+def test_an_inline_query_goes_to_the_cluster_s_own_prometheus() -> None:
+    (check,) = checks(
+        canary({"name": "up", "query": 'up{app="{{ target }}"}', "thresholdRange": {"min": 1}}), none
+    )
+    assert (check.query, check.address) == ('up{app="podinfo"}', "")
+
+
+def test_the_service_is_the_target_s_unless_named() -> None:
+    (check,) = checks(canary({"name": "x", "query": "{{ service }}", "threshold": 1}), none)
+    assert check.query == "podinfo"
+
+
+@pytest.mark.parametrize("gap", ["nmae", "variables.code", ".Name", "", "name | printf"])
+def test_an_unknown_gap_is_refused_with_its_metric(gap: str) -> None:
+    metric = {"name": "x", "query": f"a{{{{ {gap} }}}}", "threshold": 1}
+    with pytest.raises(InvalidInput, match=r"^spec.analysis.metrics.0: has \{\{") as refused:
+        checks(canary(metric), none)
+    assert "use one of name, namespace" in refused.value.mend
+
+
+def test_a_template_that_is_not_there_is_refused() -> None:
+    metric = {"name": "x", "templateRef": {"name": "gone"}, "threshold": 1}
+    with pytest.raises(InvalidInput, match=r"spec.analysis.metrics.0.templateRef: the MetricTemplate 'gone'"):
+        checks(canary(metric), none)
+
+
+def test_trim_markers_take_the_white_space_with_them() -> None:
+    assert render_query("a  {{- name -}}\n b", {"name": "X"}) == "aXb"
+
+
+def test_braces_of_promql_stay() -> None:
+    assert render_query('x{a="{{ name }}"}', {"name": "n"}) == 'x{a="n"}'
