@@ -4,20 +4,20 @@ from collections.abc import Callable
 from typing import NamedTuple, Protocol
 
 from tidegate.adapters.kubernetes import Change, Cluster, Clusters
-from tidegate.contracts import CANARY_FIELD_MANAGER, FIELD_MANAGER, CanaryRef, Fence, SourceRef
+from tidegate.contracts import CANARY_FIELD_MANAGER, FIELD_MANAGER, CanaryRef, Fence
 from tidegate.domain.manifest import Manifest, ref_of
 from tidegate.manifests import istio
-from tidegate.manifests.bundle import Bundle, Rendered, read_contents
+from tidegate.manifests.bundle import Bundle
 from tidegate.settings.model import Settings
 
 APPS = "apps/v1"
 
 
-class Manifests(Protocol):
-    """Where rendered manifests come from."""
+class Bundles(Protocol):
+    """Where a canary's manifests come from."""
 
-    def manifests(self, source: SourceRef) -> tuple[Manifest, ...]:
-        """The manifests of one immutable source."""
+    def bundle(self, ref: CanaryRef) -> Bundle:
+        """The canary and what it refers to, rendered from the reference. It is shared: never change it."""
 
 
 class Site(NamedTuple):
@@ -78,7 +78,7 @@ class Site(NamedTuple):
 class Sites:
     """Finds the site of a canary's reference."""
 
-    def __init__(self, clusters: Clusters, manifests: Manifests, settings: Settings) -> None:
+    def __init__(self, clusters: Clusters, manifests: Bundles, settings: Settings) -> None:
         self._clusters = clusters
         self._manifests = manifests
         self._settings = settings
@@ -87,16 +87,10 @@ class Sites:
         """Render the canary's manifests and connect its clusters."""
         destination = ref.owner.cluster
         return Site(
-            bundle=self.bundle(ref),
+            bundle=self._manifests.bundle(ref),
             cluster=self._clusters.cluster(destination),
             mesh=self._clusters.cluster(self._settings.mesh_cluster(destination)),
         )
-
-    def bundle(self, ref: CanaryRef) -> Bundle:
-        """The canary's manifests, rendered from the reference."""
-        manifests = self._manifests.manifests(ref.owner.source)
-        contents = read_contents((Rendered(manifest) for manifest in manifests), ref.owner.namespace)
-        return contents.bundle(ref.namespace, ref.name)
 
 
 def described(manifest: Manifest) -> str:

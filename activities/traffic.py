@@ -2,7 +2,7 @@
 
 from temporalio import activity
 
-from activities.site import Manifests, Site, Sites, described
+from activities.site import Bundles, Site, Sites, described
 from activities.step import step
 from tidegate.adapters.kubernetes import Change, Clusters
 from tidegate.contracts import CANARY_FIELD_MANAGER, RouteCommand, StepReport
@@ -17,7 +17,7 @@ from tidegate.settings.model import Settings
 class TrafficActivities:
     """Steps on the mesh control plane."""
 
-    def __init__(self, clusters: Clusters, manifests: Manifests, settings: Settings) -> None:
+    def __init__(self, clusters: Clusters, manifests: Bundles, settings: Settings) -> None:
         self._sites = Sites(clusters, manifests, settings)
 
     @activity.defn(name="traffic_route")

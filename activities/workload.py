@@ -4,7 +4,7 @@ from temporalio import activity
 
 from activities.preparation import prepare
 from activities.rollout import await_no_replicas, await_rollout
-from activities.site import Manifests, Site, Sites
+from activities.site import Bundles, Site, Sites
 from activities.step import step
 from tidegate.adapters.kubernetes import Clusters
 from tidegate.contracts import CanaryCommand, CanaryRef, PlanResult, StepReport
@@ -24,7 +24,7 @@ SCALE_DOWN_SECONDS = 60.0
 class WorkloadActivities:
     """Steps on the workload cluster, and on the mesh control plane for destination rules."""
 
-    def __init__(self, clusters: Clusters, manifests: Manifests, settings: Settings) -> None:
+    def __init__(self, clusters: Clusters, manifests: Bundles, settings: Settings) -> None:
         self._sites = Sites(clusters, manifests, settings)
         self._drain_seconds = settings.release.drain_seconds
 

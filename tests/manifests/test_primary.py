@@ -107,7 +107,7 @@ def _live(samples: Any) -> dict[str, Any]:
 
 
 def _newer(samples: Any) -> dict[str, Any]:
-    target = samples.deployment
+    target: dict[str, Any] = samples.deployment
     target["spec"]["template"]["spec"]["containers"][0]["image"] = "stefanprodan/podinfo:3.1.1"
     target["spec"]["minReadySeconds"] = 1
     target["spec"]["replicas"] = 9
