@@ -101,6 +101,7 @@ class Informer:
                     version = obj["metadata"]["resourceVersion"]
                     delay = FIRST_RETRY_SECONDS
                     self._apply(kind, obj)
+                await asyncio.sleep(FIRST_RETRY_SECONDS)
             except (ApiError, aiohttp.ClientError, TimeoutError, OSError) as error:
                 log.debug("watch of %s starts anew: %s", self.resource.plural, error)
                 version = ""

@@ -29,7 +29,7 @@ class HeyError(ValueError):
 
 
 class Load(NamedTuple):
-    """What to send: `requests` in all or for `seconds`, by `workers` at `rate` a second each (0: no limit)."""
+    """What to send: `requests` in all or for `seconds`; `rate` is per worker and second, 0 for no limit."""
 
     url: str
     workers: int = 50

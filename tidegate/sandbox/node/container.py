@@ -85,7 +85,6 @@ class ContainerRunner:
             command = await self._configure(image)
             begin = asyncio.get_running_loop().time()
             code = await self._run_once(image, command)
-            self.state.end(code)
             self._on_change()
             if self._restart_policy == "Never" or (self._restart_policy == "OnFailure" and code == 0):
                 self.state.finished = True
@@ -140,13 +139,20 @@ class ContainerRunner:
         )
 
     async def _run_once(self, image: Image, command: Command) -> int:
-        """Start the process, probe it while it runs; its exit code."""
+        """Start the program, and see it to its end; its exit code."""
         if self._spec.get("command"):
             program, *arguments = command.arguments
             if program.rpartition("/")[2] not in image.programs:
-                log.warning("container %s: exec: %r: executable file not found", self.state.name, program)
+                message = f'exec: "{program}": executable file not found in the image'
+                self.state.end(PROGRAM_NOT_FOUND, "StartError", message)
                 return PROGRAM_NOT_FOUND
             command = command._replace(arguments=tuple(arguments))
+        code = await self._run_process(command)
+        self.state.end(code)
+        return code
+
+    async def _run_process(self, command: Command) -> int:
+        """Start the process, probe it while it runs; its exit code."""
         process = self._process = self._parts.zygote.run(command)
         pid = await process.started()
         self.state.run(f"sandbox://{self._pod['metadata']['uid']}-{self.state.name}-{pid}")

@@ -126,7 +126,7 @@ class Node:
         uid = self._uids.get(key)
         if uid is not None and (pod is None or pod["metadata"]["uid"] != uid):
             self._lost(key, uid)
-        if pod is None or pod["spec"].get("nodeName", self.name) != self.name:
+        if pod is None or (pod["spec"].get("nodeName") or self.name) != self.name:
             return
         if "deletionTimestamp" in pod["metadata"]:
             await self._end(key, pod)
@@ -151,7 +151,7 @@ class Node:
         runner.start()
 
     async def _bind(self, pod: Object) -> None:
-        """Assign the pod to this node, as a scheduler does."""
+        """Assign the pod to this node, as a scheduler does (an API without bindings lets it be written)."""
         meta = {name: pod["metadata"][name] for name in ("name", "namespace")}
         binding = {
             "apiVersion": "v1",

@@ -62,6 +62,8 @@ def _command_target(command: list[str], address: str) -> Target:
     authority, slash, path = rest.partition("/")
     host, _, port = authority.rpartition(":") if ":" in authority else (authority, "", "80")
     host = address if host in LOOPBACK_NAMES else host
+    if not port.isdigit():
+        raise ProbeError(f"{urls[-1]!r} names no port")
     return Target(host, int(port), f"{scheme}://{host}:{port}{slash}{path}")
 
 
@@ -139,13 +141,15 @@ class Probe:
     async def _wait_for_port(self) -> None:
         with contextlib.suppress(ProbeError, TimeoutError):
             target = probe_target(self._spec, self._container, self._address)
-            await asyncio.wait_for(listening(target.host, target.port), self._period)
+            async with asyncio.timeout(self._period):
+                await listening(target.host, target.port)
 
     async def _try(self, session: aiohttp.ClientSession) -> str | None:
         """Why the try failed; None when it did not."""
         try:
             target = probe_target(self._spec, self._container, self._address)
-            await asyncio.wait_for(try_once(session, target), self._timeout)
+            async with asyncio.timeout(self._timeout):
+                await try_once(session, target)
         except TimeoutError:
             return f"probe timed out after {self._timeout:g}s"
         except ProbeError as error:

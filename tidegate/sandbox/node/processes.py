@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import os
 import signal
 import socket
@@ -12,6 +13,8 @@ from collections.abc import Sequence
 from itertools import count
 from pathlib import Path
 from typing import Any, NamedTuple
+
+log = logging.getLogger(__name__)
 
 
 class Command(NamedTuple):
@@ -52,7 +55,8 @@ class Process:
         """SIGTERM, then SIGKILL after the grace period; the exit code."""
         self.signal(signal.SIGTERM)
         try:
-            return await asyncio.wait_for(self.wait(), grace_seconds)
+            async with asyncio.timeout(grace_seconds):
+                return await self.wait()
         except TimeoutError:
             self.signal(signal.SIGKILL)
             return await self.wait()
@@ -112,8 +116,14 @@ class ZygoteClient:
         self._zygote = None
 
     def run(self, command: Command) -> Process:
-        """Have the command started; see `Process.started` and `Process.wait`."""
+        """Have the command started; see `Process.started` and `Process.wait`.
+
+        When the zygote has ended, so has the process, as if killed.
+        """
         process = Process(str(next(self._identities)), self)
+        if self._reading is None or self._reading.done():
+            process.tell_exited(128 + signal.SIGKILL)
+            return process
         self._processes[process.identity] = process
         request: dict[str, Any] = {"op": "start", "id": process.identity, **command._asdict()}
         self.send({**request, "log": str(command.log)})
@@ -131,6 +141,8 @@ class ZygoteClient:
                 self._tell(json.loads(line))
         except ConnectionResetError:
             pass
+        if self._processes:
+            log.error("the zygote has ended, and all containers with it; see %s", self._log)
         for process in self._processes.values():
             process.tell_exited(128 + signal.SIGKILL)
         self._processes.clear()

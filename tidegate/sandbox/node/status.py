@@ -44,16 +44,18 @@ class ContainerState:
         self.state = waiting(reason, message)
         self.ready = self.started = False
 
-    def end(self, code: int) -> None:
-        """Its process has exited with the code."""
+    def end(self, code: int, reason: str = "", message: str = "") -> None:
+        """Its process has exited with the code, or could not be started for the reason."""
         running = self.state.get("running") or {}
         terminated: Object = {
             "exitCode": code,
-            "reason": "Completed" if code == 0 else "Error",
+            "reason": reason or ("Completed" if code == 0 else "Error"),
             "startedAt": running.get("startedAt", moment()),
             "finishedAt": moment(),
             "containerID": self.container_id,
         }
+        if message:
+            terminated["message"] = message
         self.state = {"terminated": terminated}
         self.ready = self.started = False
 
