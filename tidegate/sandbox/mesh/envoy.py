@@ -9,7 +9,7 @@ from typing import Any, Self
 
 import aiohttp
 
-from tidegate.sandbox.mesh.files import ConfigurationFiles
+from tidegate.sandbox.mesh.files import Changed, ConfigurationFiles
 from tidegate.sandbox.mesh.listeners import Layout, bootstrap
 from tidegate.sandbox.mesh.registry import Snapshot
 from tidegate.sandbox.mesh.translate import Configuration, Problem, translate
@@ -27,6 +27,7 @@ class Envoy:
         self.problems: tuple[Problem, ...] = ()
         self._files = ConfigurationFiles(layout)
         self._session: aiohttp.ClientSession | None = None
+        self._read: dict[str, int] = {}
         self._applying = asyncio.Lock()
 
     @classmethod
@@ -59,32 +60,28 @@ class Envoy:
         self._write(translate(Snapshot(), self.layout))
         config = self.layout.directory / "bootstrap.json"
         config.write_text(json.dumps(bootstrap(self.layout), indent=2))
-        options = [
-            "--concurrency",
-            str(min(os.cpu_count() or 1, 4)),
-            "--disable-hot-restart",
-            "-l",
-            "warning",
-        ]
+        threads = str(min(os.cpu_count() or 1, 4))
+        options = ("--concurrency", threads, "--disable-hot-restart", "-l", "warning")
         argv = [str(program), "-c", str(config), *options]
         await processes.start("envoy", argv, answers(self._session, "/ready"))
+        self._read = await self._counters()
 
     async def close(self) -> None:
         """Let go of the admin interface; the process is stopped by whoever owns the processes."""
         if self._session:
             await self._session.close()
 
-    async def apply(self, configuration: Configuration) -> None:
-        """Make the configuration Envoy's; returns when it has taken it, or refused it (see `rejections`)."""
+    async def apply(self, configuration: Configuration) -> Changed:
+        """Make the configuration Envoy's; returns when Envoy has read it, and which parts it has refused.
+
+        A part that was refused stays as it was before. Raises TimeoutError when Envoy does not answer.
+        """
         async with self._applying:
             self.problems = configuration.problems
-            before = await self._counters()
-            clusters, listeners = self._files.add(configuration)
-            before = await self._settled(before, clusters, listeners)
-            routes = self._files.route(configuration)
-            before = await self._settled(before, False, False, routes)
-            clusters, listeners = self._files.remove(configuration)
-            await self._settled(before, clusters, listeners)
+            refused = await self._settled(self._files.add(configuration))
+            refused += await self._settled(self._files.route(configuration))
+            refused += await self._settled(self._files.remove(configuration))
+            return refused
 
     async def rejections(self) -> int:
         """How many files Envoy has refused so far."""
@@ -109,21 +106,16 @@ class Envoy:
         return {entry["name"]: entry["value"] for entry in answer["stats"] if "value" in entry}
 
     async def _counters(self) -> dict[str, int]:
-        return await self.statistics(r"\.(update_success|update_rejected)$")
+        return await self.statistics(r"(cds|lds|rds\..*)\.update_(success|rejected)$")
 
-    async def _settled(
-        self, before: dict[str, int], clusters: bool, listeners: bool, routes: tuple[str, ...] = ()
-    ) -> dict[str, int]:
-        """Wait until Envoy has read the files that have changed."""
-        awaited = [f"http.{name}.rds.{name}." for name in routes]
-        awaited += ["cluster_manager.cds."] * clusters + ["listener_manager.lds."] * listeners
+    async def _settled(self, changed: Changed) -> Changed:
+        """Wait until Envoy has read the files that have changed; those it has refused."""
+        before, now = self._read, self._read
         async with asyncio.timeout(_ACKNOWLEDGED_WITHIN):
-            while awaited:
+            while any(_attempts(now, part) <= _attempts(before, part) for part in changed):
                 now = await self._counters()
-                awaited = [prefix for prefix in awaited if _read(now, prefix) <= _read(before, prefix)]
-                if not awaited:
-                    return now
-        return before
+        self._read = now
+        return tuple(part for part in changed if _refusals(now, part) > _refusals(before, part))
 
     def _write(self, configuration: Configuration) -> None:
         self._files.add(configuration)
@@ -136,8 +128,12 @@ class Envoy:
             return await response.text()
 
 
-def _read(counters: Mapping[str, int], prefix: str) -> int:
-    return counters.get(f"{prefix}update_success", 0) + counters.get(f"{prefix}update_rejected", 0)
+def _attempts(counters: Mapping[str, int], part: str) -> int:
+    return counters.get(f"{part}.update_success", 0) + _refusals(counters, part)
+
+
+def _refusals(counters: Mapping[str, int], part: str) -> int:
+    return counters.get(f"{part}.update_rejected", 0)
 
 
 def _virtual_hosts(dump: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:

@@ -13,6 +13,9 @@ from tidegate.sandbox.mesh.listeners import Layout
 from tidegate.sandbox.mesh.routes import Json
 from tidegate.sandbox.mesh.translate import Configuration
 
+Changed = tuple[str, ...]
+"""Which of Envoy's subscriptions have got a new file, by the prefix of their statistics."""
+
 
 class ConfigurationFiles:
     """The files of one Envoy, and what they hold."""
@@ -23,33 +26,31 @@ class ConfigurationFiles:
         self._clusters: Mapping[str, Json] = {}
         self._listeners: Mapping[str, Json] = {}
 
-    def add(self, configuration: Configuration) -> tuple[bool, bool]:
-        """Write endpoints, and the clusters and listeners that are new or changed beside the ones there are.
-
-        Says whether the clusters' and whether the listeners' file has changed.
-        """
+    def add(self, configuration: Configuration) -> Changed:
+        """Write endpoints, and clusters and listeners: new and changed ones beside those there are."""
         for name, endpoints in configuration.endpoints.items():
             self._write(self._layout.endpoints / name, [endpoints])
         self._clusters = {**self._clusters, **configuration.clusters}
         self._listeners = {**self._listeners, **configuration.listeners}
         return self._write_both()
 
-    def route(self, configuration: Configuration) -> tuple[str, ...]:
-        """Write the routes; the names of those that have changed."""
+    def route(self, configuration: Configuration) -> Changed:
+        """Write the routes."""
         return tuple(
-            name
+            f"http.{name}.rds.{name}"
             for name, routes in configuration.routes.items()
             if self._write(self._layout.routes(name), [routes])
         )
 
-    def remove(self, configuration: Configuration) -> tuple[bool, bool]:
-        """Take away the clusters and listeners that are no longer there. Says what `add` says."""
+    def remove(self, configuration: Configuration) -> Changed:
+        """Take away the clusters and listeners that are no longer there."""
         self._clusters, self._listeners = configuration.clusters, configuration.listeners
         return self._write_both()
 
-    def _write_both(self) -> tuple[bool, bool]:
+    def _write_both(self) -> Changed:
         clusters = self._write(self._layout.clusters, self._clusters.values())
-        return clusters, self._write(self._layout.listeners, self._listeners.values())
+        listeners = self._write(self._layout.listeners, self._listeners.values())
+        return ("cluster_manager.cds",) * clusters + ("listener_manager.lds",) * listeners
 
     def _write(self, path: Path, resources: Iterable[Json]) -> bool:
         text = json.dumps(list(resources), sort_keys=True)

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Mapping
+from typing import NamedTuple
 
 from tidegate.sandbox.client import (
     DEPLOYMENTS,
@@ -15,7 +16,8 @@ from tidegate.sandbox.client import (
 )
 from tidegate.sandbox.informer import Informer, cancel
 from tidegate.sandbox.mesh.envoy import Envoy
-from tidegate.sandbox.mesh.registry import Snapshot
+from tidegate.sandbox.mesh.istio import Manifest
+from tidegate.sandbox.mesh.registry import Snapshot, key_of
 from tidegate.sandbox.mesh.translate import Problem, translate
 
 log = logging.getLogger(__name__)
@@ -48,6 +50,8 @@ class Follower:
         self._changed = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self._problems: tuple[Problem, ...] = ()
+        self._accepted: set[_Version] = set()
+        self._refused: set[_Version] = set()
 
     async def start(self) -> None:
         """Follow in the background; returns when Envoy has what the clusters say now."""
@@ -79,12 +83,27 @@ class Follower:
                 log.exception("the mesh's configuration was not applied; the next change tries again")
 
     async def _apply(self) -> None:
-        configuration = translate(self._snapshot(), self._envoy.layout)
-        await self._envoy.apply(configuration)
-        for problem in configuration.problems:
+        """Apply the snapshot; while Envoy refuses the routes, without the latest of the changed ones."""
+        snapshot = self._snapshot()
+        while True:
+            wanted = [each for each in snapshot.virtual_services if _version(each) not in self._refused]
+            snapshot = snapshot.model_copy(update={"virtual_services": tuple(wanted)})
+            configuration = translate(snapshot, self._envoy.layout)
+            refused = await self._envoy.apply(configuration)
+            self._report(configuration.problems)
+            suspects = [each for each in wanted if _version(each) not in self._accepted]
+            if not any(part.startswith("http.") for part in refused) or not suspects:
+                break
+            latest = max(suspects, key=lambda each: _version(each).version)
+            self._refused.add(_version(latest))
+            log.warning("VirtualService %s/%s is left out: Envoy refuses it", *key_of(latest))
+        self._accepted = {_version(each) for each in wanted}
+
+    def _report(self, problems: tuple[Problem, ...]) -> None:
+        for problem in problems:
             if problem not in self._problems:
                 log.warning("%s %s/%s is left out: %s", problem.kind, *problem.key, problem.reason)
-        self._problems = configuration.problems
+        self._problems = problems
 
     def _snapshot(self) -> Snapshot:
         return Snapshot(
@@ -93,3 +112,15 @@ class Follower:
                 for field, informers in self._informers.items()
             }
         )
+
+
+class _Version(NamedTuple):
+    """One state of one object."""
+
+    version: int
+    uid: str
+
+
+def _version(manifest: Manifest) -> _Version:
+    metadata = manifest["metadata"]
+    return _Version(int(metadata["resourceVersion"]), metadata["uid"])

@@ -72,7 +72,9 @@ def inbound_listener(inbound: Inbound) -> Json:
         "route": {"cluster": inbound.name, "timeout": "0s", "retry_policy": retry},
     }
     hosts = [{"name": "inbound", "domains": ["*"], "routes": [route]}]
-    manager = _manager("inbound", {"route_config": {"name": inbound.name, "virtual_hosts": hosts}})
+    # Envoy may read the listeners' file before the clusters'.
+    routes = {"name": inbound.name, "virtual_hosts": hosts, "validate_clusters": False}
+    manager = _manager("inbound", {"route_config": routes})
     return {
         "@type": _LISTENER,
         "name": inbound.name,
