@@ -68,7 +68,7 @@ def test_an_object_that_the_api_refuses_is_named(cluster: Cluster) -> None:
         "metadata": {"name": "web", "namespace": "test"},
         "spec": {"replicas": -1},
     }
-    with pytest.raises(InvalidInput, match="Deployment test/web was refused by cluster mesh02: .*spec"):
+    with pytest.raises(InvalidInput, match=r"Deployment test/web was refused by cluster mesh02: .*spec"):
         cluster.apply(deployment, manager="tidegate")
 
 

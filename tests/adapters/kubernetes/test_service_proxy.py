@@ -27,7 +27,7 @@ def test_a_url_becomes_a_path_of_the_service_proxy(url: str, path: str) -> None:
 
 @pytest.mark.parametrize("url", ["http://loadtester/", "ftp://loadtester.test/", "loadtester.test"])
 def test_a_url_that_names_no_service_of_a_namespace_is_refused(url: str) -> None:
-    with pytest.raises(InvalidInput, match="write http://<service>.<namespace>/"):
+    with pytest.raises(InvalidInput, match=r"write http://<service>\.<namespace>/"):
         proxy_path(url)
 
 

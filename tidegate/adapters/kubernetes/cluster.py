@@ -66,12 +66,22 @@ class Cluster:
 
     def fenced_apply(self, manifest: Manifest, fence: Fence, *, manager: str) -> Change:
         """Apply unless the object obeyed a later command (StaleCommand); never over an unread write."""
-        ref = ref_of(manifest)
+        return self.fenced_apply_to(ref_of(manifest), lambda _: manifest, fence, manager=manager)
+
+    def fenced_apply_to(
+        self,
+        ref: ObjectRef,
+        desired: Callable[[Manifest | None], Manifest],
+        fence: Fence,
+        *,
+        manager: str,
+    ) -> Change:
+        """The same for a manifest that depends on the live object, which `desired` gets."""
 
         def attempt() -> Change:
             before = self._read(ref)
             self._refuse_stale(ref, before, fence)
-            fenced = _with_fence(manifest, fence)
+            fenced = _with_fence(desired(before), fence)
             if before is None:
                 return Change(None, self._create(fenced, manager))
             fenced["metadata"]["resourceVersion"] = before["metadata"]["resourceVersion"]

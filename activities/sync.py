@@ -1,0 +1,120 @@
+"""Sync: an application's manifests are rendered, validated, applied, and waited for until healthy.
+
+A step receives references only and renders anew; every write is fenced, so that each step may run twice and
+a late one does no harm.
+"""
+
+import time
+from datetime import UTC, datetime
+from itertools import groupby
+from typing import Protocol
+
+from temporalio import activity
+
+from activities.step import step
+from activities.sync_health import HealthWait
+from activities.sync_objects import fitted, write
+from activities.sync_preflight import missing_namespaces, refuse_unservable
+from tidegate.adapters.kubernetes import Clusters
+from tidegate.contracts import (
+    FIELD_MANAGER,
+    ApplicationRef,
+    CanaryRef,
+    Fence,
+    ObjectOutcome,
+    Survey,
+    SyncCommand,
+    SyncReport,
+)
+from tidegate.decisions.health import has_rule
+from tidegate.decisions.sync_action import CREATED, READ
+from tidegate.decisions.sync_set import NeededNamespace, SyncItem, SyncSet, sync_set
+from tidegate.domain.manifest import ref_of
+from tidegate.manifests.bundle import Contents
+from tidegate.settings.model import Settings
+
+
+class ContentsSource(Protocol):
+    """Where an application's manifests come from: tidegate.adapters.manifest_source."""
+
+    def contents(self, owner: ApplicationRef) -> Contents:
+        """The manifests read and validated; callers do not change them."""
+
+
+class SyncActivities:
+    """Synchronous: the Kubernetes client blocks, so the worker runs these in its thread pool."""
+
+    def __init__(self, clusters: Clusters, manifests: ContentsSource, settings: Settings) -> None:
+        self._clusters = clusters
+        self._manifests = manifests
+        self._settings = settings
+
+    @activity.defn(name="sync_survey")
+    @step
+    def survey(self, owner: ApplicationRef) -> Survey:
+        """Find what is wrong before anything changes: manifests, kinds, namespaces, and one dry run."""
+        contents = self._manifests.contents(owner)
+        plan = self._plan(owner)
+        refuse_unservable(plan, self._clusters)
+        return Survey(
+            canaries=tuple(
+                CanaryRef(owner=owner, namespace=bundle.canary.namespace, name=bundle.canary.name)
+                for bundle in contents.bundles
+            ),
+            objects=len(plan.items),
+            warnings=contents.warnings,
+        )
+
+    @activity.defn(name="sync_apply")
+    @step
+    def apply(self, command: SyncCommand) -> SyncReport:
+        """Apply everything in Argo CD's order; a later wave waits until the one before is healthy."""
+        plan = self._plan(command.owner)
+        outcomes = [self._create(namespace) for namespace in missing_namespaces(plan, self._clusters)]
+        for wave, items in groupby(plan.items, key=lambda item: item.wave):
+            if wave:
+                self._await(tuple(item for item in plan.applied if item.wave == wave - 1))
+            outcomes.extend(self._bring(item, command.fence) for item in items)
+        return SyncReport(objects=tuple(outcomes))
+
+    @activity.defn(name="sync_await_health")
+    @step
+    def await_health(self, command: SyncCommand) -> SyncReport:
+        """Wait by watch until every applied object that has a health is well; the report tells its status."""
+        plan = self._plan(command.owner)
+        return SyncReport(objects=self._await(plan.applied))
+
+    def _plan(self, owner: ApplicationRef) -> SyncSet:
+        manifests = self._manifests.contents(owner).manifests
+        return sync_set(manifests, owner, self._settings.mesh_cluster(owner.cluster))
+
+    def _create(self, namespace: NeededNamespace) -> ObjectOutcome:
+        manifest = namespace.manifest
+        self._clusters.cluster(namespace.cluster).apply(manifest, manager=FIELD_MANAGER)
+        return ObjectOutcome(object=str(ref_of(manifest)), cluster=namespace.cluster, action=CREATED)
+
+    def _bring(self, item: SyncItem, fence: Fence) -> ObjectOutcome:
+        activity.heartbeat(f"{item.ref} in cluster {item.cluster}")
+        if item.read_only:
+            return ObjectOutcome(object=str(item.ref), cluster=item.cluster, action=READ)
+        action = write(item, self._clusters.cluster(item.cluster), fence)
+        if item.ref.kind == "CustomResourceDefinition":
+            self._await((item,))
+        return ObjectOutcome(object=str(item.ref), cluster=item.cluster, action=action)
+
+    def _await(self, items: tuple[SyncItem, ...]) -> tuple[ObjectOutcome, ...]:
+        end = time.monotonic() + self._seconds_left()
+        waited = []
+        for item in items:
+            if has_rule(item.manifest):
+                cluster = self._clusters.cluster(item.cluster)
+                health = HealthWait(cluster, fitted(item, cluster).ref).until(end)
+                waited.append(
+                    ObjectOutcome(object=str(item.ref), cluster=item.cluster, action=health.status.value)
+                )
+        return tuple(waited)
+
+    def _seconds_left(self) -> float:
+        """Of the sync's time, which began when this step was first scheduled; retries do not renew it."""
+        elapsed = datetime.now(UTC) - activity.info().scheduled_time
+        return self._settings.release.sync_timeout_seconds - elapsed.total_seconds()

@@ -1,0 +1,46 @@
+"""What is checked before a sync changes anything: namespaces, kinds, and one dry run of all of it."""
+
+from activities.sync_objects import fitted
+from tidegate.adapters.kubernetes import Clusters
+from tidegate.contracts import FIELD_MANAGER
+from tidegate.decisions.sync_set import NeededNamespace, SyncSet
+from tidegate.domain.errors import InvalidInput
+
+Place = tuple[str, str]
+"""A cluster and a namespace in it."""
+
+
+def missing_namespaces(plan: SyncSet, clusters: Clusters) -> list[NeededNamespace]:
+    """Those that the sync has to create; InvalidInput for one that it may not."""
+    missing = [each for each in plan.namespaces if not _exists((each.cluster, each.name), clusters)]
+    for each in missing:
+        if not each.creatable:
+            raise InvalidInput(
+                f"namespace {each.name} does not exist in cluster {each.cluster}",
+                mend="add CreateNamespace=true to the Application's syncOptions, or a Namespace manifest",
+            )
+    return missing
+
+
+def refuse_unservable(plan: SyncSet, clusters: Clusters) -> None:
+    """Dry-run every object that can be; InvalidInput or AccessDenied name the object and its cluster.
+
+    Left out are objects whose namespace or kind comes with this very sync.
+    """
+    new = {(each.cluster, each.name) for each in missing_namespaces(plan, clusters)}
+    known: dict[Place, bool] = {}
+    for item in plan.applied:
+        if plan.defines(item.ref):
+            continue
+        cluster = clusters.cluster(item.cluster)
+        fit = fitted(item, cluster)
+        place = (item.cluster, fit.ref.namespace)
+        if fit.ref.namespace and place not in known:
+            known[place] = place not in new and _exists(place, clusters)
+        if known.get(place, True):
+            cluster.apply(fit.desired(None), manager=FIELD_MANAGER, dry_run=True)
+
+
+def _exists(place: Place, clusters: Clusters) -> bool:
+    cluster, namespace = place
+    return clusters.cluster(cluster).get("v1", "Namespace", "", namespace) is not None

@@ -1,0 +1,133 @@
+"""Two clusters over HTTP, mesh02 and the mesh control plane asm, and an application rendered from a list."""
+
+import asyncio
+import dataclasses
+import threading
+from collections.abc import Callable, Coroutine, Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from temporalio.testing import ActivityEnvironment
+
+from activities.sync import SyncActivities
+from tidegate.adapters.kubernetes import Cluster, Clusters
+from tidegate.contracts import ApplicationRef, SourceRef
+from tidegate.domain.manifest import Manifest
+from tidegate.manifests.bundle import Contents, Rendered, read_contents
+from tidegate.sandbox.cluster_api import ClusterApi, write_kubeconfig
+from tidegate.settings.model import ClusterSettings, MeshSettings, Settings
+
+
+class Listed:
+    """Renders a list of manifests, in place of a repository."""
+
+    def __init__(self) -> None:
+        self.manifests: list[Manifest] = []
+
+    def contents(self, owner: ApplicationRef) -> Contents:
+        return read_contents((Rendered(manifest, "app.yaml") for manifest in self.manifests), owner.namespace)
+
+
+@pytest.fixture(scope="session")
+def run() -> Iterator[Callable[[Coroutine[Any, Any, None]], None]]:
+    """Runs a coroutine in the servers' event loop, and waits for it."""
+    loop = asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_forever, name="cluster APIs")
+    thread.start()
+    yield lambda coroutine: asyncio.run_coroutine_threadsafe(coroutine, loop).result(10)
+    loop.call_soon_threadsafe(loop.stop)
+    thread.join()
+    loop.close()
+
+
+@pytest.fixture
+def apis(run: Callable[[Coroutine[Any, Any, None]], None]) -> Iterator[list[ClusterApi]]:
+    """The APIs of mesh02 and asm."""
+    served = [ClusterApi(name="mesh02"), ClusterApi(name="asm")]
+    for api in served:
+        run(api.start())
+    yield served
+    for api in served:
+        run(api.stop())
+
+
+@pytest.fixture
+def settings(apis: list[ClusterApi], tmp_path: Path) -> Settings:
+    """The settings of both clusters."""
+    kubeconfig = str(write_kubeconfig(tmp_path / "kubeconfig", apis))
+    clusters = {api.name: ClusterSettings(kubeconfig=kubeconfig, context=api.name) for api in apis}
+    return Settings(clusters=clusters, mesh=MeshSettings(control_plane="asm"))
+
+
+@pytest.fixture
+def clusters(settings: Settings) -> Iterator[Clusters]:
+    """The clients of both."""
+    clusters = Clusters(settings)
+    yield clusters
+    clusters.close()
+
+
+@pytest.fixture
+def mesh02(clusters: Clusters) -> Cluster:
+    """The destination, in which the namespace test exists."""
+    cluster = clusters.cluster("mesh02")
+    namespace = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "test"}}
+    cluster.apply(namespace, manager="somebody")
+    return cluster
+
+
+@pytest.fixture
+def asm(clusters: Clusters) -> Cluster:
+    """The mesh control plane, which serves VirtualServices as v1beta1 only and lacks the namespace."""
+    cluster = clusters.cluster("asm")
+    schema = {"openAPIV3Schema": {"type": "object", "x-kubernetes-preserve-unknown-fields": True}}
+    definition = {
+        "apiVersion": "apiextensions.k8s.io/v1",
+        "kind": "CustomResourceDefinition",
+        "metadata": {"name": "virtualservices.networking.istio.io"},
+        "spec": {
+            "group": "networking.istio.io",
+            "scope": "Namespaced",
+            "names": {"plural": "virtualservices", "singular": "virtualservice", "kind": "VirtualService"},
+            "versions": [{"name": "v1beta1", "served": True, "storage": True, "schema": schema}],
+        },
+    }
+    cluster.apply(definition, manager="somebody")
+    return cluster
+
+
+@pytest.fixture
+def application() -> Listed:
+    """The manifests to render."""
+    return Listed()
+
+
+@pytest.fixture
+def sync(clusters: Clusters, application: Listed, settings: Settings) -> SyncActivities:
+    """The activities under test."""
+    return SyncActivities(clusters, application, settings)
+
+
+@pytest.fixture
+def owner() -> ApplicationRef:
+    """The application podinfo in mesh02's namespace test."""
+    source = SourceRef(repo_url="https://git.example.com/podinfo", sha="a" * 40, path=".")
+    return ApplicationRef(application="podinfo", cluster="mesh02", namespace="test", source=source)
+
+
+@pytest.fixture
+def environment() -> ActivityEnvironment:
+    """An activity that was scheduled just now."""
+    environment = ActivityEnvironment()
+    environment.info = dataclasses.replace(environment.info, scheduled_time=datetime.now(UTC))
+    return environment
+
+
+@pytest.fixture
+def late_environment(environment: ActivityEnvironment) -> ActivityEnvironment:
+    """An activity that was scheduled 599.5 s ago: half a second is left."""
+    ago = datetime.now(UTC) - timedelta(seconds=599.5)
+    environment.info = dataclasses.replace(environment.info, scheduled_time=ago)
+    return environment

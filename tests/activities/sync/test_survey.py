@@ -1,0 +1,131 @@
+"""What is found wrong before anything changes."""
+
+from typing import Any
+
+import pytest
+from temporalio.exceptions import ApplicationError
+from temporalio.testing import ActivityEnvironment
+
+from activities.sync import SyncActivities
+from tidegate.adapters.kubernetes import Cluster
+from tidegate.contracts import ApplicationRef, Survey
+from tidegate.domain.manifest import Manifest
+
+
+def config_map(name: str = "colours", namespace: str = "test") -> Manifest:
+    metadata = {"name": name, "namespace": namespace}
+    return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": {"sky": "blue"}}
+
+
+def deployment(**spec: Any) -> Manifest:
+    labels = {"app": "podinfo"}
+    pod = {"metadata": {"labels": labels}, "spec": {"containers": [{"name": "a", "image": "podinfo:1"}]}}
+    return {
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "metadata": {"name": "podinfo"},
+        "spec": {"selector": {"matchLabels": labels}, "template": pod} | spec,
+    }
+
+
+CANARY = {
+    "apiVersion": "flagger.app/v1beta1",
+    "kind": "Canary",
+    "metadata": {"name": "podinfo"},
+    "spec": {
+        "targetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": "podinfo"},
+        "service": {"port": 9898},
+        "analysis": {"interval": "1s", "threshold": 2, "stepWeight": 10, "maxWeight": 50},
+    },
+}
+OLD_AUTOSCALER = {
+    "apiVersion": "autoscaling/v2beta1",
+    "kind": "HorizontalPodAutoscaler",
+    "metadata": {"name": "podinfo"},
+    "spec": {
+        "scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": "podinfo"},
+        "maxReplicas": 4,
+    },
+}
+
+
+@pytest.fixture
+def survey(sync: SyncActivities, application: Any, owner: ApplicationRef) -> Any:
+    """Surveys these manifests."""
+
+    def survey(*manifests: Manifest, create_namespace: bool = False) -> Survey:
+        application.manifests = list(manifests)
+        wanted = owner.model_copy(update={"create_namespace": create_namespace})
+        return ActivityEnvironment().run(sync.survey, wanted)
+
+    return survey
+
+
+def test_it_counts_objects_and_finds_canaries(
+    survey: Any, owner: ApplicationRef, mesh02: Cluster, asm: Cluster
+) -> None:
+    found = survey(deployment(), CANARY, create_namespace=True)
+    assert (found.objects, [ref.full_name for ref in found.canaries]) == (2, ["podinfo.test"])
+    assert found.canaries[0].owner == owner.model_copy(update={"create_namespace": True})
+
+
+def test_nothing_is_changed(survey: Any, mesh02: Cluster) -> None:
+    survey(config_map())
+    assert mesh02.get("v1", "ConfigMap", "test", "colours") is None
+
+
+def test_an_old_autoscaler_is_warned_of(survey: Any, mesh02: Cluster) -> None:
+    warnings = survey(deployment(), OLD_AUTOSCALER).warnings
+    assert [warning for warning in warnings if "autoscaling/v2beta1" in warning]
+
+
+def test_a_new_namespaces_objects_are_not_dry_run(survey: Any, asm: Cluster) -> None:
+    assert survey(config_map(), create_namespace=True).objects == 1
+
+
+def test_an_object_of_a_kind_that_comes_with_the_sync_is_not_dry_run(survey: Any, mesh02: Cluster) -> None:
+    definition = {
+        "apiVersion": "apiextensions.k8s.io/v1",
+        "kind": "CustomResourceDefinition",
+        "metadata": {"name": "tides.example.com"},
+        "spec": {
+            "group": "example.com",
+            "scope": "Namespaced",
+            "names": {"plural": "tides", "kind": "Tide"},
+            "versions": [
+                {
+                    "name": "v1",
+                    "served": True,
+                    "storage": True,
+                    "schema": {"openAPIV3Schema": {"type": "object"}},
+                }
+            ],
+        },
+    }
+    tide = {"apiVersion": "example.com/v1", "kind": "Tide", "metadata": {"name": "high"}}
+    assert survey(tide, definition).objects == 2
+
+
+@pytest.mark.parametrize(
+    ("manifests", "complaint"),
+    [
+        ([config_map(namespace="nowhere")], "namespace nowhere does not exist in cluster mesh02; add Create"),
+        ([CANARY, deployment()], "namespace test does not exist in cluster asm"),
+        ([deployment(replicas=-1)], "Deployment test/podinfo was refused by cluster mesh02: .*replicas"),
+        ([config_map(), config_map()], "ConfigMap test/colours is among the manifests twice; remove one"),
+        (
+            [{"apiVersion": "example.com/v1", "kind": "Tide", "metadata": {"name": "high"}}],
+            r"cluster mesh02 does not serve Tide \(example.com/v1\); install",
+        ),
+        (
+            [{"apiVersion": "networking.istio.io/v1", "kind": "Gateway", "metadata": {"name": "door"}}],
+            r"namespace test does not exist in cluster asm|cluster asm does not serve Gateway",
+        ),
+    ],
+)
+def test_what_cannot_be_synced_is_named_with_its_mend(
+    survey: Any, mesh02: Cluster, asm: Cluster, manifests: list[Manifest], complaint: str
+) -> None:
+    with pytest.raises(ApplicationError, match=complaint) as caught:
+        survey(*manifests)
+    assert (caught.value.type, caught.value.non_retryable) == ("InvalidInput", True)
