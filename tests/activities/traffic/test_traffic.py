@@ -1,0 +1,108 @@
+"""Traffic's step against a cluster API: weights, drift, and commands that come too late."""
+
+from typing import Any
+
+import pytest
+from temporalio.exceptions import ApplicationError
+
+from tidegate.contracts import FENCE_ANNOTATION
+from tidegate.domain.manifest import Manifest
+
+
+def _edited(world: Any, **route: Any) -> None:
+    """Somebody edits the first HTTP route by hand."""
+    live = world.routes()
+    http = [live["spec"]["http"][0] | route]
+    manifest = {
+        "apiVersion": live["apiVersion"],
+        "kind": "VirtualService",
+        "metadata": {"name": "podinfo", "namespace": "test"},
+        "spec": {"http": http},
+    }
+    world.mesh.apply(manifest, manager="kubectl-edit")
+
+
+def _split(primary: int, canary: int) -> list[Manifest]:
+    return [
+        {"destination": {"host": "podinfo-primary"}, "weight": primary},
+        {"destination": {"host": "podinfo-canary"}, "weight": canary},
+    ]
+
+
+def test_a_route_is_written_in_full(world: Any) -> None:
+    world.initialise()
+    assert world.route(10, expected=0).warnings == ()
+    assert world.routes()["spec"] == {
+        "gateways": ["public-gateway.istio-system"],
+        "hosts": ["app.example.com", "podinfo"],
+        "http": [{"route": _split(90, 10)}],
+    }
+
+
+def test_a_stale_route_command_is_refused(world: Any) -> None:
+    world.initialise()
+    late = world.fence()
+    world.route(0)
+    with pytest.raises(ApplicationError) as raised:
+        world.route(50, fence=late)
+    assert (raised.value.type, raised.value.non_retryable) == ("StaleCommand", True)
+    assert world.weights() == [100, 0]
+
+
+def test_a_route_command_may_run_twice(world: Any) -> None:
+    world.initialise()
+    fence = world.fence()
+    world.route(20, fence=fence, expected=0)
+    world.route(20, fence=fence, expected=0)
+    assert world.weights() == [80, 20]
+    assert world.routes()["metadata"]["annotations"][FENCE_ANNOTATION] == str(fence)
+
+
+def test_drift_is_said_and_corrected(world: Any) -> None:
+    world.initialise()
+    world.route(10, expected=0)
+    _edited(world, route=_split(70, 30))
+    assert world.route(15, expected=10).warnings == (
+        "VirtualService podinfo.test was changed by kubectl-edit: weights 70/30 instead of 90/10; corrected",
+    )
+    assert world.weights() == [85, 15]
+
+
+def test_other_drift_is_said_and_corrected_too(world: Any) -> None:
+    world.initialise()
+    world.route(10, expected=0)
+    _edited(world, timeout="1s")
+    assert world.route(15, expected=10).warnings == (
+        "VirtualService podinfo.test was changed by kubectl-edit: http rules changed; corrected",
+    )
+    assert set(world.routes()["spec"]["http"][0]) == {"route"}
+
+
+def test_a_deleted_route_is_made_again(world: Any) -> None:
+    world.initialise()
+    world.mesh.delete("networking.istio.io/v1", "VirtualService", "test", "podinfo")
+    assert world.route(5, expected=0).warnings == (
+        "VirtualService podinfo.test was changed by another writer: it was deleted; corrected",
+    )
+    assert world.weights() == [95, 5]
+
+
+def test_before_the_first_routing_nothing_counts_as_drift(world: Any) -> None:
+    world.initialise()
+    _edited(world, route=_split(70, 30))
+    assert world.route(0).warnings == ()
+    assert world.weights() == [100, 0]
+
+
+def test_without_a_primary_the_way_back_has_nothing_to_do(world: Any) -> None:
+    assert world.route(0).notes == ("podinfo-primary does not serve yet: the traffic was left as it is",)
+    assert world.routes() is None
+
+
+def test_without_a_primary_no_traffic_is_split(world: Any) -> None:
+    with pytest.raises(ApplicationError) as raised:
+        world.route(5)
+    assert (raised.value.type, raised.value.message) == (
+        "ReleaseFailed",
+        "podinfo-primary does not serve: no traffic can be split",
+    )

@@ -1,0 +1,267 @@
+"""The workload's steps against a cluster API: what each does, twice, late, or cut short."""
+
+from typing import Any
+
+import pytest
+from temporalio.exceptions import ApplicationError
+
+from tidegate.contracts import FENCE_ANNOTATION, Fence
+from tidegate.domain.marks import INITIALISING, ROLLBACK, TEMPLATE_HASH
+from tidegate.domain.plan import Purpose
+
+BROKEN = "podinfo:broken"
+
+
+def _annotations(manifest: Any) -> Any:
+    return manifest["metadata"]["annotations"]
+
+
+def _without_autoscaler(deployment: Any, hpa: Any, canary: Any) -> None:
+    deployment["spec"]["replicas"] = 3
+    del canary["spec"]["autoscalerRef"]
+
+
+def test_a_first_prepare_makes_all_that_a_release_needs(world: Any) -> None:
+    world.sync("a")
+    report = world.step("prepare")
+    primary = world.deployment("podinfo-primary")
+    assert report.notes == ("podinfo-primary serves with 2 replicas",)
+    assert primary["status"]["availableReplicas"] == 2
+    assert INITIALISING not in _annotations(primary)
+    assert [
+        world.service(f"podinfo{suffix}")["spec"]["selector"] for suffix in ("", "-primary", "-canary")
+    ] == [
+        {"app": "podinfo-primary"},
+        {"app": "podinfo-primary"},
+        {"app": "podinfo"},
+    ]
+    clone = world.workloads.get("autoscaling/v2", "HorizontalPodAutoscaler", "test", "podinfo-primary")
+    assert clone["spec"]["scaleTargetRef"]["name"] == "podinfo-primary"
+    for host in ("podinfo-primary", "podinfo-canary"):
+        rule = world.mesh.get("networking.istio.io/v1", "DestinationRule", "test", host)
+        assert rule["spec"] == {"host": host}
+
+
+def test_preparing_twice_changes_nothing_but_the_fence(world: Any) -> None:
+    world.initialise()
+    before = world.deployment("podinfo-primary")
+    assert world.step("prepare").warnings == ()
+    after = world.deployment("podinfo-primary")
+    assert after["spec"] == before["spec"]
+    assert after["metadata"]["generation"] == before["metadata"]["generation"]
+
+
+@pytest.mark.parametrize(
+    ("live", "without_autoscaler", "replicas"), [(3, False, 3), (1, False, 2), (0, True, 3), (4, True, 4)]
+)
+def test_an_adopted_target_lends_its_size(
+    world: Any, live: int, without_autoscaler: bool, replicas: int
+) -> None:
+    world.commit("a", change=_without_autoscaler if without_autoscaler else None)
+    world.sync("a", replicas=live)
+    world.step("prepare")
+    assert world.deployment("podinfo-primary")["spec"]["replicas"] == replicas
+    assert world.deployment("podinfo")["spec"]["replicas"] == live
+
+
+def test_an_existing_service_goes_over_to_the_primary(world: Any) -> None:
+    world.sync("a", replicas=1)
+    spec = {"selector": {"app": "podinfo", "tier": "web"}, "ports": [{"name": "web", "port": 9898}]}
+    metadata = {"name": "podinfo", "namespace": "test"}
+    service = {"apiVersion": "v1", "kind": "Service", "metadata": metadata, "spec": spec}
+    world.workloads.apply(service, manager="kubectl")
+    report = world.step("prepare")
+    assert "Service podinfo.test was taken over: it selects app=podinfo-primary now" in report.notes
+    assert world.service("podinfo")["spec"]["selector"] == {"app": "podinfo-primary"}
+    assert [port["name"] for port in world.service("podinfo")["spec"]["ports"]] == ["http"]
+
+
+def test_a_target_that_serves_is_left_alone_until_the_primary_serves(world: Any) -> None:
+    world.commit("a", BROKEN)
+    world.sync("a", replicas=1)
+    with pytest.raises(ApplicationError) as raised:
+        world.step("prepare", deadline_seconds=0.5)
+    assert raised.value.type == "NotReady"
+    assert str(raised.value).endswith("0 of 2 pods are available; 2 pods ErrImagePull: no podinfo:broken")
+    assert world.service("podinfo") is None
+    assert world.route(0).notes == ("podinfo-primary does not serve yet: the traffic was left as it is",)
+    assert world.routes() is None
+    assert world.step("scale_down").warnings == (
+        "podinfo was left alone: podinfo-primary does not serve yet",
+    )
+    assert world.deployment("podinfo")["spec"]["replicas"] == 1
+
+
+def test_a_first_prepare_that_was_cut_short_is_taken_up_with_the_newer_template(world: Any) -> None:
+    world.commit("a", BROKEN)
+    world.sync("a")
+    with pytest.raises(ApplicationError):
+        world.step("prepare", deadline_seconds=0.2)
+    world.commit("b", "podinfo:2")
+    world.sync("b")
+    assert world.plan("b").plan.purpose is Purpose.INITIALISATION
+    world.step("prepare", "b")
+    assert world.image("podinfo-primary") == "podinfo:2"
+    assert world.plan("b").plan.purpose is Purpose.UPKEEP
+
+
+def test_a_plan_says_what_changed_and_changes_nothing(world: Any) -> None:
+    world.initialise()
+    world.commit("b", "podinfo:2")
+    before = world.deployment("podinfo-primary")
+    result = world.plan("b")
+    assert (result.plan.purpose, result.target) == (Purpose.RELEASE, "podinfo")
+    assert "differs from" in result.reason
+    assert world.deployment("podinfo-primary") == before
+
+
+def test_a_scale_up_waits_for_pods_of_the_new_version(world: Any) -> None:
+    world.initialise()
+    world.commit("b", "podinfo:2")
+    world.sync("b")
+    assert world.step("scale_up", "b").notes == ("podinfo is ready with 2 replicas",)
+    assert world.deployment("podinfo")["status"]["availableReplicas"] == 2
+    assert world.image("podinfo") == "podinfo:2"
+
+
+def test_without_an_autoscaler_the_target_is_as_large_as_the_primary(world: Any) -> None:
+    world.commit("a", change=_without_autoscaler)
+    world.initialise()
+    world.step("scale_up")
+    assert world.deployment("podinfo")["spec"]["replicas"] == 3
+
+
+def test_a_target_that_does_not_start_is_told_with_its_pods_reason(world: Any) -> None:
+    world.initialise()
+    world.commit("b", BROKEN)
+    world.sync("b")
+    with pytest.raises(ApplicationError) as raised:
+        world.step("scale_up", "b", deadline_seconds=0.5)
+    assert raised.value.non_retryable
+    assert raised.value.message == (
+        "Deployment test/podinfo is not ready after 0.5s: 0 of 2 pods are available; "
+        "2 pods ErrImagePull: no podinfo:broken"
+    )
+
+
+def _promoted(world: Any, image: str = "podinfo:2") -> None:
+    world.initialise()
+    world.commit("b", image)
+    world.sync("b")
+    world.step("promote", "b")
+
+
+def test_a_promotion_rolls_the_primary_over_and_remembers_what_ran(world: Any) -> None:
+    _promoted(world)
+    primary = world.deployment("podinfo-primary")
+    assert (world.image("podinfo-primary"), primary["spec"]["replicas"]) == ("podinfo:2", 2)
+    assert primary["status"]["updatedReplicas"] == 2
+    assert ROLLBACK in _annotations(primary)
+
+
+def test_promoting_twice_keeps_the_first_record(world: Any) -> None:
+    _promoted(world)
+    record = _annotations(world.deployment("podinfo-primary"))[ROLLBACK]
+    world.step("promote", "b")
+    assert _annotations(world.deployment("podinfo-primary"))[ROLLBACK] == record
+
+
+def test_a_restored_primary_runs_what_it_ran(world: Any) -> None:
+    _promoted(world)
+    assert world.step("restore", "b").notes == ("podinfo-primary was restored",)
+    assert world.image("podinfo-primary") == "podinfo:1"
+    assert ROLLBACK not in _annotations(world.deployment("podinfo-primary"))
+    assert world.plan("a").plan.purpose is Purpose.UPKEEP
+
+
+def test_a_primary_is_restored_though_the_new_version_never_started(world: Any) -> None:
+    world.initialise()
+    world.commit("b", BROKEN)
+    with pytest.raises(ApplicationError, match=r"pods? ErrImagePull: no podinfo:broken"):
+        world.step("promote", "b", deadline_seconds=0.5)
+    world.step("restore", "b")
+    assert world.deployment("podinfo-primary")["status"]["availableReplicas"] == 2
+    assert world.image("podinfo-primary") == "podinfo:1"
+
+
+def test_restoring_without_a_promotion_only_raises_the_fence(world: Any) -> None:
+    world.initialise()
+    late = world.fence()
+    fence = world.fence()
+    report = world.step("restore", fence=fence)
+    assert (report.notes, report.warnings) == ((), ())
+    assert _annotations(world.deployment("podinfo-primary"))[FENCE_ANNOTATION] == str(fence)
+    world.commit("b", "podinfo:2")
+    with pytest.raises(ApplicationError) as raised:
+        world.step("promote", "b", fence=late)
+    assert raised.value.type == "StaleCommand"
+    assert world.image("podinfo-primary") == "podinfo:1"
+
+
+def test_a_restore_that_is_tried_again_waits_for_the_primary(world: Any) -> None:
+    _promoted(world)
+    world.step("restore", "b")
+    assert world.step("restore", "b", attempt=2).notes == ("podinfo-primary was restored",)
+
+
+def test_an_unfinished_promotion_is_undone_by_the_next_prepare(world: Any) -> None:
+    _promoted(world)
+    assert world.plan("b").plan.purpose is Purpose.RELEASE
+    report = world.step("prepare", "b")
+    assert report.warnings == ("podinfo-primary was left by an unfinished promotion; it was restored",)
+    assert world.image("podinfo-primary") == "podinfo:1"
+
+
+def test_a_scale_down_ends_the_promotion_for_good(world: Any) -> None:
+    _promoted(world)
+    world.step("scale_up", "b")
+    assert world.step("scale_down", "b").notes == ("podinfo is scaled to 0",)
+    assert world.deployment("podinfo")["status"].get("replicas", 0) == 0
+    world.step("restore", "b")
+    assert world.image("podinfo-primary") == "podinfo:2"
+    assert world.plan("b").plan.purpose is Purpose.UPKEEP
+
+
+def test_a_late_scale_up_is_refused(world: Any) -> None:
+    world.initialise()
+    with pytest.raises(ApplicationError) as raised:
+        world.step("scale_up", fence=Fence(epoch=1, sequence=1))
+    assert raised.value.type == "StaleCommand"
+    assert world.deployment("podinfo")["spec"]["replicas"] == 0
+
+
+def _write_primary(world: Any, primary: Any, manager: str) -> None:
+    world.workloads.fenced_update(
+        "apps/v1", "Deployment", "test", "podinfo-primary", world.fence(), lambda _: primary, manager=manager
+    )
+
+
+def test_a_primary_that_is_not_ready_does_not_stop_a_prepare(world: Any) -> None:
+    world.initialise()
+    primary = world.deployment("podinfo-primary")
+    primary["spec"]["template"]["spec"]["containers"][0]["image"] = BROKEN
+    _write_primary(world, primary, "kubectl")
+    report = world.step("prepare")
+    assert len(report.warnings) == 1
+    assert report.warnings[0].startswith("podinfo-primary is not ready: ")
+    assert report.warnings[0].endswith("; the release goes on")
+
+
+def test_a_primary_of_another_controller_is_released_against_and_then_recorded(world: Any) -> None:
+    world.initialise()
+    primary = world.deployment("podinfo-primary")
+    for key in (TEMPLATE_HASH, FENCE_ANNOTATION):
+        primary["metadata"]["annotations"].pop(key)
+    world.workloads.fenced_update(
+        "apps/v1",
+        "Deployment",
+        "test",
+        "podinfo-primary",
+        world.fence(),
+        lambda _: primary,
+        manager="flagger",
+    )
+    assert world.plan("a").plan.purpose is Purpose.RELEASE
+    world.step("promote")
+    world.step("scale_down")
+    assert world.plan("a").plan.purpose is Purpose.UPKEEP
