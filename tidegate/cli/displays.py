@@ -5,7 +5,6 @@ from types import TracebackType
 from typing import Any, Protocol, Self
 
 from rich.live import Live
-from rich.text import Text
 
 from tidegate.cli.changes import changes
 from tidegate.cli.observation import Observation
@@ -107,7 +106,7 @@ class LiveDisplay:
     def end(self, outcome: ReleaseOutcome, ui: str) -> None:
         """Leave the last view, and print the summary below it."""
         self._live.stop()
-        _print_end(self._output, outcome, "")
+        _print_end(self._output, outcome, ui)
 
 
 def _without_outcome(seen: Observation) -> Any:
@@ -116,8 +115,7 @@ def _without_outcome(seen: Observation) -> Any:
 
 def _print_end(output: Output, outcome: ReleaseOutcome, ui: str) -> None:
     output.result(outcome_view(outcome))
-    if ui:
-        output.result(Text(f"Temporal UI: {ui}"))
+    output.link(ui)
 
 
 def status_document(seen: Observation) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from tidegate.domain.duration import parse_duration
 Name = Annotated[
     str | None,
     typer.Argument(
-        metavar="[APPLICATION]",
+        metavar="APPLICATION",
         help="Application by name, podinfo or podinfo@cluster/namespace; or give its file with -f.",
         show_default=False,
     ),

@@ -44,6 +44,11 @@ class Output:
         console = self.err if self.as_json else self.out
         console.print(Text(line, style=style), soft_wrap=True)
 
+    def link(self, address: str) -> None:
+        """Print where to read more, if that is known; never broken over lines."""
+        if address:
+            self.say(f"Temporal UI: {address}", "dim")
+
     def warn(self, line: str) -> None:
         """Print a warning to standard error."""
         self.err.print(Text.assemble(("warning: ", "yellow"), line), soft_wrap=True)

@@ -121,6 +121,7 @@ class _Starter:
             self._output.problem(sentence)
         else:
             self._output.say(sentence)
+            self._output.link(ui)
 
     def _say_no_worker(self) -> None:
         self._output.say(f"started; {NO_WORKER} on task queue {self._task_queue!r} yet, waiting for one")

@@ -41,3 +41,4 @@ async def _print(client: Client, output: Output, seen: Observation) -> None:
     output.result(release_view(seen))
     if outcome:
         output.result(outcome_view(outcome))
+    output.link(seen.ui)

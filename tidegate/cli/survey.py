@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from tidegate.adapters.git import GitRepositories
+from tidegate.adapters.git import GitRepositories, ResolvedRevision
 from tidegate.adapters.render import render
 from tidegate.contracts import ReleaseRequest
 from tidegate.decisions.plan import compile_plan
@@ -47,11 +47,17 @@ def _survey(request: ReleaseRequest, settings: Settings) -> LocalSurvey:
     return LocalSurvey(
         revision=request.wanted_revision,
         sha=resolved.sha,
-        ref=resolved.ref,
+        ref=_named(resolved),
         objects=len(contents.manifests),
         plans=_plans(contents, settings.release.drain_seconds),
         warnings=contents.warnings,
     )
+
+
+def _named(resolved: ResolvedRevision) -> str:
+    """What the revision was: "branch latest", "tag v1.2.0" or "commit"."""
+    name = resolved.ref.removeprefix("refs/heads/").removeprefix("refs/tags/")
+    return resolved.kind if resolved.kind == "commit" else f"{resolved.kind} {name}"
 
 
 def _plans(contents: Contents, drain_seconds: float) -> dict[str, Plan]:

@@ -47,13 +47,11 @@ def release_view(seen: Observation, *, now: datetime | None = None) -> Renderabl
     for status in seen.canaries:
         parts += [Text(""), canary_view(status)]
     parts += [
-        _line(f"retrying {each.activity}, attempt {each.attempt}: {each.failure}", "yellow")
+        _cut(f"retrying {each.activity}, attempt {each.attempt}: {each.failure}", "yellow")
         for each in seen.retries
     ]
     if seen.release and seen.release.outcome:
         parts += [Text(""), outcome_view(seen.release.outcome)]
-    if seen.ui:
-        parts.append(_line(f"Temporal UI: {seen.ui}", "dim"))
     return Group(*parts)
 
 
@@ -167,7 +165,7 @@ def _check(verdict: Verdict) -> tuple[Text, Text, Text, Text]:
 def _notes(notes: tuple[Note, ...]) -> Iterator[Text]:
     for note in notes[-SHOWN_NOTES:]:
         mark = "warning: " if note.warning else ""
-        yield _line(
+        yield _cut(
             f"  {note.at.astimezone():%H:%M:%S} {mark}{note.text}", "yellow" if note.warning else "dim"
         )
 
@@ -185,6 +183,11 @@ def _counted(actions: Iterable[str]) -> str:
     """3 configured, 2 unchanged."""
     names = list(actions)
     return ", ".join(f"{names.count(name)} {name}" for name in dict.fromkeys(names))
+
+
+def _cut(text: str, style: str) -> Text:
+    """One line, whatever the width: messages must not make the view jump."""
+    return Text(text, style=style, no_wrap=True, overflow="ellipsis")
 
 
 def _line(text: str, style: str = "") -> Text:

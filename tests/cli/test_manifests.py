@@ -1,0 +1,196 @@
+"""validate and plan look at a real repository, and name the file, the field and the mend."""
+
+import json
+import subprocess
+from pathlib import Path
+
+import pytest
+import typer
+from typer.testing import CliRunner, Result
+
+DEPLOYMENT = """\
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: podinfo}
+spec:
+  selector: {matchLabels: {app: podinfo}}
+  template:
+    metadata: {labels: {app: podinfo}}
+    spec: {containers: [{name: podinfod, image: "podinfo:6.0.0"}]}
+"""
+CANARY = """\
+apiVersion: flagger.app/v1beta1
+kind: Canary
+metadata: {name: podinfo}
+spec:
+  targetRef: {apiVersion: apps/v1, kind: Deployment, name: podinfo}
+  service: {port: 9898}
+  analysis:
+    interval: 30s
+    threshold: 2
+    maxWeight: 50
+    stepWeight: 25
+    metrics: [{name: request-success-rate, thresholdRange: {min: 99}, interval: 1m}]
+"""
+APPLICATION = """\
+apiVersion: argoproj.io/v1alpha1
+kind: Application
+metadata: {name: podinfo}
+spec:
+  source: {repoURL: REPOSITORY, path: deploy, targetRevision: latest}
+  destination: {name: mesh02, namespace: test}
+"""
+
+
+class World:
+    """A repository with a branch `latest`, an Application, and the program in their folder."""
+
+    def __init__(self, folder: Path, app: typer.Typer) -> None:
+        self.folder = folder
+        self.app = app
+        self.write("repository/deploy/deployment.yaml", DEPLOYMENT)
+        self.write("repository/deploy/canary.yaml", CANARY)
+        self.write("application.yaml", APPLICATION.replace("REPOSITORY", str(folder / "repository")))
+        self.git("init", "--quiet", "--initial-branch=latest")
+
+    def write(self, path: str, text: str) -> None:
+        file = self.folder / path
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text, encoding="utf-8")
+
+    def edit(self, path: str, old: str, new: str) -> None:
+        text = (self.folder / path).read_text(encoding="utf-8")
+        assert old in text
+        self.write(path, text.replace(old, new))
+
+    def git(self, *arguments: str) -> None:
+        who = ("-c", "user.name=test", "-c", "user.email=test@tidegate.test")
+        subprocess.run(["git", *who, *arguments], cwd=self.folder / "repository", check=True)
+
+    def run(self, *arguments: str) -> Result:
+        self.git("add", ".")
+        self.git("commit", "--quiet", "--allow-empty", "--message=manifests")
+        return CliRunner().invoke(self.app, [*arguments, "--file", "application.yaml"])
+
+
+@pytest.fixture
+def world(tmp_path: Path, app: typer.Typer, monkeypatch: pytest.MonkeyPatch) -> World:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("TIDEGATE_CONFIG", raising=False)
+    monkeypatch.setenv("TIDEGATE_CLUSTERS__MESH02__CONTEXT", "mesh02")
+    monkeypatch.setenv("TIDEGATE_GIT__CACHE", str(tmp_path / "cache"))
+    return World(tmp_path, app)
+
+
+def test_plan_prints_the_stages_and_the_earliest_end(world: World) -> None:
+    result = world.run("plan")
+    assert result.exit_code == 0
+    assert "5  Route 50/50" in result.stdout
+    assert "earliest end after 1m05s" in result.stdout
+
+
+def test_plan_as_json_has_every_stage(world: World) -> None:
+    plan = json.loads(world.run("plan", "--json").stdout)["canaries"]["podinfo.test"]
+    kinds = [stage["kind"] for stage in plan["stages"]]
+    assert kinds == [
+        "prepare",
+        "scale-up",
+        *["route", "bake"] * 2,
+        "promote",
+        "route",
+        "drain",
+        "scale-down",
+    ]
+    assert plan["earliest_end_seconds"] == 65
+
+
+def test_validate_says_what_it_saw(world: World) -> None:
+    result = world.run("validate")
+    assert result.exit_code == 0
+    assert result.stdout.startswith("valid: podinfo@mesh02/test at ")
+    assert result.stdout.endswith(" (branch latest), 2 objects, canaries: podinfo.test\n")
+
+
+BOTH = "maxWeight: 50\n    stepWeights: [1]"
+IN_GIT, IN_FILE = "repository/deploy/canary.yaml", "application.yaml"
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new", "line"),
+    [
+        (
+            IN_GIT,
+            "maxWeight: 50",
+            BOTH,
+            "deploy/canary.yaml: spec.analysis: has both stepWeight and stepWeights; keep one of them",
+        ),
+        (
+            IN_GIT,
+            "interval: 30s",
+            "interval: soon",
+            "deploy/canary.yaml: spec.analysis.interval: 'soon' is not a duration; "
+            "write a number with a unit, as in 30s or 1m",
+        ),
+        (
+            IN_GIT,
+            "kind: Deployment, name: podinfo",
+            "kind: Deployment, name: other",
+            "deploy/canary.yaml: spec.targetRef.name: no Deployment other among the manifests; "
+            "add the Deployment to the application's path, or correct the name",
+        ),
+        (
+            IN_GIT,
+            "stepWeight: 25",
+            "iterations: 3",
+            "deploy/canary.yaml: spec.analysis.iterations: is not supported yet; "
+            "A/B and blue/green are not supported yet: use stepWeight or stepWeights",
+        ),
+        (
+            IN_FILE,
+            "latest",
+            "nope",
+            "application.yaml: spec.source.targetRevision: 'nope' is not in the repository; "
+            "name a branch, tag, SHA or version range",
+        ),
+        (
+            IN_FILE,
+            "mesh02",
+            "mesh09",
+            "settings: destination.name: unknown cluster 'mesh09'; known clusters: mesh02",
+        ),
+        (
+            IN_FILE,
+            "kind: Application",
+            "kind: ApplicationSet",
+            "application.yaml: kind: is argoproj.io/v1alpha1 ApplicationSet, not an Application; "
+            "give an Argo CD Application (argoproj.io/v1alpha1)",
+        ),
+        (
+            IN_FILE,
+            "apiVersion",
+            "---\n---\na: 1\n---\napiVersion",
+            "application.yaml: holds 2 documents; give a file with one Application",
+        ),
+    ],
+)
+@pytest.mark.parametrize("command", ["validate", "start"])
+def test_invalid_input_is_one_line_and_exits_2(
+    world: World, command: str, file: str, old: str, new: str, line: str
+) -> None:
+    world.edit(file, old, new)
+    result = world.run(command)
+    assert (result.exit_code, result.stderr, result.stdout) == (2, f"error: {line}\n", "")
+
+
+def test_invalid_input_as_json_is_a_document(world: World) -> None:
+    world.edit(IN_GIT, "stepWeight: 25", "stepWeight: 250")
+    document = json.loads(world.run("validate", "--json").stdout)
+    assert (document["event"], document["exit_code"]) == ("error", 2)
+    assert document["error"].startswith("deploy/canary.yaml: spec.analysis.stepWeight: ")
+
+
+def test_a_file_that_is_not_there_is_invalid_input(world: World) -> None:
+    (world.folder / IN_FILE).unlink()
+    result = world.run("plan")
+    assert result.exit_code == 2
+    assert result.stderr.startswith("error: application.yaml: cannot be read: No such file or directory")

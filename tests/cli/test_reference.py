@@ -1,0 +1,48 @@
+"""The documented command line is the real one."""
+
+import re
+from pathlib import Path
+
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from tidegate.cli.exits import EXIT_CODES
+from tidegate.cli.main import COMMANDS
+from tidegate.cli.reference import cli_reference
+from tidegate.domain.release import Outcome
+
+ROOT = Path(__file__).parents[2]
+PROMISED = {
+    "start": ["--file", "--revision", "--wait", "--timeout", "--on-conflict", "--validate"],
+    "status": ["--file"],
+    "watch": ["--file", "--timeout"],
+    "list": ["--limit", "--running"],
+    "pause": ["--file"],
+    "resume": ["--file"],
+    "promote": ["--file"],
+    "abort": ["--file", "--reason"],
+    "plan": ["--file", "--revision"],
+    "validate": ["--file", "--revision"],
+    "version": [],
+}
+
+
+def test_the_documented_reference_is_current() -> None:
+    assert (ROOT / "docs/reference/cli.md").read_text(encoding="utf-8") == cli_reference()
+
+
+def test_the_promised_commands_are_all_there() -> None:
+    assert list(COMMANDS) == list(PROMISED)
+
+
+@pytest.mark.parametrize("command", PROMISED)
+def test_a_commands_help_has_its_options_and_the_exit_codes(app: typer.Typer, command: str) -> None:
+    result = CliRunner().invoke(app, [command, "--help"])
+    assert result.exit_code == 0
+    assert [option for option in [*PROMISED[command], "--json"] if option not in result.stdout] == []
+    assert [int(code) for code in re.findall(r"^  (\d): ", result.stdout, re.MULTILINE)] == list(EXIT_CODES)
+
+
+def test_every_outcome_has_a_documented_exit_code() -> None:
+    assert {outcome.exit_code for outcome in Outcome} <= set(EXIT_CODES)
