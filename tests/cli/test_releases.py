@@ -188,3 +188,42 @@ async def test_a_terminated_release_failed(tidegate: Tidegate, client: Client, n
         "failed",
         "the workflow was terminated: by hand",
     )
+
+
+@pytest.mark.parametrize(
+    ("options", "stdout", "stderr"),
+    [
+        (
+            [],
+            "",
+            "error: no worker answers on task queue 'nobody'; a release that was not running begins when",
+        ),
+        (
+            ["--wait", "--timeout", "800ms"],
+            "no worker answers on task queue 'nobody' yet, waiting for one\n",
+            "error: gave up waiting after 800ms; the release goes on",
+        ),
+    ],
+)
+async def test_without_a_worker_starting_says_so_and_gives_up(
+    tidegate: Tidegate,
+    application_file: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    options: list[str],
+    stdout: str,
+    stderr: str,
+) -> None:
+    monkeypatch.setenv("TIDEGATE_WORKER__TASK_QUEUE", "nobody")
+    monkeypatch.setattr("tidegate.cli.submission.SILENCE_SECONDS", 0.2)
+    result = await tidegate("start", "-f", application_file, "--no-validate", *options)
+    assert (result.exit_code, result.stdout) == (4, stdout)
+    assert result.stderr.startswith(stderr)
+
+
+async def test_status_without_a_worker_says_so(
+    tidegate: Tidegate, client: Client, request_for: RequestFor
+) -> None:
+    request = request_for("v1")
+    await client.start_workflow("Release", request, id=request.workflow_id, task_queue="nobody")
+    result = await tidegate("status", f"{request.application.name}@mesh02/test")
+    assert (result.exit_code, "no worker answers" in result.stdout) == (0, True)

@@ -124,7 +124,7 @@ class _Starter:
             self._output.link(ui)
 
     def _say_no_worker(self) -> None:
-        self._output.say(f"started; {NO_WORKER} on task queue {self._task_queue!r} yet, waiting for one")
+        self._output.say(f"{NO_WORKER} on task queue {self._task_queue!r} yet, waiting for one")
 
     def _give_up(self) -> None:
         raise CommandFailed(
