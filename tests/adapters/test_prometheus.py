@@ -1,0 +1,125 @@
+"""Instant queries, against a real Prometheus and against servers that misbehave."""
+
+import asyncio
+import ssl
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import pytest
+from aiohttp import web
+
+from tidegate.adapters.prometheus import Prometheus, query_url
+from tidegate.adapters.reach import Direct
+from tidegate.decisions.judge import Sample
+from tidegate.decisions.queries import REQUEST_DURATION_QUERY, SUCCESS_RATE_QUERY, render_query
+from tidegate.domain.errors import AccessDenied, InvalidInput, Unreachable
+
+Serve = Callable[[Callable[[web.Request], Awaitable[web.StreamResponse]]], Awaitable[str]]
+
+
+def built_in(query: str, target: str) -> str:
+    return render_query(query, {"namespace": "test", "target": target, "interval": "1m"})
+
+
+@pytest.mark.parametrize(
+    ("target", "expected"),
+    [("healthy", pytest.approx(99.5)), ("broken", 0.0), ("idle", None), ("unknown", None)],
+)
+async def test_the_success_rate_tells_errors_from_silence(
+    prometheus: str, target: str, expected: float | None
+) -> None:
+    sample = await Prometheus(prometheus).query(built_in(SUCCESS_RATE_QUERY, target))
+    assert sample.value == expected
+
+
+@pytest.mark.parametrize(("target", "expected"), [("healthy", pytest.approx(99.5)), ("broken", None)])
+async def test_the_request_duration_is_the_p99_in_milliseconds(
+    prometheus: str, target: str, expected: float | None
+) -> None:
+    sample = await Prometheus(prometheus).query(built_in(REQUEST_DURATION_QUERY, target))
+    assert sample.value == expected
+
+
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [
+        ("scalar(vector(42))", Sample(value=42, series=1)),
+        ("vector(1) / 0", Sample(value=float("inf"), series=1)),
+        ("vector(0) / 0", Sample(value=None, series=1)),
+        ("absent(vector(1))", Sample()),
+        ('label_replace(vector(1), "x", "1", "", "") or label_replace(vector(2), "x", "2", "", "")', None),
+    ],
+)
+async def test_an_answer_is_one_number_or_no_data(
+    prometheus: str, query: str, expected: Sample | None
+) -> None:
+    sample = await Prometheus(prometheus).query(query)
+    assert sample == (expected or Sample(value=2, series=2))
+
+
+@pytest.mark.parametrize(
+    ("query", "reason"),
+    [
+        ("rate(", "refuses the query: .*parse error"),
+        ("istio_requests_total[1m]", "the query gives a matrix"),
+        ('"text"', "the query gives a string"),
+    ],
+)
+async def test_a_wrong_query_is_the_user_s_to_mend(prometheus: str, query: str, reason: str) -> None:
+    with pytest.raises(InvalidInput, match=reason):
+        await Prometheus(prometheus).query(query)
+
+
+async def test_a_server_that_is_not_there_is_out_of_reach(free_port: int) -> None:
+    address = f"http://127.0.0.1:{free_port}/secret/path"
+    with pytest.raises(Unreachable, match=rf"^Prometheus http://127.0.0.1:{free_port} is out of reach: \S"):
+        await Prometheus(address).query("up")
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "error", "reason"),
+    [
+        (503, '{"status": "error", "error": "query timed out"}', Unreachable, "query timed out"),
+        (500, "<html>", Unreachable, "status 500"),
+        (429, "", Unreachable, "status 429"),
+        (200, "<html>", Unreachable, "status 200"),
+        (200, '{"status": "success", "data": 1}', Unreachable, "does not answer as a Prometheus does"),
+        (302, "", Unreachable, "status 302"),
+        (401, "", AccessDenied, "status 401"),
+        (403, '{"message": "services is\\nforbidden"}', AccessDenied, "services is forbidden"),
+        (404, "", InvalidInput, "status 404"),
+        (422, '{"status": "error", "error": "too many samples"}', InvalidInput, "too many samples"),
+        (200, "x" * 1_100_000, Unreachable, "larger than"),
+    ],
+)
+async def test_a_failing_server_is_told_by_its_own_words(
+    serve: Serve, status: int, body: str, error: type[Exception], reason: str
+) -> None:
+    async def answer(_: web.Request) -> web.Response:
+        return web.Response(status=status, text=body, headers={"Location": "http://127.0.0.1:1/"})
+
+    with pytest.raises(error, match=reason):
+        await Prometheus(await serve(answer)).query("up")
+
+
+async def test_an_answer_that_does_not_come_is_out_of_reach(serve: Serve) -> None:
+    async def hang(_: web.Request) -> web.Response:
+        await asyncio.sleep(30)
+        return web.Response()
+
+    with pytest.raises(Unreachable, match="no answer in time"):
+        await Prometheus(await serve(hang), timeout=0.1).query("up")
+
+
+async def test_the_token_and_the_target_s_headers_are_sent(serve: Serve) -> None:
+    seen: list[Any] = []
+
+    async def answer(request: web.Request) -> web.Response:
+        seen.append((request.path, request.query["query"], request.headers["Authorization"]))
+        seen.append(request.headers.get("X-Cluster"))
+        return web.json_response({"status": "success", "data": {"resultType": "vector", "result": []}})
+
+    url = query_url(await serve(answer) + "/mimir/")
+    target = Direct(url, headers={"X-Cluster": "mesh02"}, verify=ssl.create_default_context())
+    await Prometheus("http://prometheus.test", target, token="s3cret").query("up")
+    assert seen == [("/mimir/api/v1/query", "up", "Bearer s3cret"), "mesh02"]

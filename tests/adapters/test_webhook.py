@@ -1,0 +1,121 @@
+"""Webhooks as Flagger calls them."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import pytest
+from aiohttp import web
+
+from tidegate.adapters import webhook
+from tidegate.adapters.reach import Direct
+from tidegate.adapters.webhook import Payload, call_webhook
+from tidegate.domain.canary import Webhook
+
+Serve = Callable[[Callable[[web.Request], Awaitable[web.StreamResponse]]], Awaitable[str]]
+PAYLOAD = Payload(
+    name="podinfo", namespace="test", phase="Progressing", checksum="abc", metadata={"cmd": "hey"}
+)
+
+
+@pytest.fixture(autouse=True)
+def _short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(webhook, "FIRST_PAUSE_SECONDS", 0.01)
+
+
+def hook(url: str, timeout: str, retries: int) -> Webhook:
+    return Webhook.parse({"name": "load-test", "url": url, "timeout": timeout, "retries": retries})
+
+
+async def call(url: str, patience: str = "5s", retries: int = 0) -> str:
+    return await call_webhook(hook(url, patience, retries), PAYLOAD, Direct(url))
+
+
+def answering(
+    *statuses: int, text: str = ""
+) -> tuple[Callable[[web.Request], Awaitable[web.Response]], list[Any]]:
+    """A handler that answers with these statuses in turn, and what it was sent."""
+    seen: list[Any] = []
+
+    async def answer(request: web.Request) -> web.Response:
+        seen.append((request.method, request.path_qs, await request.json()))
+        return web.Response(
+            status=statuses[min(len(seen), len(statuses)) - 1], text=text, headers={"Location": "/elsewhere"}
+        )
+
+    return answer, seen
+
+
+async def test_the_payload_is_flagger_s(serve: Serve) -> None:
+    handler, seen = answering(202)
+    assert await call(await serve(handler) + "/gate?x=1") == ""
+    assert seen == [
+        (
+            "POST",
+            "/gate?x=1",
+            {
+                "name": "podinfo",
+                "namespace": "test",
+                "phase": "Progressing",
+                "checksum": "abc",
+                "metadata": {"cmd": "hey"},
+            },
+        )
+    ]
+
+
+@pytest.mark.parametrize("status", [200, 201, 202])
+async def test_success_is_a_status_up_to_202(serve: Serve, status: int) -> None:
+    handler, _ = answering(status)
+    assert await call(await serve(handler)) == ""
+
+
+@pytest.mark.parametrize("status", [203, 301, 307, 400, 403, 404])
+async def test_a_refusal_is_final(serve: Serve, status: int) -> None:
+    handler, seen = answering(status, text="not\nnow ")
+    reason = await call(await serve(handler), retries=3)
+    assert f"answered {status}" in reason
+    assert reason.endswith(": not now")
+    assert len(seen) == 1
+
+
+@pytest.mark.parametrize("status", [429, 500, 503])
+async def test_a_busy_receiver_is_asked_again(serve: Serve, status: int) -> None:
+    handler, seen = answering(status, status, 200)
+    assert await call(await serve(handler), retries=2) == ""
+    assert len(seen) == 3
+
+
+async def test_retries_end(serve: Serve) -> None:
+    handler, seen = answering(500)
+    assert "answered 500" in await call(await serve(handler), retries=2)
+    assert len(seen) == 3
+
+
+async def test_a_receiver_that_is_not_there_is_asked_again_and_named(free_port: int) -> None:
+    reason = await call(f"http://127.0.0.1:{free_port}/hook?token=s3cret", retries=1)
+    assert reason.startswith(f"http://127.0.0.1:{free_port} is out of reach: ")
+    assert "s3cret" not in reason
+
+
+async def test_a_receiver_that_does_not_answer_in_time_fails(serve: Serve) -> None:
+    async def hang(_: web.Request) -> web.Response:
+        await asyncio.sleep(30)
+        return web.Response()
+
+    assert "no answer in time" in await call(await serve(hang), patience="100ms")
+
+
+async def test_an_endless_answer_is_cut(serve: Serve) -> None:
+    async def endless(request: web.Request) -> web.StreamResponse:
+        response = web.StreamResponse(status=400)
+        await response.prepare(request)
+        while True:
+            await response.write(b"x" * 65536)
+
+    assert (await call(await serve(endless))).endswith("answered 400 Bad Request")
+
+
+async def test_a_long_reason_is_cut(serve: Serve) -> None:
+    handler, _ = answering(400, text="word " * 500)
+    assert len(await call(await serve(handler))) < 300
