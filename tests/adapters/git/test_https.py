@@ -123,15 +123,6 @@ def test_a_token_opens_a_repository_and_is_stored_nowhere(
     assert not [f for f in settings.cache.rglob("*") if f.is_file() and TOKEN.encode() in f.read_bytes()]
 
 
-def test_a_password_in_the_url_works_and_is_stored_nowhere(
-    origin: Origin, published: Path, certificate: Path, settings: GitSettings
-) -> None:
-    with serving(published, certificate) as (address, _):
-        url = address.replace("://", f"://ann:{TOKEN}@") + "/repo.git"
-        assert GitRepositories(settings).resolve(url, "main").sha == origin.repo.head.commit.hexsha
-    assert not [f for f in settings.cache.rglob("*") if f.is_file() and TOKEN.encode() in f.read_bytes()]
-
-
 @pytest.mark.parametrize("token", ["wr0ng-s3cret", ""])
 def test_a_refused_login_is_no_reason_to_try_again(
     published: Path, certificate: Path, settings: GitSettings, token: str

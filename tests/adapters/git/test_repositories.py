@@ -256,7 +256,7 @@ def test_locks_left_by_a_killed_git_do_not_block(
 
 def test_a_host_that_refuses_the_connection_is_unreachable(settings: GitSettings, unused_port: int) -> None:
     with pytest.raises(Unreachable, match=f"127.0.0.1:{unused_port}/a"):
-        GitRepositories(settings).resolve(f"https://ann:s3cret@127.0.0.1:{unused_port}/a", "main")
+        GitRepositories(settings).resolve(f"https://ann@127.0.0.1:{unused_port}/a", "main")
 
 
 def test_a_host_that_never_answers_is_unreachable(

@@ -24,13 +24,15 @@ _QUERY = re.compile(r"[?#].*", re.DOTALL)
 
 
 class RepositoryAddress(Model):
-    """A parsed repository URL. `url` is what git is given: never with a password."""
+    """A parsed repository URL. `url` is what git is given.
+
+    A password in a URL is refused: the URL is part of the release's input, which its history keeps.
+    """
 
     transport: Transport
     url: str
     host: str = ""
     username: str = ""
-    password: str = ""
 
     @classmethod
     def parse(cls, text: str) -> "RepositoryAddress":
@@ -86,8 +88,12 @@ def _from_url(text: str) -> RepositoryAddress:
         _refuse(text, "climbs with '..'")
     if not _HOST.fullmatch(parts.hostname or ""):
         _refuse(text, "has no valid host")
-    username, password = unquote(parts.username or ""), unquote(parts.password or "")
-    if username.startswith("-") or not (username + password).isprintable():
+    if parts.password is not None:
+        _refuse(
+            text, "carries a password", mend="name it by git.credentials.<prefix>.token_env in the settings"
+        )
+    username = unquote(parts.username or "")
+    if username.startswith("-") or not username.isprintable():
         _refuse(text, "has no valid user name")
     origin = _origin(parts)
     shown_user = f"{parts.username}@" if scheme == "ssh" and parts.username else ""
@@ -96,7 +102,6 @@ def _from_url(text: str) -> RepositoryAddress:
         url=f"{scheme}://{shown_user}{origin}{parts.path.rstrip('/')}",
         host=origin,
         username=username,
-        password=password,
     )
 
 
@@ -122,6 +127,6 @@ def _from_file(text: str, parts: SplitResult) -> RepositoryAddress:
     return RepositoryAddress(transport="file", url=f"file://{parts.path}")
 
 
-def _refuse(text: str, problem: str) -> NoReturn:
+def _refuse(text: str, problem: str, mend: str = MEND) -> NoReturn:
     shown = redact_url(text)[:200]
-    raise InvalidInput(f"{shown!r} {problem}", field=FIELD, mend=MEND)
+    raise InvalidInput(f"{shown!r} {problem}", field=FIELD, mend=mend)

@@ -160,7 +160,7 @@ class GitCommand:
 
     def _login(self) -> tuple[str, str]:
         if not self._credential.token_env:
-            return self.address.username or "git", self.address.password
+            return self.address.username or "git", ""
         name = self._credential.username_env
         username = self._variable(name) if name else self.address.username or "git"
         return username, self._variable(self._credential.token_env)
@@ -213,8 +213,8 @@ class GitCommand:
 
     def _without_secrets(self, text: str, environment: Mapping[str, str]) -> str:
         """Git is told none but through askpass, yet a server may echo one."""
-        for secret in (environment.get("TIDEGATE_GIT_PASSWORD", ""), self.address.password):
-            text = text.replace(secret, "***") if secret else text
+        secret = environment.get("TIDEGATE_GIT_PASSWORD")
+        text = text.replace(secret, "***") if secret else text
         if self.address.transport == "https" and self.address.username:
             text = text.replace(f"{quote(self.address.username)}@", "***@")
         return text
