@@ -112,7 +112,7 @@ def test_objects_carry_argo_cds_mark_and_the_token(apply: Any, mesh02: Cluster) 
 
 def test_a_stale_token_is_refused(apply: Any, mesh02: Cluster) -> None:
     apply(DEPLOYMENT, fence=SECOND)
-    with pytest.raises(ApplicationError, match="obeyed command 1000.2 already") as caught:
+    with pytest.raises(ApplicationError, match=r"obeyed command 1000\.2 already") as caught:
         apply(DEPLOYMENT | {"spec": DEPLOYMENT["spec"] | {"replicas": 9}}, fence=FIRST)  # type: ignore[operator]
     assert (caught.value.type, deployment(mesh02)["spec"]["replicas"]) == ("StaleCommand", 5)
 
