@@ -1,0 +1,215 @@
+"""metrics_judge against a real Prometheus."""
+
+import asyncio
+import dataclasses
+from collections.abc import Awaitable, Callable
+from typing import Any, NoReturn
+
+import pytest
+from aiohttp import web
+from temporalio.exceptions import ApplicationError
+from temporalio.testing import ActivityEnvironment
+
+from activities.metrics import MetricsActivities
+from tidegate.adapters.manifest_source import ManifestSource
+from tidegate.adapters.reach import Direct
+from tidegate.contracts import CanaryRef, JudgeCommand, Judgement
+from tidegate.settings import ClusterSettings, Settings
+
+Serve = Callable[[Callable[[web.Request], Awaitable[web.StreamResponse]]], Awaitable[str]]
+MakeRef = Callable[..., CanaryRef]
+
+RATE = {"name": "request-success-rate", "interval": "1m", "thresholdRange": {"min": 99}}
+DURATION = {"name": "request-duration", "interval": "1m", "thresholdRange": {"max": 500}}
+EMPTY = {"status": "success", "data": {"resultType": "vector", "result": []}}
+
+
+class NoClusters:
+    def cluster(self, name: str) -> NoReturn:
+        raise AssertionError(name)
+
+
+class Proxy:
+    """Every cluster passes requests on to one address."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self.asked: list[str] = []
+
+    def cluster(self, _: str) -> "Proxy":
+        return self
+
+    def service_proxy(self, url: str) -> Direct:
+        self.asked.append(url)
+        return Direct(self.url)
+
+
+@pytest.fixture
+def judged(manifest_source: ManifestSource) -> Callable[..., Awaitable[Judgement]]:
+    async def run(
+        ref: CanaryRef,
+        attempt: int = 1,
+        clusters: Any = None,
+        environ: dict[str, str] | None = None,
+        **cluster: Any,
+    ) -> Judgement:
+        settings = Settings(clusters={"mesh02": ClusterSettings(**cluster)})
+        activities = MetricsActivities(manifest_source, settings, clusters or NoClusters(), environ or {})
+        environment = ActivityEnvironment()
+        environment.info = dataclasses.replace(environment.info, attempt=attempt)
+        return await environment.run(activities.judge, JudgeCommand(ref=ref))
+
+    return run
+
+
+Judged = Callable[..., Awaitable[Judgement]]
+
+
+@pytest.mark.parametrize(
+    ("target", "verdicts"),
+    [
+        (
+            "healthy",
+            [
+                ("passed", "success rate 99.50% >= 99%"),
+                ("passed", "request duration 99.5ms <= 500ms"),
+            ],
+        ),
+        (
+            "broken",
+            [
+                ("failed", "success rate 0.00% < 99%"),
+                (
+                    "inconclusive",
+                    "no values found for metric request-duration, "
+                    "probably podinfo.test is not receiving traffic",
+                ),
+            ],
+        ),
+    ],
+)
+async def test_every_check_gets_its_verdict_in_order(
+    prometheus: str, canary_ref: MakeRef, judged: Judged, target: str, verdicts: list[tuple[str, str]]
+) -> None:
+    judgement = await judged(canary_ref(metrics=(RATE, DURATION), target=target), prometheus=prometheus)
+    assert [(verdict.result, verdict.reason) for verdict in judgement.verdicts] == verdicts
+
+
+async def test_a_template_s_own_server_is_asked_without_our_token(
+    serve: Serve, canary_ref: MakeRef, judged: Judged
+) -> None:
+    seen: list[tuple[str, str | None]] = []
+
+    async def answer(request: web.Request) -> web.Response:
+        seen.append((request.query["query"], request.headers.get("Authorization")))
+        return web.json_response(
+            {"status": "success", "data": {"resultType": "vector", "result": [{"value": [0, "612"]}]}}
+        )
+
+    template = {
+        "apiVersion": "flagger.app/v1beta1",
+        "kind": "MetricTemplate",
+        "metadata": {"name": "latency", "namespace": "istio-system"},
+        "spec": {
+            "provider": {"type": "prometheus", "address": await serve(answer)},
+            "query": "latency{app='{{ target }}'}",
+        },
+    }
+    metric = {
+        "name": "latency",
+        "templateRef": {"name": "latency", "namespace": "istio-system"},
+        "thresholdRange": {"max": 500},
+    }
+    own = {"prometheus": "http://127.0.0.1:9", "prometheus_token_env": "TOKEN"}
+    judgement = await judged(canary_ref(template, metrics=(metric,)), environ={"TOKEN": "s3cret"}, **own)
+    assert [verdict.reason for verdict in judgement.verdicts] == ["latency 612.00 > 500"]
+    assert seen == [("latency{app='podinfo'}", None)]
+
+
+async def test_the_cluster_s_own_server_gets_the_token(
+    serve: Serve, canary_ref: MakeRef, judged: Judged
+) -> None:
+    seen: list[str | None] = []
+
+    async def answer(request: web.Request) -> web.Response:
+        seen.append(request.headers.get("Authorization"))
+        return web.json_response(EMPTY)
+
+    own = {"prometheus": await serve(answer), "prometheus_token_env": "TOKEN"}
+    await judged(canary_ref(metrics=(RATE,)), environ={"TOKEN": "s3cret"}, **own)
+    assert seen == ["Bearer s3cret"]
+
+
+async def test_checks_are_asked_at_the_same_time(serve: Serve, canary_ref: MakeRef, judged: Judged) -> None:
+    together = asyncio.Barrier(3)
+
+    async def answer(_: web.Request) -> web.Response:
+        await asyncio.wait_for(together.wait(), 5)
+        return web.json_response(EMPTY)
+
+    metrics = (RATE, DURATION, {"name": "up", "query": "up", "threshold": 1})
+    assert len((await judged(canary_ref(metrics=metrics), prometheus=await serve(answer))).verdicts) == 3
+
+
+async def test_an_in_cluster_server_is_asked_through_the_proxy(
+    prometheus: str, canary_ref: MakeRef, judged: Judged
+) -> None:
+    proxy = Proxy(f"{prometheus}/api/v1/query")
+    judgement = await judged(
+        canary_ref(metrics=(RATE,), target="healthy"),
+        clusters=proxy,
+        prometheus="http://prometheus.istio-system:9090",
+        service_proxy=True,
+    )
+    assert [verdict.passed for verdict in judgement.verdicts] == [True]
+    assert proxy.asked == ["http://prometheus.istio-system:9090/api/v1/query"]
+
+
+async def test_an_outage_is_retried_first(free_port: int, canary_ref: MakeRef, judged: Judged) -> None:
+    with pytest.raises(ApplicationError, match="is out of reach") as failure:
+        await judged(canary_ref(metrics=(RATE,)), attempt=3, prometheus=f"http://127.0.0.1:{free_port}")
+    assert (failure.value.type, failure.value.non_retryable) == ("Unreachable", False)
+
+
+async def test_an_outage_that_lasts_is_inconclusive(
+    free_port: int, canary_ref: MakeRef, judged: Judged
+) -> None:
+    address = f"http://127.0.0.1:{free_port}"
+    (verdict,) = (await judged(canary_ref(metrics=(RATE,)), attempt=4, prometheus=address)).verdicts
+    assert verdict.result == "inconclusive"
+    assert verdict.reason.startswith(f"Prometheus {address} is out of reach: ")
+
+
+async def test_a_wrong_query_ends_it_and_names_the_metric(
+    prometheus: str, canary_ref: MakeRef, judged: Judged
+) -> None:
+    metric = {"name": "mine", "query": "rate(", "thresholdRange": {"max": 1}}
+    with pytest.raises(
+        ApplicationError, match=r"metric mine: .* refuses the query: .*parse error"
+    ) as failure:
+        await judged(canary_ref(metrics=(metric,)), prometheus=prometheus)
+    assert (failure.value.type, failure.value.non_retryable) == ("InvalidInput", True)
+
+
+@pytest.mark.parametrize(
+    ("cluster", "message"),
+    [
+        ({}, "set clusters.mesh02.prometheus"),
+        ({"prometheus": "http://127.0.0.1:9", "prometheus_token_env": "TOKEN"}, "TOKEN holds no token"),
+    ],
+)
+async def test_a_missing_setting_is_named(
+    canary_ref: MakeRef, judged: Judged, cluster: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(ApplicationError, match=message):
+        await judged(canary_ref(metrics=(RATE,)), **cluster)
+
+
+async def test_a_token_does_not_go_through_the_service_proxy(canary_ref: MakeRef, judged: Judged) -> None:
+    own = {"prometheus": "http://prometheus.istio-system:9090", "prometheus_token_env": "TOKEN"}
+    with pytest.raises(ApplicationError, match="cannot pass the service proxy"):
+        await judged(canary_ref(metrics=(RATE,)), environ={"TOKEN": "x"}, service_proxy=True, **own)
+
+
+async def test_a_canary_without_metrics_has_no_verdicts(canary_ref: MakeRef, judged: Judged) -> None:
+    assert await judged(canary_ref()) == Judgement()
