@@ -26,6 +26,10 @@ from kubernetes import client, config, dynamic
 
 from tidegate.sandbox.cluster_api import ClusterApi, write_kubeconfig
 
+# The client is typed in parts; its calls are what is under test here, not its types.
+_client: Any = client
+_config: Any = config
+_dynamic: Any = dynamic
 _REAL = os.environ.get("TIDEGATE_CONTRACT_KUBECONFIG")
 Raw = Callable[..., tuple[int, Any]]
 
@@ -74,35 +78,41 @@ def kubeconfig(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPath
 
 
 @pytest.fixture(scope="session")
-def api(kubeconfig: Path) -> Iterator[client.ApiClient]:
-    found = config.new_client_from_config(str(kubeconfig))
+def api(kubeconfig: Path) -> Iterator[Any]:
+    found = _config.new_client_from_config(str(kubeconfig))
     yield found
     found.rest_client.pool_manager.clear()
 
 
 @pytest.fixture(scope="session")
-def core(api: client.ApiClient) -> client.CoreV1Api:
-    return client.CoreV1Api(api)
+def core(api: Any) -> Any:
+    return _client.CoreV1Api(api)
 
 
 @pytest.fixture(scope="session")
-def apps(api: client.ApiClient) -> client.AppsV1Api:
-    return client.AppsV1Api(api)
+def apps(api: Any) -> Any:
+    return _client.AppsV1Api(api)
 
 
 @pytest.fixture(scope="session")
-def custom(api: client.ApiClient) -> client.CustomObjectsApi:
-    return client.CustomObjectsApi(api)
+def clients() -> Any:
+    """The client's classes and helpers, by name."""
+    return _client
 
 
 @pytest.fixture(scope="session")
-def dyn(api: client.ApiClient, tmp_path_factory: pytest.TempPathFactory) -> dynamic.DynamicClient:
+def custom(api: Any) -> Any:
+    return _client.CustomObjectsApi(api)
+
+
+@pytest.fixture(scope="session")
+def dyn(api: Any, tmp_path_factory: pytest.TempPathFactory) -> Any:
     cache = tmp_path_factory.mktemp("discovery") / "cache.json"
-    return dynamic.DynamicClient(api, cache_file=str(cache))
+    return _dynamic.DynamicClient(api, cache_file=str(cache))
 
 
 @pytest.fixture(scope="session")
-def raw(api: client.ApiClient) -> Raw:
+def raw(api: Any) -> Raw:
     """Calls without a client in between: raw(method, path, body, content_type=, accept=, **query)."""
     configuration = api.configuration
     auth = {entry["key"]: entry["value"] for entry in configuration.auth_settings().values()}
@@ -130,7 +140,7 @@ def raw(api: client.ApiClient) -> Raw:
 
 
 @pytest.fixture
-def namespace(core: client.CoreV1Api) -> Iterator[str]:
+def namespace(core: Any) -> Iterator[str]:
     """A namespace of the test's own."""
     made = core.create_namespace({"metadata": {"generateName": "contract-"}})
     yield made.metadata.name
@@ -214,7 +224,7 @@ _WIDGET_SCHEMA: dict[str, Any] = {
 
 
 @pytest.fixture(scope="session")
-def widgets(raw: Raw, core: client.CoreV1Api) -> Iterator[str]:
+def widgets(raw: Raw, core: Any) -> Iterator[str]:
     """A custom kind with two versions, status, scale and columns; the value is its path's start."""
     version = {
         "name": "v1",

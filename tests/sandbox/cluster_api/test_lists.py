@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from kubernetes import client
 from kubernetes.client.exceptions import ApiException
 
 
 @pytest.fixture
-def fruits(core: client.CoreV1Api, namespace: str) -> Iterator[str]:
+def fruits(core: Any, namespace: str) -> str:
     for name, labels in {
         "apple": {"kind": "fruit", "size": "1"},
         "berry": {"kind": "fruit", "size": "3"},
@@ -19,7 +17,7 @@ def fruits(core: client.CoreV1Api, namespace: str) -> Iterator[str]:
         "dirt": {},
     }.items():
         core.create_namespaced_config_map(namespace, {"metadata": {"name": name, "labels": labels}})
-    yield namespace
+    return namespace
 
 
 def _names(items: list[Any]) -> str:
@@ -43,12 +41,12 @@ def _names(items: list[Any]) -> str:
         ("kind in (fruit,root),!size", "c"),
     ],
 )
-def test_labels_select(core: client.CoreV1Api, fruits: str, selector: str, expected: str) -> None:
+def test_labels_select(core: Any, fruits: str, selector: str, expected: str) -> None:
     assert _names(core.list_namespaced_config_map(fruits, label_selector=selector).items) == expected
 
 
 @pytest.mark.parametrize("selector", ["a=b=c", "a in b", "=x"])
-def test_an_unreadable_label_selector_is_refused(core: client.CoreV1Api, fruits: str, selector: str) -> None:
+def test_an_unreadable_label_selector_is_refused(core: Any, fruits: str, selector: str) -> None:
     with pytest.raises(ApiException) as refused:
         core.list_namespaced_config_map(fruits, label_selector=selector)
     assert refused.value.status == 400
@@ -57,11 +55,11 @@ def test_an_unreadable_label_selector_is_refused(core: client.CoreV1Api, fruits:
 @pytest.mark.parametrize(
     ("selector", "expected"), [("metadata.name=apple", "a"), ("metadata.name!=apple", "bcd")]
 )
-def test_fields_select(core: client.CoreV1Api, fruits: str, selector: str, expected: str) -> None:
+def test_fields_select(core: Any, fruits: str, selector: str, expected: str) -> None:
     assert _names(core.list_namespaced_config_map(fruits, field_selector=selector).items) == expected
 
 
-def test_pods_are_selected_by_node_and_phase(core: client.CoreV1Api, namespace: str) -> None:
+def test_pods_are_selected_by_node_and_phase(core: Any, namespace: str) -> None:
     for name, node in (("a", "n1"), ("b", "n2")):
         spec = {"nodeName": node, "containers": [{"name": "app", "image": "podinfo:1"}]}
         core.create_namespaced_pod(namespace, {"metadata": {"name": name}, "spec": spec})
@@ -73,13 +71,13 @@ def test_pods_are_selected_by_node_and_phase(core: client.CoreV1Api, namespace: 
         core.delete_namespaced_pod(name, namespace, grace_period_seconds=0)
 
 
-def test_an_unknown_field_selector_is_refused(core: client.CoreV1Api, namespace: str) -> None:
+def test_an_unknown_field_selector_is_refused(core: Any, namespace: str) -> None:
     with pytest.raises(ApiException, match="field label not supported") as refused:
         core.list_namespaced_config_map(namespace, field_selector="data.k=v")
     assert refused.value.status == 400
 
 
-def test_pages_lead_through_the_whole_list(core: client.CoreV1Api, fruits: str) -> None:
+def test_pages_lead_through_the_whole_list(core: Any, fruits: str) -> None:
     first = core.list_namespaced_config_map(fruits, limit=3, label_selector="kind")
     assert (_names(first.items), first.metadata._continue) == ("abc", None)
     page = core.list_namespaced_config_map(fruits, limit=2, label_selector="kind")
@@ -97,7 +95,7 @@ def test_a_list_names_its_kind_and_revision(raw: Any, fruits: str) -> None:
     assert int(found["metadata"]["resourceVersion"]) >= newest
 
 
-def test_a_list_over_all_namespaces_has_them_all(core: client.CoreV1Api, fruits: str) -> None:
+def test_a_list_over_all_namespaces_has_them_all(core: Any, fruits: str) -> None:
     found = core.list_config_map_for_all_namespaces(label_selector="kind=root")
     assert fruits in {item.metadata.namespace for item in found.items}
 

@@ -45,7 +45,7 @@ def _flatten(value: Any, shape: Shape, path: Path, flat: Flat) -> None:
         flat[path] = CONTAINER
         for item in value:
             _flatten(item, shape.item, (*path, element_of(item, shape)), flat)
-    else:
+    elif path:
         flat[path] = value
 
 

@@ -72,8 +72,7 @@ def _fill_map(value: dict[str, Any], schema: Schema) -> None:
 
 def problems(obj: Any, schema: Schema) -> Iterator[FieldError]:
     """Why an object does not fit its schema."""
-    trimmed = {name: value for name, value in obj.items() if name != "metadata"}
-    yield from _problems(trimmed, schema, "")
+    yield from _problems(obj, schema, "")
 
 
 def _problems(value: Any, schema: Schema, path: str) -> Iterator[FieldError]:
@@ -102,12 +101,15 @@ _TYPES: dict[str, Callable[[Any], bool]] = {
 def _type_problems(value: Any, schema: Schema, path: str) -> Iterator[FieldError]:
     if schema.get("x-kubernetes-int-or-string"):
         if not (_TYPES["integer"](value) or _TYPES["string"](value)):
-            yield invalid_value(path, _type_name(value), "must be an integer or a string")
+            yield _wrong_type(path, value, "must be an integer or a string")
         return
     wanted = schema.get("type")
     if wanted in _TYPES and not _TYPES[wanted](value):
-        text = f'{path} in body must be of type {wanted}: "{_type_name(value)}"'
-        yield invalid_value(path, _type_name(value), text)
+        yield _wrong_type(path, value, f'{path} in body must be of type {wanted}: "{_type_name(value)}"')
+
+
+def _wrong_type(path: str, value: Any, detail: str) -> FieldError:
+    return FieldError(path, "FieldValueTypeInvalid", f'Invalid value: "{_type_name(value)}": {detail}')
 
 
 def _type_name(value: Any) -> str:
