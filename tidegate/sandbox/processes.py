@@ -7,6 +7,7 @@ kills it when the sandbox dies, however it dies (PR_SET_PDEATHSIG).
 import asyncio
 import contextlib
 import ctypes
+import logging
 import os
 import shutil
 import signal
@@ -17,6 +18,8 @@ from types import TracebackType
 from typing import Self
 
 import aiohttp
+
+log = logging.getLogger(__name__)
 
 Ready = Callable[[], Awaitable[bool]]
 
@@ -60,6 +63,7 @@ class Process:
         self.log = log
         self.environment = environment
         self._child: asyncio.subprocess.Process | None = None
+        self._watch: asyncio.Task[None] | None = None
 
     @property
     def pid(self) -> int:
@@ -95,6 +99,7 @@ class Process:
             )
         if ready is not None:
             await self._until(ready, within)
+        self._watch = asyncio.create_task(self._report_end(), name=f"watch {self.name}")
 
     async def wait(self) -> int:
         """Wait for its end; its return code."""
@@ -102,6 +107,7 @@ class Process:
 
     async def stop(self, within: float = 5) -> None:
         """Ask it to end; after `within` seconds, kill it. Harmless when it has ended."""
+        await self._expect_end()
         if not self.running:
             return
         self._signal(signal.SIGTERM)
@@ -113,6 +119,7 @@ class Process:
 
     async def kill(self) -> None:
         """End it and its whole group at once (SIGKILL)."""
+        await self._expect_end()
         self._signal(signal.SIGKILL)
         await self.wait()
 
@@ -130,6 +137,15 @@ class Process:
     def _signal(self, number: signal.Signals) -> None:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self.pid, number)
+
+    async def _expect_end(self) -> None:
+        if self._watch is not None:
+            self._watch.cancel()
+            await asyncio.wait({self._watch})
+
+    async def _report_end(self) -> None:
+        code = await self.wait()
+        log.error("%s ended with %s; %s ends:\n%s", self.name, code, self.log, self.last_lines())
 
     async def _until(self, ready: Ready, within: float) -> None:
         try:

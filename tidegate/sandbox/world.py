@@ -19,9 +19,10 @@ from typing import Self
 import aiohttp
 
 from tidegate.sandbox import inventory
-from tidegate.sandbox.client import ClusterClient
+from tidegate.sandbox.client import DEPLOYMENTS, ClusterClient, Object
 from tidegate.sandbox.cluster_api import ClusterApi, write_kubeconfig
 from tidegate.sandbox.controllers import Controllers
+from tidegate.sandbox.informer import Informer
 from tidegate.sandbox.inventory import CLUSTERS, CONTROL_PLANE, LOAD, WORKLOADS
 from tidegate.sandbox.mesh.envoy import Envoy
 from tidegate.sandbox.mesh.follower import Follower
@@ -34,6 +35,8 @@ from tidegate.sandbox.temporal import NAMESPACE, Temporal
 
 _CHECKOUT = Path(__file__).resolve().parents[2]
 _STATE = ("envoy", "git", "logs", "pods", "prometheus", "temporal")
+_MARKER = "sandbox.lock"
+_READY_WITHIN = 20.0
 
 
 class World:
@@ -92,6 +95,9 @@ class World:
         variables = {
             "TIDEGATE_CONFIG": str(self.directory / "tidegate.toml"),
             "KUBECONFIG": str(self.kubeconfig),
+            # All of it is on this machine, whatever proxy leads to the rest of the world.
+            "NO_PROXY": "127.0.0.1,localhost",
+            "no_proxy": "127.0.0.1,localhost",
         }
         if self._temporal:
             variables |= {"TEMPORAL_ADDRESS": self._temporal.address, "TEMPORAL_NAMESPACE": NAMESPACE}
@@ -104,10 +110,13 @@ class World:
     async def start_worker(self) -> Process:
         """Start `worker.py` from the checkout, in this world; returns when its health endpoint answers.
 
-        Raises ProcessError with the end of its log when it does not come up.
+        Raises ProcessError with the end of its log when it does not come up, FileNotFoundError without a
+        checkout.
         """
+        if not (_CHECKOUT / "worker.py").exists():
+            raise FileNotFoundError(f"{_CHECKOUT} has no worker.py: run the sandbox from a checkout")
         health = f"127.0.0.1:{free_port()}"
-        environment = {**os.environ, **self.environment(), "TIDEGATE_WORKER__HEALTH_ADDRESS": health}
+        environment = {**_own_environment(), **self.environment(), "TIDEGATE_WORKER__HEALTH_ADDRESS": health}
         async with aiohttp.ClientSession() as session:
             return await self._workers.start(
                 f"worker-{next(self._worker_numbers)}",
@@ -162,6 +171,23 @@ class World:
         )
         self._ending.push_async_callback(follower.stop)
         await follower.start()
+        await self._until_loadtester_is_ready()
+
+    async def _until_loadtester_is_ready(self) -> None:
+        ready = asyncio.Event()
+
+        def look(deployment: Object, _: Object | None) -> None:
+            if (deployment.get("status") or {}).get("availableReplicas"):
+                ready.set()
+
+        informer = Informer(self.clients[LOAD], DEPLOYMENTS, "test")
+        informer.on_change(look)
+        await informer.start()
+        try:
+            async with asyncio.timeout(_READY_WITHIN):
+                await ready.wait()
+        finally:
+            await informer.stop()
 
     async def _furnish(self, name: str) -> None:
         await inventory.furnish(name, self.clients[name], self._prometheus.port, self.egress_url)
@@ -175,7 +201,10 @@ class World:
     def _take_directory(self) -> None:
         """Claim the folder for as long as this process lives, and clear what an earlier world left in it."""
         self.directory.mkdir(parents=True, exist_ok=True)
-        lock = self._ending.enter_context((self.directory / "lock").open("w"))
+        marker = self.directory / _MARKER
+        if not marker.exists() and any(self.directory.iterdir()):
+            raise FileExistsError(f"{self.directory} holds what no sandbox made; choose an empty folder")
+        lock = self._ending.enter_context(marker.open("w"))
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -207,3 +236,10 @@ class World:
         if self._temporal is None:
             raise RuntimeError("this world was made without Temporal")
         return self._temporal
+
+
+def _own_environment() -> dict[str, str]:
+    """Our environment without settings that were meant for another installation."""
+    return {
+        name: value for name, value in os.environ.items() if not name.startswith(("TIDEGATE_", "TEMPORAL_"))
+    }

@@ -67,6 +67,38 @@ async def test_a_temporary_directory_goes_with_its_world() -> None:
     assert not world.directory.exists()
 
 
+async def test_a_folder_that_no_sandbox_made_is_left_alone(tmp_path: Path) -> None:
+    logs = tmp_path / "logs"
+    logs.mkdir()
+    with pytest.raises(FileExistsError, match="holds what no sandbox made"):
+        await World(tmp_path, temporal=False).__aenter__()
+
+    assert logs.exists()
+
+
+async def test_an_unexpected_end_is_told_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    async with Processes(tmp_path) as processes:
+        child = await processes.start("short", [sys.executable, "-c", "print('goodbye')"])
+        await child.wait()
+        await asyncio.sleep(0)
+
+    assert [record.getMessage().count("goodbye") for record in caplog.records] == [1]
+
+
+async def test_a_missing_program_is_one_line_with_what_to_do(tmp_path: Path) -> None:
+    argv = [sys.executable, "-m", "tidegate.sandbox", "up", "--dir", str(tmp_path / "state")]
+    child = await asyncio.create_subprocess_exec(
+        *argv, env={**os.environ, "PATH": "/nonexistent"}, stderr=asyncio.subprocess.PIPE
+    )
+    _, output = await child.communicate()
+
+    assert child.returncode == 5
+    assert output.decode().splitlines() == [
+        "sandbox: prometheus was not found: install it with `apt-get install prometheus` (Debian, Ubuntu) or "
+        "from https://prometheus.io/download/, and have it on PATH or at .tools/usr/bin/prometheus"
+    ]
+
+
 async def test_a_child_that_ends_early_is_reported_with_the_end_of_its_log(tmp_path: Path) -> None:
     async def never() -> bool:
         return False
