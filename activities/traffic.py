@@ -64,8 +64,11 @@ def _verify(site: Site, wanted: Manifest, written: Manifest) -> None:
 
 
 def _drift(site: Site, wanted: Manifest, change: Change, command: RouteCommand) -> tuple[str, ...]:
-    found = drift(change.before, wanted, site.bundle.canary, expected=command.expected)
-    if not found:
+    """What another writer did since the last routing; before the first one nothing is known."""
+    if command.expected is None:
         return ()
-    who = last_writer(change.before, CANARY_FIELD_MANAGER) if change.before else "another writer"
-    return (f"{described(wanted)} was changed by {who}: {found}; corrected",)
+    if change.before is None:
+        return (f"{described(wanted)} was deleted by another writer; created anew",)
+    found = drift(change.before, wanted, site.bundle.canary, expected=command.expected)
+    who = last_writer(change.before, CANARY_FIELD_MANAGER)
+    return (f"{described(wanted)} was changed by {who}: {found}; corrected",) if found else ()

@@ -15,6 +15,7 @@ from tidegate.domain.errors import NotReady
 from tidegate.domain.manifest import Manifest
 from tidegate.manifests import promotion
 from tidegate.manifests.autoscaler import min_replicas
+from tidegate.manifests.primary import refuse_stranger
 from tidegate.settings.model import Settings
 
 SCALE_DOWN_SECONDS = 60.0
@@ -33,7 +34,10 @@ class WorkloadActivities:
     def plan(self, ref: CanaryRef) -> PlanResult:
         """Compile the canary's plan against what the primary runs now. Changes nothing."""
         site = self._sites.find(ref)
-        purpose, reason = purpose_of(site.primary(), site.bundle.target)
+        target, primary = site.bundle.target, site.primary()
+        if primary is not None:
+            refuse_stranger(primary, target)
+        purpose, reason = purpose_of(primary, target)
         return PlanResult(
             plan=compile_plan(site.bundle.canary, purpose, self._drain_seconds),
             target=site.bundle.names.target,

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import yaml
 
+from tidegate.adapters.render import render
 from tidegate.domain.canary import Canary
 
 SEED = Path(__file__).parents[3] / "shared" / "seed"
@@ -103,15 +104,10 @@ class Samples:
         return Canary.parse(manifest)
 
     def seed(self, commit: str) -> list[tuple[dict[str, Any], str]]:
-        """The article's manifests as kustomize renders them: all in the namespace test."""
-        folder = SEED / f"podinfo-{commit}"
-        if not folder.is_dir():
+        """The article's manifests as kustomize renders them."""
+        if not (SEED / f"podinfo-{commit}").is_dir():
             pytest.skip("the article's manifests (../shared/seed) are not beside this checkout")
-        files = yaml.safe_load((folder / "kustomization.yaml").read_text())["resources"]
-        rendered = [(yaml.safe_load((folder / file).read_text()), file) for file in files]
-        for manifest, _ in rendered:
-            manifest["metadata"]["namespace"] = "test"
-        return rendered
+        return [(each.manifest, each.file) for each in render(SEED, f"podinfo-{commit}")]
 
 
 @pytest.fixture

@@ -2,12 +2,21 @@
 
 from collections.abc import Callable
 from copy import deepcopy
+from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from tidegate.domain.errors import InvalidInput
+from tidegate.manifests.autoscaler import primary_autoscaler
 from tidegate.manifests.bundle import read_contents
+from tidegate.manifests.istio import destination_rules, virtual_service
+from tidegate.manifests.primary import primary
+from tidegate.manifests.promotion import initial_marks
+from tidegate.manifests.services import services
+
+GOLDEN = Path(__file__).parent / "golden" / "podinfo.yaml"
 
 Rendered = list[tuple[dict[str, Any], str]]
 
@@ -80,6 +89,27 @@ def test_the_articles_manifests_are_read(samples: Any, commit: str) -> None:
         }
     ]
     assert len(bundle.canary.spec.analysis.metrics) == 2
+
+
+def test_the_articles_latency_template_is_found_where_kustomize_moved_it(samples: Any) -> None:
+    bundle = _bundle(samples.seed("0c62d7c"))
+    assert "histogram_quantile" in bundle.template_of(bundle.canary.spec.analysis.metrics[1]).spec.query
+    assert bundle.warnings == (
+        "MetricTemplate istio-system/latency is in namespace test once rendered; it is used all the same",
+    )
+
+
+def test_the_articles_canary_makes_exactly_these_objects(samples: Any) -> None:
+    bundle = _bundle(samples.seed("0c62d7c"))
+    version = "networking.istio.io/v1"
+    made = [
+        primary(bundle.target, replicas=2, annotations=initial_marks("0123456789abcdef", "0c62d7c")),
+        primary_autoscaler(bundle.autoscaler, bundle.names.primary),
+        *services(bundle.canary, bundle.selector),
+        *destination_rules(bundle.canary, version),
+        virtual_service(bundle.canary, version, canary_weight=5),
+    ]
+    assert made == list(yaml.safe_load_all(GOLDEN.read_text()))
 
 
 def _without(index: int) -> Callable[[Rendered], None]:

@@ -5,16 +5,11 @@ from tidegate.domain.manifest import Manifest, dig
 from tidegate.manifests.istio import weights
 
 
-def drift(live: Manifest | None, wanted: Manifest, canary: Canary, *, expected: int | None) -> str:
+def drift(live: Manifest, wanted: Manifest, canary: Canary, *, expected: int) -> str:
     """Differences in words, empty when there are none.
 
-    `wanted` is the VirtualService about to be written, `expected` the canary's share written last; before
-    the first routing (None) nothing is known, and nothing is said.
+    `wanted` is the VirtualService about to be written, `expected` the canary's share that was written last.
     """
-    if expected is None:
-        return ""
-    if live is None:
-        return "it was deleted"
     found = weights(live, canary)
     if found is None:
         return "it leads elsewhere"

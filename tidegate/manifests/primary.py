@@ -3,6 +3,7 @@
 from copy import deepcopy
 from typing import Any
 
+from tidegate.domain.errors import ReleaseFailed
 from tidegate.domain.manifest import Manifest, dig, name_of
 from tidegate.manifests.naming import SUFFIX, Selector, selector_of
 
@@ -39,6 +40,17 @@ def primary(target: Manifest, *, replicas: int, annotations: dict[str, str]) -> 
             "selector": {"matchLabels": {selector.label: selector.primary}},
         },
     }
+
+
+def refuse_stranger(live: Manifest, target: Manifest) -> None:
+    """ReleaseFailed when a live Deployment of the primary's name was made for something else."""
+    selector = selector_of(target)
+    found = dig(live, "spec", "template", "metadata", "labels", selector.label)
+    if found != selector.primary:
+        raise ReleaseFailed(
+            f"Deployment {name_of(live)} exists, but its pods' label {selector.label} is {found!r} and not "
+            f"{selector.primary!r}: it is not the primary of {name_of(target)}; rename or remove it"
+        )
 
 
 def rollout_of(target: Manifest) -> Manifest:

@@ -82,7 +82,7 @@ def test_a_deleted_route_is_made_again(world: Any) -> None:
     world.initialise()
     world.mesh.delete("networking.istio.io/v1", "VirtualService", "test", "podinfo")
     assert world.route(5, expected=0).warnings == (
-        "VirtualService podinfo.test was changed by another writer: it was deleted; corrected",
+        "VirtualService podinfo.test was deleted by another writer; created anew",
     )
     assert world.weights() == [95, 5]
 

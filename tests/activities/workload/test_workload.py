@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from temporalio.exceptions import ApplicationError
+from temporalio.exceptions import ApplicationError, CancelledError
 
 from tidegate.contracts import FENCE_ANNOTATION, Fence
 from tidegate.domain.marks import INITIALISING, ROLLBACK, TEMPLATE_HASH
@@ -142,6 +142,26 @@ def test_a_target_that_does_not_start_is_told_with_its_pods_reason(world: Any) -
         "Deployment test/podinfo is not ready after 0.5s: 0 of 2 pods are available; "
         "2 pods ErrImagePull: no podinfo:broken"
     )
+
+
+def test_a_cancellation_ends_the_waiting_at_once(world: Any) -> None:
+    world.initialise()
+    world.commit("b", BROKEN)
+    world.sync("b")
+    with pytest.raises(CancelledError):
+        world.step("scale_up", "b", deadline_seconds=60, cancel=True)
+
+
+def test_a_deployment_that_only_has_the_primarys_name_is_no_primary(world: Any) -> None:
+    world.commit("a", change=_named_as_the_primary)
+    world.sync("a", replicas=1)
+    world.commit("b")
+    with pytest.raises(ApplicationError, match="it is not the primary of podinfo; rename or remove it"):
+        world.plan("b")
+
+
+def _named_as_the_primary(deployment: Any, hpa: Any, canary: Any) -> None:
+    deployment["metadata"]["name"] = "podinfo-primary"
 
 
 def _promoted(world: Any, image: str = "podinfo:2") -> None:

@@ -1,0 +1,268 @@
+"""Two cluster APIs with controllers and a node that only pretends, a canary's manifests, and its commands."""
+
+import asyncio
+import itertools
+import threading
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import AsyncExitStack
+from copy import deepcopy
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, TypeVar
+
+import pytest
+import yaml
+from temporalio.testing import ActivityEnvironment
+
+from activities.traffic import TrafficActivities
+from activities.workload import WorkloadActivities
+from tidegate.adapters.kubernetes import Cluster, Clusters
+from tidegate.contracts import (
+    ApplicationRef,
+    CanaryCommand,
+    CanaryRef,
+    Fence,
+    PlanResult,
+    RouteCommand,
+    SourceRef,
+    StepReport,
+)
+from tidegate.domain.manifest import Manifest
+from tidegate.manifests.bundle import Bundle, read_contents
+from tidegate.sandbox.client import NAMESPACES, PODS, ApiError, ClusterClient, Object, Resource
+from tidegate.sandbox.cluster_api import ClusterApi, write_kubeconfig
+from tidegate.sandbox.controllers import Controllers
+from tidegate.sandbox.informer import Informer
+from tidegate.sandbox.inventory import definitions
+from tidegate.settings.model import ClusterSettings, MeshSettings, Settings
+
+C = TypeVar("C")
+T = TypeVar("T")
+Run = Callable[[Coroutine[Any, Any, Any]], Any]
+
+MESH, WORKLOADS = "asm", "mesh02"
+BROKEN = "podinfo:broken"
+EPOCH = 1_000
+DEFINITIONS = Resource(
+    "apiextensions.k8s.io/v1", "customresourcedefinitions", "CustomResourceDefinition", namespaced=False
+)
+
+MANIFESTS = """
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: podinfo, namespace: test, labels: {app: podinfo}}
+spec:
+  selector: {matchLabels: {app: podinfo}}
+  template:
+    metadata: {labels: {app: podinfo}}
+    spec: {containers: [{name: podinfod, image: "podinfo:1", ports: [{containerPort: 9898}]}]}
+---
+apiVersion: autoscaling/v2
+kind: HorizontalPodAutoscaler
+metadata: {name: podinfo, namespace: test}
+spec:
+  scaleTargetRef: {apiVersion: apps/v1, kind: Deployment, name: podinfo}
+  minReplicas: 2
+  maxReplicas: 4
+---
+apiVersion: flagger.app/v1beta1
+kind: Canary
+metadata: {name: podinfo, namespace: test}
+spec:
+  targetRef: {kind: Deployment, name: podinfo}
+  autoscalerRef: {kind: HorizontalPodAutoscaler, name: podinfo}
+  progressDeadlineSeconds: 60
+  service: {port: 9898, gateways: [public-gateway.istio-system], hosts: [app.example.com]}
+  analysis: {interval: 1s, threshold: 2, stepWeight: 10, maxWeight: 50}
+"""
+
+
+class Node:
+    """Says that pods are ready at once, but for those of the broken image; removes deleted ones."""
+
+    def __init__(self, client: ClusterClient) -> None:
+        self._client = client
+        self._pods = Informer(client, PODS)
+        self._pods.on_change(lambda pod, _: self._act(pod))
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def __aenter__(self) -> None:
+        await self._pods.start()
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._pods.stop()
+        await asyncio.gather(*self._tasks)
+
+    def _act(self, pod: Object) -> None:
+        deleted = "deletionTimestamp" in pod["metadata"]
+        if deleted or not (pod.get("status") or {}).get("containerStatuses"):
+            task = asyncio.get_running_loop().create_task(self._end(pod) if deleted else self._begin(pod))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+
+    async def _begin(self, pod: Object) -> None:
+        image = pod["spec"]["containers"][0]["image"]
+        ready = image != BROKEN
+        state = (
+            {"running": {}} if ready else {"waiting": {"reason": "ErrImagePull", "message": f"no {image}"}}
+        )
+        condition = {"type": "Ready", "status": str(ready), "lastTransitionTime": "2026-01-01T00:00:00Z"}
+        status = {
+            "phase": "Running" if ready else "Pending",
+            "conditions": [condition],
+            "containerStatuses": [{"name": "podinfod", "image": image, "ready": ready, "state": state}],
+        }
+        await self._quietly(self._client.patch(PODS, pod, {"status": status}, "status"))
+
+    async def _end(self, pod: Object) -> None:
+        await self._quietly(self._client.delete(PODS, pod, grace_seconds=0))
+
+    async def _quietly(self, call: Coroutine[Any, Any, Object]) -> None:
+        """A pod may go while it is written to."""
+        try:
+            await call
+        except ApiError:
+            return
+
+
+class World:
+    """The clusters, Git's manifests by revision, and the activities, called as a workflow would."""
+
+    def __init__(self, clusters: Clusters, settings: Settings) -> None:
+        self.workloads: Cluster = clusters.cluster(WORKLOADS)
+        self.mesh: Cluster = clusters.cluster(MESH)
+        self.git: dict[str, list[Manifest]] = {}
+        self._workload = WorkloadActivities(clusters, self, settings)
+        self._traffic = TrafficActivities(clusters, self, settings)
+        self._sequence = itertools.count(1)
+        self.commit("a")
+
+    def commit(
+        self, revision: str, image: str = "podinfo:1", change: Callable[..., None] | None = None
+    ) -> None:
+        """Have Git hold the manifests with this image; `change` gets Deployment, HPA and Canary."""
+        manifests = list(yaml.safe_load_all(MANIFESTS))
+        manifests[0]["spec"]["template"]["spec"]["containers"][0]["image"] = image
+        if change:
+            change(*manifests)
+        self.git[revision] = manifests
+
+    def bundle(self, ref: CanaryRef) -> Bundle:
+        rendered = [(deepcopy(manifest), "") for manifest in self.git[ref.owner.source.sha]]
+        return read_contents(rendered, ref.namespace).bundle(ref.namespace, ref.name)
+
+    def sync(self, revision: str, replicas: int | None = None) -> None:
+        """Apply the target as a sync does; with replicas, as somebody did before there was a canary."""
+        target = deepcopy(self.git[revision][0])
+        if replicas is not None:
+            target["spec"]["replicas"] = replicas
+        self.workloads.apply(target, manager="tidegate")
+
+    def ref(self, revision: str) -> CanaryRef:
+        source = SourceRef(repo_url="file:///repo", sha=revision, path=".")
+        owner = ApplicationRef(
+            application="podinfo", cluster=WORKLOADS, namespace="test", create_namespace=True, source=source
+        )
+        return CanaryRef(owner=owner, namespace="test", name="podinfo")
+
+    def fence(self) -> Fence:
+        """A token later than all before it."""
+        return Fence(epoch=EPOCH, sequence=next(self._sequence))
+
+    def plan(self, revision: str) -> PlanResult:
+        return self._call(self._workload.plan, self.ref(revision))
+
+    def step(
+        self,
+        name: str,
+        revision: str = "a",
+        *,
+        fence: Fence | None = None,
+        deadline_seconds: float = 10,
+        attempt: int = 1,
+        cancel: bool = False,
+    ) -> StepReport:
+        """Run workload_<name>; with `cancel`, it is cancelled while it waits."""
+        command = CanaryCommand(
+            ref=self.ref(revision), fence=fence or self.fence(), deadline_seconds=deadline_seconds
+        )
+        method: Callable[[CanaryCommand], StepReport] = getattr(self._workload, name)
+        return self._call(method, command, attempt, cancel)
+
+    def route(
+        self, weight: int, revision: str = "a", *, fence: Fence | None = None, expected: int | None = None
+    ) -> StepReport:
+        command = RouteCommand(
+            ref=self.ref(revision), fence=fence or self.fence(), canary_weight=weight, expected=expected
+        )
+        return self._call(self._traffic.route, command)
+
+    def initialise(self, revision: str = "a") -> None:
+        """A canary that was initialised: all on the primary, no target."""
+        self.sync(revision)
+        self.step("prepare", revision)
+        self.route(0, revision)
+        self.step("scale_down", revision)
+
+    def deployment(self, name: str) -> Any:
+        return self.workloads.get("apps/v1", "Deployment", "test", name)
+
+    def service(self, name: str) -> Any:
+        return self.workloads.get("v1", "Service", "test", name)
+
+    def image(self, name: str) -> str:
+        image: str = self.deployment(name)["spec"]["template"]["spec"]["containers"][0]["image"]
+        return image
+
+    def routes(self) -> Any:
+        return self.mesh.get("networking.istio.io/v1", "VirtualService", "test", "podinfo")
+
+    def weights(self) -> list[int]:
+        return [each["weight"] for each in self.routes()["spec"]["http"][0]["route"]]
+
+    def _call(self, method: Callable[[C], T], argument: C, attempt: int = 1, cancel: bool = False) -> T:
+        environment = ActivityEnvironment()
+        environment.info = replace(environment.info, scheduled_time=datetime.now(UTC), attempt=attempt)
+        if cancel:
+            environment.on_heartbeat = lambda *_: environment.cancel()
+        return environment.run(method, argument)
+
+
+@pytest.fixture(scope="session")
+def servers() -> Iterator[Run]:
+    """Runs a coroutine in the event loop of the cluster APIs, and waits for it."""
+    loop = asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_forever, name="cluster APIs")
+    thread.start()
+    yield lambda coroutine: asyncio.run_coroutine_threadsafe(coroutine, loop).result(10)
+    loop.call_soon_threadsafe(loop.stop)
+    thread.join()
+    loop.close()
+
+
+@pytest.fixture
+def world(servers: Run, tmp_path: Path) -> Iterator[World]:
+    """A mesh control plane and a workload cluster, both with the namespace test on the latter only."""
+    apis = [ClusterApi(name=MESH), ClusterApi(name=WORKLOADS)]
+    ending = AsyncExitStack()
+    servers(_start(apis, ending))
+    kubeconfig = str(write_kubeconfig(tmp_path / "kubeconfig", apis))
+    known = {api.name: ClusterSettings(kubeconfig=kubeconfig, context=api.name) for api in apis}
+    settings = Settings(clusters=known, mesh=MeshSettings(control_plane=MESH))
+    clusters = Clusters(settings)
+    yield World(clusters, settings)
+    clusters.close()
+    servers(ending.aclose())
+
+
+async def _start(apis: list[ClusterApi], ending: AsyncExitStack) -> None:
+    for api in apis:
+        await api.start()
+        ending.push_async_callback(api.stop)
+    mesh, workloads = [await ending.enter_async_context(ClusterClient(api.url)) for api in apis]
+    for definition in definitions():
+        await mesh.create(DEFINITIONS, definition)
+    await workloads.create(NAMESPACES, {"metadata": {"name": "test"}})
+    await ending.enter_async_context(Controllers(workloads))
+    await ending.enter_async_context(Node(workloads))
