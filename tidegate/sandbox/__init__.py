@@ -1,0 +1,1 @@
+"""The whole world on one machine, with real parts, for the demo and the tests: see `world.World`."""

@@ -77,8 +77,8 @@ class Registry:
     def find(self, host: str, namespace: str) -> Service | None:
         """The service that `host` names in an object of `namespace`: short, `name.ns`, or fully qualified."""
         name, _, rest = host.partition(".")
-        own = rest.removesuffix(DOMAIN).removesuffix("svc").rstrip(".") if rest else namespace
-        return self._services.get(Key(own, name))
+        own = rest.removesuffix(f".{DOMAIN}").removesuffix(".svc")
+        return self._services.get(Key(own or namespace, name))
 
     def names(self, service: Service) -> tuple[str, ...]:
         """The hosts a client may call a service by; the bare name only if it is the mesh's only one."""

@@ -44,11 +44,6 @@ def mesh(virtual_services: Iterable[VirtualService], registry: Registry) -> list
     return _without_repetition(hosts + list(_foreign_hosts(bound, registry)))
 
 
-def gateway_names(spec: VirtualServiceSpec, namespace: str) -> Iterator[Key]:
-    """The gateways that a VirtualService of `namespace` names, the mesh excepted."""
-    return (_gateway_key(name, namespace) for name in spec.gateways if name != MESH)
-
-
 def _gateway_key(name: str, namespace: str) -> Key:
     if "/" in name:
         return Key(*name.split("/", 1))
