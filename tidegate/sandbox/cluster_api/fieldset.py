@@ -36,17 +36,11 @@ def flatten(value: Any, shape: Shape) -> Flat:
 
 
 def _flatten(value: Any, shape: Shape, path: Path, flat: Flat) -> None:
-    if isinstance(value, dict) and value and shape.style == "granular":
-        if path:
-            flat[path] = CONTAINER
-        for name, child in value.items():
-            _flatten(child, shape.child(name), (*path, "f:" + name), flat)
-    elif isinstance(value, list) and value and shape.style in ("map", "set"):
-        flat[path] = CONTAINER
-        for item in value:
-            _flatten(item, shape.item, (*path, element_of(item, shape)), flat)
-    elif path:
-        flat[path] = value
+    parts = _parts(value, shape)
+    if path:
+        flat[path] = CONTAINER if parts else value
+    for element, (part, inner) in parts.items():
+        _flatten(part, inner, (*path, element), flat)
 
 
 def element_of(item: Any, shape: Shape) -> str:
@@ -78,7 +72,9 @@ class Difference:
 
 
 def difference(old: Any, new: Any, shape: Shape) -> Difference:
-    before, after = flatten(old, shape), flatten(new, shape)
+    before: Flat = {}
+    after: Flat = {}
+    _compare(old, new, shape, (), (before, after))
     return Difference(
         added=frozenset(after.keys() - before.keys()),
         modified=frozenset(
@@ -86,6 +82,35 @@ def difference(old: Any, new: Any, shape: Shape) -> Difference:
         ),
         removed=frozenset(before.keys() - after.keys()),
     )
+
+
+def _compare(old: Any, new: Any, shape: Shape, path: Path, flat: tuple[Flat, Flat]) -> None:
+    """Flatten what differs: most of an object stays as it is from one write to the next."""
+    if old == new:
+        return
+    parts = _parts(old, shape), _parts(new, shape)
+    if not (parts[0] and parts[1]):
+        _flatten(old, shape, path, flat[0])
+        _flatten(new, shape, path, flat[1])
+        return
+    before, after = parts
+    for element, (value, inner) in before.items():
+        if element in after:
+            _compare(value, after[element][0], inner, (*path, element), flat)
+        else:
+            _flatten(value, inner, (*path, element), flat[0])
+    for element in after.keys() - before.keys():
+        value, inner = after[element]
+        _flatten(value, inner, (*path, element), flat[1])
+
+
+def _parts(value: Any, shape: Shape) -> dict[str, tuple[Any, Shape]]:
+    """The parts of a value that are owned by themselves, by path element; none when it is one whole."""
+    if isinstance(value, dict) and shape.style == "granular":
+        return {"f:" + name: (child, shape.child(name)) for name, child in value.items()}
+    if isinstance(value, list) and shape.style in ("map", "set"):
+        return {element_of(item, shape): (item, shape.item) for item in value}
+    return {}
 
 
 def _differs(old: Any, new: Any) -> bool:

@@ -89,10 +89,12 @@ def note_update(old: Object | None, new: Object, manager: Manager, shape: Shape)
     if given == [{}]:
         del meta(new)["managedFields"]
         return
-    owners = owners_of(new) if given else owners_of(old) if old else {}
     diff = fieldset.difference(owned_part(old) if old else {}, owned_part(new), shape)
     lost = diff.changed | diff.removed
-    kept = {other: fields - lost for other, fields in owners.items()} if lost else dict(owners)
+    if old and not lost and given == meta(old).get("managedFields"):
+        return
+    owners = owners_of(new) if given else owners_of(old) if old else {}
+    kept = {other: fields - lost for other, fields in owners.items()}
     if diff.changed:
         kept[manager] = (owners.get(manager, fieldset.NOTHING) - diff.removed) | diff.changed
     write_owners(new, kept, old)

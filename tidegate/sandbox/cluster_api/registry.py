@@ -18,7 +18,15 @@ from tidegate.sandbox.cluster_api import conversion, crds, defaults, errors, ini
 from tidegate.sandbox.cluster_api.apply import apply_configuration
 from tidegate.sandbox.cluster_api.deletion import DeleteOptions, Deletion
 from tidegate.sandbox.cluster_api.kinds import Catalog, Kind, Storage
-from tidegate.sandbox.cluster_api.objects import Object, clone, meta, name_of, namespace_of, now
+from tidegate.sandbox.cluster_api.objects import (
+    Object,
+    clone,
+    clone_without_nulls,
+    meta,
+    name_of,
+    namespace_of,
+    now,
+)
 from tidegate.sandbox.cluster_api.ownership import Manager, note_update, write_owners
 from tidegate.sandbox.cluster_api.requests import ListOptions, WriteOptions
 from tidegate.sandbox.cluster_api.selectors import Predicate, parse_fields, parse_labels
@@ -80,7 +88,7 @@ class Registry:
 
     def create(self, kind: Kind, namespace: str, body: Object, options: WriteOptions) -> Written:
         """Raises ApiError: 400, 403 (namespace ends), 404 (no namespace), 409, 422."""
-        obj = self._admit(kind, namespace, "", body)
+        obj = self._admit(kind, namespace, "", _read(kind, body))
         stored_kind = self._stored_kind(kind)
         obj = conversion.to_stored(obj, kind, stored_kind)
         self._name(stored_kind, obj)
@@ -92,7 +100,7 @@ class Registry:
     def replace(self, kind: Kind, namespace: str, name: str, body: Object, options: WriteOptions) -> Written:
         """Raises ApiError: 400, 404, 409 (stale resourceVersion), 422."""
         old = self._stored(kind, namespace, name)
-        obj = self._admit(kind, namespace, name, body)
+        obj = self._admit(kind, namespace, name, _read(kind, body))
         if kind.custom and not meta(obj).get("resourceVersion"):
             problem = errors.invalid_value("metadata.resourceVersion", 0, "must be specified for an update")
             raise errors.invalid(kind.group, kind.kind, name, [problem])
@@ -104,8 +112,9 @@ class Registry:
         Raises ApiError: 404, 409 (the patch names another resourceVersion), 422.
         """
         old = self._stored(kind, namespace, name)
-        patched: Object = clone(change(conversion.from_stored(old, kind)))
-        return self._update(kind, old, self._admit(kind, namespace, name, patched), options)
+        patched = change(conversion.from_stored(old, kind))
+        copy: Object = clone(patched) if kind.custom else clone_without_nulls(patched)
+        return self._update(kind, old, self._admit(kind, namespace, name, copy), options)
 
     def apply(self, kind: Kind, namespace: str, name: str, wanted: Object, options: WriteOptions) -> Written:
         """Server-side apply; creates what is not there. Raises ApiError: 400, 404, 409, 422."""
@@ -113,7 +122,7 @@ class Registry:
         if meta(wanted).get("managedFields"):
             raise errors.bad_request("metadata.managedFields must be nil")
         stored_kind = self._stored_kind(kind)
-        wanted = _without_nulls(conversion.to_stored(wanted, kind, stored_kind))
+        wanted = clone_without_nulls(conversion.to_stored(wanted, kind, stored_kind))
         old = self.store.get(kind.storage, namespace, name)
         manager = Manager(options.manager, "Apply", kind.api_version, options.subresource)
         if old is None:
@@ -153,7 +162,7 @@ class Registry:
         return self.catalog.stored(kind.storage) or kind
 
     def _admit(self, kind: Kind, namespace: str, name: str, body: Object) -> Object:
-        """The body, if it is of this kind and for this place."""
+        """The body, if it is of this kind and for this place. Raises ApiError (400)."""
         for field, wanted in (("kind", kind.kind), ("apiVersion", kind.api_version)):
             if body.setdefault(field, wanted) != wanted:
                 raise errors.bad_request(
@@ -269,6 +278,11 @@ class Registry:
         return self.store.put(storage, obj)
 
 
+def _read(kind: Kind, body: Object) -> Object:
+    read: Object = body if kind.custom else clone_without_nulls(body)
+    return read
+
+
 def predicate(kind: Kind, options: ListOptions) -> Predicate:
     """What a request's selectors ask of an object. Raises ApiError (400)."""
     labels = parse_labels(options.labels) if options.labels else None
@@ -285,7 +299,6 @@ def predicate(kind: Kind, options: ListOptions) -> Predicate:
 def _complete(kind: Kind, obj: Object, options: WriteOptions) -> tuple[str, ...]:
     """Prune and default the object, in place; returns what is worth a warning. Raises ApiError (400)."""
     if kind.schema is None:
-        _drop_nulls(obj)
         defaults.complete(kind.group, kind.kind, obj)
         return ()
     unknown = structural.prune(obj, kind.schema)
@@ -311,8 +324,8 @@ def _check_precondition(kind: Kind, old: Object, obj: Object) -> None:
 def _confined(kind: Kind, old: Object, obj: Object, subresource: str) -> Object:
     """The object with only those parts changed that this (sub)resource may change."""
     if subresource == "status":
-        metadata = {**clone(meta(old)), "managedFields": meta(obj).get("managedFields")}
-        confined = {**clone(old), "metadata": metadata}
+        confined = clone({**old, "status": None})
+        meta(confined)["managedFields"] = meta(obj).get("managedFields")
         return _with_status(confined, obj.get("status"))
     return _with_status(obj, clone(old.get("status"))) if kind.status else obj
 
@@ -352,24 +365,6 @@ def _is_respecified(kind: Kind, old: Object, obj: Object) -> bool:
     return {k: v for k, v in old.items() if k not in ignored} != {
         k: v for k, v in obj.items() if k not in ignored
     }
-
-
-def _drop_nulls(value: Any) -> None:
-    """Built-in kinds have no nulls: what is null is absent."""
-    if isinstance(value, dict):
-        for name in [name for name, item in value.items() if item is None]:
-            del value[name]
-        for item in value.values():
-            _drop_nulls(item)
-    elif isinstance(value, list):
-        for item in value:
-            _drop_nulls(item)
-
-
-def _without_nulls(obj: Object) -> Object:
-    copy: Object = clone(obj)
-    _drop_nulls(copy)
-    return copy
 
 
 def _position(obj: Object) -> str:
