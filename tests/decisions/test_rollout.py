@@ -15,6 +15,9 @@ def deployment(wanted: int | None = 2, **status: Any) -> dict[str, Any]:
     }
 
 
+EXCEEDED = {"type": "Progressing", "status": "False", "reason": "ProgressDeadlineExceeded"}
+
+
 def counts(updated: int, total: int, available: int) -> dict[str, int]:
     return {"updatedReplicas": updated, "replicas": total, "availableReplicas": available}
 
@@ -23,22 +26,26 @@ def counts(updated: int, total: int, available: int) -> dict[str, int]:
     ("live", "progress", "reason"),
     [
         (None, Progress.UNDER_WAY, "it does not exist"),
-        (deployment(observedGeneration=2), Progress.UNDER_WAY, "its last change was not observed yet"),
-        (deployment(**counts(1, 1, 1)), Progress.UNDER_WAY, "1 of 2 pods are updated"),
-        (deployment(**counts(2, 3, 3)), Progress.UNDER_WAY, "1 old pods are still there"),
-        (deployment(**counts(2, 2, 1)), Progress.UNDER_WAY, "1 of 2 pods are available"),
-        (deployment(**counts(2, 2, 2)), Progress.DONE, "all pods are available"),
-        (deployment(None, **counts(1, 1, 1)), Progress.DONE, "all pods are available"),
+        (
+            deployment(observedGeneration=2),
+            Progress.UNDER_WAY,
+            "its controller has not seen the new spec yet",
+        ),
+        (deployment(**counts(1, 1, 1)), Progress.UNDER_WAY, "1 of 2 replicas are updated"),
+        (deployment(**counts(2, 3, 3)), Progress.UNDER_WAY, "1 old replicas are still to end"),
+        (deployment(**counts(2, 2, 1)), Progress.UNDER_WAY, "1 of 2 updated replicas are available"),
+        (deployment(**counts(2, 2, 2)), Progress.DONE, "all replicas are available"),
+        (deployment(None, **counts(1, 1, 1)), Progress.DONE, "all replicas are available"),
         (deployment(0), Progress.UNDER_WAY, "it is scaled to 0"),
         (
-            deployment(conditions=[{"reason": "ProgressDeadlineExceeded", "message": "timed out"}]),
+            deployment(conditions=[EXCEEDED]),
             Progress.STUCK,
-            "ProgressDeadlineExceeded: timed out",
+            "exceeded its progress deadline: 0 of 2 replicas are updated",
         ),
         (
-            deployment(observedGeneration=2, conditions=[{"reason": "ProgressDeadlineExceeded"}]),
+            deployment(observedGeneration=2, conditions=[EXCEEDED]),
             Progress.UNDER_WAY,
-            "its last change was not observed yet",
+            "its controller has not seen the new spec yet",
         ),
     ],
 )

@@ -5,6 +5,8 @@ from collections.abc import Iterable, Iterator
 from enum import StrEnum
 from typing import NamedTuple
 
+from tidegate.decisions.health.deployment import health
+from tidegate.decisions.health.status import Status, number, observed
 from tidegate.domain.manifest import Manifest, dig
 
 _STARTING = {"ContainerCreating", "PodInitializing"}
@@ -26,32 +28,25 @@ class Rollout(NamedTuple):
 
 
 def rollout_of(deployment: Manifest | None) -> Rollout:
-    """Done when the last spec was observed, and all its pods, at least one, are updated and available."""
+    """Done when the Deployment is healthy, and has at least one pod."""
     if deployment is None:
         return Rollout(Progress.UNDER_WAY, "it does not exist")
-    status = deployment.get("status") or {}
-    if int(status.get("observedGeneration") or 0) < int(dig(deployment, "metadata", "generation") or 0):
-        return Rollout(Progress.UNDER_WAY, "its last change was not observed yet")
-    if exceeded := _deadline_exceeded(status):
-        return Rollout(Progress.STUCK, exceeded)
-    missing = _missing(wanted_replicas(deployment), status)
-    return (
-        Rollout(Progress.UNDER_WAY, missing) if missing else Rollout(Progress.DONE, "all pods are available")
-    )
+    if observed(deployment) and wanted_replicas(deployment) == 0:
+        return Rollout(Progress.UNDER_WAY, "it is scaled to 0")
+    status, message = health(deployment)
+    if status is Status.HEALTHY:
+        return Rollout(Progress.DONE, "all replicas are available")
+    return Rollout(Progress.STUCK if status is Status.DEGRADED else Progress.UNDER_WAY, message)
 
 
 def wanted_replicas(deployment: Manifest) -> int:
     """spec.replicas; Kubernetes takes 1 where it is missing."""
-    replicas = dig(deployment, "spec", "replicas")
-    return 1 if replicas is None else int(replicas)
+    return number(deployment, "spec", "replicas", default=1)
 
 
 def running_replicas(deployment: Manifest) -> int | None:
     """The pods there are; None while the last change of the spec was not observed."""
-    status = deployment.get("status") or {}
-    if int(status.get("observedGeneration") or 0) < int(dig(deployment, "metadata", "generation") or 0):
-        return None
-    return int(status.get("replicas") or 0)
+    return number(deployment, "status", "replicas") if observed(deployment) else None
 
 
 def troubles(pods: Iterable[Manifest]) -> str:
@@ -69,26 +64,6 @@ def troubles(pods: Iterable[Manifest]) -> str:
 
 def _counted(count: int, reason: str, message: str) -> str:
     return f"{count} pod{'' if count == 1 else 's'} {reason}{f': {message}' if message else ''}"
-
-
-def _deadline_exceeded(status: Manifest) -> str:
-    for condition in status.get("conditions") or ():
-        if condition.get("reason") == "ProgressDeadlineExceeded":
-            return f"ProgressDeadlineExceeded: {condition.get('message') or 'no progress'}"
-    return ""
-
-
-def _missing(wanted: int, status: Manifest) -> str:
-    updated, total, available = (
-        int(status.get(field) or 0) for field in ("updatedReplicas", "replicas", "availableReplicas")
-    )
-    if wanted == 0:
-        return "it is scaled to 0"
-    if updated < wanted:
-        return f"{updated} of {wanted} pods are updated"
-    if total > updated:
-        return f"{total - updated} old pods are still there"
-    return f"{available} of {updated} pods are available" if available < updated else ""
 
 
 def _troubles_of(pod: Manifest) -> Iterator[tuple[str, str]]:

@@ -82,7 +82,9 @@ def test_a_target_that_serves_is_left_alone_until_the_primary_serves(world: Any)
     with pytest.raises(ApplicationError) as raised:
         world.step("prepare", deadline_seconds=0.5)
     assert raised.value.type == "NotReady"
-    assert str(raised.value).endswith("0 of 2 pods are available; 2 pods ErrImagePull: no podinfo:broken")
+    assert str(raised.value).endswith(
+        "0 of 2 updated replicas are available; 2 pods ErrImagePull: no podinfo:broken"
+    )
     assert world.service("podinfo") is None
     assert world.route(0).notes == ("podinfo-primary does not serve yet: the traffic was left as it is",)
     assert world.routes() is None
@@ -139,7 +141,7 @@ def test_a_target_that_does_not_start_is_told_with_its_pods_reason(world: Any) -
         world.step("scale_up", "b", deadline_seconds=0.5)
     assert raised.value.non_retryable
     assert raised.value.message == (
-        "Deployment test/podinfo is not ready after 0.5s: 0 of 2 pods are available; "
+        "Deployment test/podinfo is not ready after 0.5s: 0 of 2 updated replicas are available; "
         "2 pods ErrImagePull: no podinfo:broken"
     )
 
