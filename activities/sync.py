@@ -27,10 +27,12 @@ from tidegate.contracts import (
     SyncReport,
 )
 from tidegate.decisions.health import has_rule
+from tidegate.decisions.requirements import Installation, check_requirements
 from tidegate.decisions.sync_action import CREATED, READ
 from tidegate.decisions.sync_set import NeededNamespace, SyncItem, SyncSet, sync_set
 from tidegate.domain.manifest import ref_of
-from tidegate.manifests.bundle import Contents
+from tidegate.manifests import istio
+from tidegate.manifests.bundle import Bundle, Contents
 from tidegate.settings.model import Settings
 
 
@@ -55,6 +57,8 @@ class SyncActivities:
         """Find what is wrong before anything changes: manifests, kinds, namespaces, and one dry run."""
         contents = self._manifests.contents(owner)
         plan = self._plan(owner)
+        for bundle in contents.bundles:
+            self._check(bundle, owner)
         refuse_unservable(plan, self._clusters)
         return Survey(
             canaries=tuple(
@@ -87,6 +91,19 @@ class SyncActivities:
     def _plan(self, owner: ApplicationRef) -> SyncSet:
         manifests = self._manifests.contents(owner).manifests
         return sync_set(manifests, owner, self._settings.mesh_cluster(owner.cluster))
+
+    def _check(self, bundle: Bundle, owner: ApplicationRef) -> None:
+        """What the canary will need: answers for its checks, load that can be sent, a mesh for its routes."""
+        installation = Installation(
+            cluster=owner.cluster,
+            prometheus=self._settings.cluster(owner.cluster).prometheus,
+            load_mode=self._settings.load.mode,
+            load_proxy=self._settings.load.proxy,
+        )
+        check_requirements(bundle.canary, bundle.template_of, installation)
+        mesh = self._clusters.cluster(self._settings.mesh_cluster(owner.cluster))
+        for kind in ("VirtualService", "DestinationRule"):
+            mesh.served(istio.GROUP, kind, istio.VERSIONS)
 
     def _create(self, namespace: NeededNamespace) -> ObjectOutcome:
         manifest = namespace.manifest

@@ -80,21 +80,10 @@ def mesh02(clusters: Clusters) -> Cluster:
 
 @pytest.fixture
 def asm(clusters: Clusters) -> Cluster:
-    """The mesh control plane, which serves VirtualServices as v1beta1 only and lacks the namespace."""
+    """The mesh control plane, which serves Istio's v1beta1 only, no Gateways, and lacks the namespace."""
     cluster = clusters.cluster("asm")
-    schema = {"openAPIV3Schema": {"type": "object", "x-kubernetes-preserve-unknown-fields": True}}
-    definition = {
-        "apiVersion": "apiextensions.k8s.io/v1",
-        "kind": "CustomResourceDefinition",
-        "metadata": {"name": "virtualservices.networking.istio.io"},
-        "spec": {
-            "group": "networking.istio.io",
-            "scope": "Namespaced",
-            "names": {"plural": "virtualservices", "singular": "virtualservice", "kind": "VirtualService"},
-            "versions": [{"name": "v1beta1", "served": True, "storage": True, "schema": schema}],
-        },
-    }
-    cluster.apply(definition, manager="somebody")
+    for kind in ("VirtualService", "DestinationRule"):
+        cluster.apply(_definition(kind), manager="somebody")
     return cluster
 
 
@@ -131,3 +120,18 @@ def late_environment(environment: ActivityEnvironment) -> ActivityEnvironment:
     ago = datetime.now(UTC) - timedelta(seconds=599.5)
     environment.info = dataclasses.replace(environment.info, scheduled_time=ago)
     return environment
+
+
+def _definition(kind: str) -> Manifest:
+    schema = {"openAPIV3Schema": {"type": "object", "x-kubernetes-preserve-unknown-fields": True}}
+    return {
+        "apiVersion": "apiextensions.k8s.io/v1",
+        "kind": "CustomResourceDefinition",
+        "metadata": {"name": f"{kind.lower()}s.networking.istio.io"},
+        "spec": {
+            "group": "networking.istio.io",
+            "scope": "Namespaced",
+            "names": {"plural": f"{kind.lower()}s", "singular": kind.lower(), "kind": kind},
+            "versions": [{"name": "v1beta1", "served": True, "storage": True, "schema": schema}],
+        },
+    }

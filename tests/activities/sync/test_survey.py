@@ -1,5 +1,6 @@
 """What is found wrong before anything changes."""
 
+import copy
 from typing import Any
 
 import pytest
@@ -47,6 +48,20 @@ OLD_AUTOSCALER = {
         "maxReplicas": 4,
     },
 }
+
+
+GATEWAY = {"apiVersion": "networking.istio.io/v1", "kind": "Gateway", "metadata": {"name": "door"}}
+MISSING_PROMETHEUS = (
+    r"Canary test/podinfo: spec.analysis.metrics.0: the metric 'request-duration' has no Prometheus "
+    r"to ask in cluster mesh02; set clusters.mesh02.prometheus in the settings"
+)
+
+
+def measured(metric: str) -> Manifest:
+    """The Canary with one metric."""
+    canary: Any = copy.deepcopy(CANARY)
+    canary["spec"]["analysis"]["metrics"] = [{"name": metric, "thresholdRange": {"max": 500}}]
+    return dict(canary)
 
 
 @pytest.fixture
@@ -117,10 +132,8 @@ def test_an_object_of_a_kind_that_comes_with_the_sync_is_not_dry_run(survey: Any
             [{"apiVersion": "example.com/v1", "kind": "Tide", "metadata": {"name": "high"}}],
             r"cluster mesh02 does not serve Tide \(example.com/v1\); install",
         ),
-        (
-            [{"apiVersion": "networking.istio.io/v1", "kind": "Gateway", "metadata": {"name": "door"}}],
-            r"namespace test does not exist in cluster asm|cluster asm does not serve Gateway",
-        ),
+        ([GATEWAY], "namespace test does not exist in cluster asm"),
+        ([measured("request-duration"), deployment()], MISSING_PROMETHEUS),
     ],
 )
 def test_what_cannot_be_synced_is_named_with_its_mend(
@@ -129,3 +142,13 @@ def test_what_cannot_be_synced_is_named_with_its_mend(
     with pytest.raises(ApplicationError, match=complaint) as caught:
         survey(*manifests)
     assert (caught.value.type, caught.value.non_retryable) == ("InvalidInput", True)
+
+
+def test_a_kind_that_the_mesh_does_not_serve_is_named(survey: Any, mesh02: Cluster, asm: Cluster) -> None:
+    with pytest.raises(ApplicationError, match="cluster asm does not serve Gateway"):
+        survey(GATEWAY, create_namespace=True)
+
+
+def test_a_canary_needs_istio_on_the_mesh(survey: Any, mesh02: Cluster) -> None:
+    with pytest.raises(ApplicationError, match="cluster asm does not serve VirtualService"):
+        survey(CANARY, deployment(), create_namespace=True)

@@ -7,7 +7,7 @@ from tidegate.domain.errors import InvalidInput
 from tidegate.domain.manifest import Manifest
 
 
-def definition(*versions: str) -> Manifest:
+def definition(*versions: str, kind: str = "VirtualService") -> Manifest:
     served = [
         {
             "name": version,
@@ -20,11 +20,11 @@ def definition(*versions: str) -> Manifest:
     return {
         "apiVersion": "apiextensions.k8s.io/v1",
         "kind": "CustomResourceDefinition",
-        "metadata": {"name": "virtualservices.networking.istio.io"},
+        "metadata": {"name": f"{kind.lower()}s.networking.istio.io"},
         "spec": {
             "group": "networking.istio.io",
             "scope": "Namespaced",
-            "names": {"plural": "virtualservices", "singular": "virtualservice", "kind": "VirtualService"},
+            "names": {"plural": f"{kind.lower()}s", "singular": kind.lower(), "kind": kind},
             "versions": served,
         },
     }
@@ -63,6 +63,13 @@ def test_a_definition_that_came_later_is_found(cluster: Cluster) -> None:
     cluster.apply(definition("v1"), manager="test")
     assert cluster.served("networking.istio.io", "VirtualService") == "networking.istio.io/v1"
     assert cluster.namespaced("networking.istio.io/v1", "VirtualService")
+
+
+def test_another_kind_of_a_known_group_that_came_later_is_found(cluster: Cluster) -> None:
+    cluster.apply(definition("v1", kind="Gateway"), manager="test")
+    cluster.served("networking.istio.io", "Gateway")
+    cluster.apply(definition("v1"), manager="test")
+    assert cluster.served("networking.istio.io", "VirtualService") == "networking.istio.io/v1"
 
 
 def test_an_object_of_a_version_that_is_not_served_is_invalid_input(cluster: Cluster) -> None:

@@ -59,7 +59,10 @@ class Connection:
             return None
         if response.status >= 400:
             raise error_of(response.status, data, neighbour=self.neighbour, subject=subject)
-        return json.loads(data)
+        try:
+            return json.loads(data)
+        except ValueError:
+            raise Unreachable(self.neighbour, "something else than its API answers") from None
 
     def open(
         self,

@@ -43,8 +43,11 @@ class Discovery:
     def served(self, group: str, kind: str, preferred: Sequence[str] = ()) -> str:
         """The API version to use for a kind: the first served of `preferred`, else the group's own order."""
         with self._lock:
-            known = self._find(self._versions.get(group, ()), group, kind, preferred)
-            found = known or self._find(self._discover_versions(group), group, kind, preferred)
+            found = self._find(self._versions.get(group, ()), group, kind, preferred)
+            if found is None:
+                versions = self._discover_versions(group)
+                self._forget(group, versions)
+                found = self._find(versions, group, kind, preferred)
         if found is None:
             raise self._unserved(f"{kind}{f' ({group})' if group else ''}", group)
         return found
@@ -52,11 +55,15 @@ class Discovery:
     def _find(self, versions: Sequence[str], group: str, kind: str, preferred: Sequence[str]) -> str | None:
         wanted = [version for version in preferred if version in versions]
         for version in dict.fromkeys([*wanted, *versions]):
-            api_version = f"{group}/{version}" if group else version
+            api_version = _api_version(group, version)
             resources = self._resources.get(api_version) or self._discover(api_version)
             if kind in resources:
                 return api_version
         return None
+
+    def _forget(self, group: str, versions: Sequence[str]) -> None:
+        for version in versions:
+            self._resources.pop(_api_version(group, version), None)
 
     def _discover_versions(self, group: str) -> tuple[str, ...]:
         if not group:
@@ -83,6 +90,10 @@ class Discovery:
         return InvalidInput(
             f"{self._connection.neighbour} does not serve {what}", mend=MENDS.get(group, DEFAULT_MEND)
         )
+
+
+def _api_version(group: str, version: str) -> str:
+    return f"{group}/{version}" if group else version
 
 
 def api_path(api_version: str) -> str:

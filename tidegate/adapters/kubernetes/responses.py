@@ -1,16 +1,18 @@
 """What an API server's refusal, or its silence, means to a release."""
 
 import json
+import re
 from http import HTTPStatus
 
 from tidegate.domain.errors import AccessDenied, Conflict, InvalidInput, TidegateError, Unreachable
 
+_CLIENTS_OBJECT = re.compile(r"^(<[^>]*>|\w+\(host=[^)]*\)): ")
 _DENIED = (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN)
 
 
 def error_of(status: int, body: bytes, *, neighbour: str, subject: str = "") -> TidegateError:
     """The error for a status of 400 or more; its text has the object, the cluster and the API's message."""
-    message = _message(body) or HTTPStatus(status).phrase
+    message = _message(body) or f"HTTP {status}"
     about = f"{subject}: {message}" if subject else message
     if status in _DENIED:
         return AccessDenied(neighbour, about)
@@ -22,10 +24,10 @@ def error_of(status: int, body: bytes, *, neighbour: str, subject: str = "") -> 
 
 
 def reason_of(error: BaseException) -> str:
-    """One line on why a connection failed, without addresses of memory or stacks of causes."""
-    cause = getattr(error, "reason", None) or error
-    text = str(cause).split("\n")[-1] or type(cause).__name__
-    return text.rpartition("object at 0x")[2].partition(">: ")[2] or text.rpartition(": ")[2] or text
+    """One line on why a connection failed: the innermost cause, without the client's own objects."""
+    inner = error.args[-1] if error.args and isinstance(error.args[-1], Exception) else error
+    text = str(inner).strip().rpartition("\n")[2]
+    return _CLIENTS_OBJECT.sub("", text) or type(inner).__name__
 
 
 def _message(body: bytes) -> str:

@@ -26,6 +26,7 @@ STREAM_SECONDS = 60
 PAUSE_SECONDS = 1.0
 """Seconds at least from the start of one stream to the next, in case the server ends each at once."""
 
+JOIN_SECONDS = 2.0
 GONE = 410
 
 T = TypeVar("T")
@@ -140,9 +141,10 @@ class Wait:
         try:
             yield events
         finally:
+            # Wakes the reader from its blocking read; closing alone would not.
             with contextlib.suppress(OSError, ValueError, RuntimeError):
                 response.shutdown()
-            reader.join()
+            reader.join(timeout=JOIN_SECONDS)
             response.close()
 
     def _open(self) -> urllib3.HTTPResponse:

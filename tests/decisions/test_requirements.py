@@ -1,0 +1,49 @@
+"""What a canary needs of an installation."""
+
+from typing import Any
+
+import pytest
+
+from tidegate.decisions.requirements import Installation, check_requirements
+from tidegate.domain.canary import Canary
+from tidegate.domain.errors import InvalidInput
+
+BUILT_IN = {"name": "request-success-rate", "thresholdRange": {"min": 99}}
+HEY = {"name": "load", "url": "http://loadtester.test/", "metadata": {"cmd": "hey -z 1m -cpus 2 http://a/"}}
+
+
+def canary(metrics: tuple[Any, ...] = (), webhooks: tuple[Any, ...] = ()) -> Canary:
+    return Canary.parse(
+        {
+            "metadata": {"name": "podinfo", "namespace": "test"},
+            "spec": {
+                "targetRef": {"kind": "Deployment", "name": "podinfo"},
+                "service": {"port": 9898},
+                "analysis": {"stepWeight": 10, "metrics": list(metrics), "webhooks": list(webhooks)},
+            },
+        }
+    )
+
+
+def check(wanted: Canary, **settings: str) -> None:
+    check_requirements(wanted, lambda _: None, Installation(cluster="mesh02", **settings))
+
+
+def test_a_canary_without_metrics_and_hooks_needs_nothing() -> None:
+    check(canary())
+
+
+def test_a_check_needs_a_prometheus() -> None:
+    check(canary((BUILT_IN,)), prometheus="http://prometheus:9090")
+    with pytest.raises(
+        InvalidInput, match=r"Canary test/podinfo: spec\.analysis\.metrics\.0: .* in cluster mesh02"
+    ):
+        check(canary((BUILT_IN,)))
+
+
+def test_native_load_needs_a_command_that_it_understands() -> None:
+    check(canary(webhooks=(HEY,)), load_mode="webhook")
+    with pytest.raises(
+        InvalidInput, match=r"Canary test/podinfo: spec\.analysis\.webhooks\.0\.metadata\.cmd"
+    ):
+        check(canary(webhooks=(HEY,)), load_mode="native")

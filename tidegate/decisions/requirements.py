@@ -1,0 +1,36 @@
+"""What a canary needs of an installation before its release may start: answers for its checks, and load."""
+
+from tidegate.decisions.hooks import check_hooks
+from tidegate.decisions.queries import TemplateOf, checks
+from tidegate.domain.base import Model
+from tidegate.domain.canary import Canary
+from tidegate.domain.errors import InvalidInput
+
+
+class Installation(Model):
+    """The settings that a canary's release depends on; `prometheus` is that of its cluster."""
+
+    cluster: str
+    prometheus: str = ""
+    load_mode: str = ""
+    load_proxy: str = ""
+
+
+def check_requirements(canary: Canary, template_of: TemplateOf, installation: Installation) -> None:
+    """InvalidInput names the canary and its metric or hook that could only fail while it bakes."""
+    try:
+        check_hooks(canary, installation.load_mode, installation.load_proxy)
+        _check_answers(canary, template_of, installation)
+    except InvalidInput as error:
+        raise error.within(f"Canary {canary.namespace}/{canary.name}") from None
+
+
+def _check_answers(canary: Canary, template_of: TemplateOf, installation: Installation) -> None:
+    cluster = installation.cluster
+    for index, check in enumerate(checks(canary, template_of)):
+        if not check.address and not installation.prometheus:
+            raise InvalidInput(
+                f"the metric {check.criterion.check!r} has no Prometheus to ask in cluster {cluster}",
+                field=f"spec.analysis.metrics.{index}",
+                mend=f"set clusters.{cluster}.prometheus in the settings",
+            )
