@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 import aiohttp
 
-from tidegate.sandbox.client import ApiError, ClusterClient, ConflictError, Object, Resource
+from tidegate.sandbox.client import ApiError, ClusterClient, ConflictError, NotFoundError, Object, Resource
 
 log = logging.getLogger(__name__)
 
@@ -245,8 +245,11 @@ class Reconciler:
             key = await self.queue.take()
             try:
                 await self._reconcile(key)
-            except (ConflictError, aiohttp.ClientError, OSError) as error:
-                log.debug("%s: %s again: %s", self.name, key, error)
+            except (ConflictError, NotFoundError, aiohttp.ClientError, OSError) as error:
+                log.debug("%s: %s/%s again, the cache was behind: %s", self.name, *key, error)
+                self.queue.retry(key)
+            except ApiError as error:
+                log.warning("%s: %s/%s will be retried: %s", self.name, *key, error)
                 self.queue.retry(key)
             except Exception:
                 log.exception("%s: %s/%s failed, will be retried", self.name, *key)

@@ -8,6 +8,10 @@ import signal
 import sys
 from pathlib import Path
 
+from tidegate.sandbox.node.processes import Command, ZygoteClient
+
+MODULE = "tidegate.sandbox.images.podinfo"
+
 PROGRAM = """
 import asyncio, sys
 from pathlib import Path
@@ -27,6 +31,16 @@ async def main():
 
 asyncio.run(main())
 """
+
+
+async def test_a_container_that_is_only_being_forked_hears_its_end(tmp_path: Path) -> None:
+    zygote = ZygoteClient([MODULE], tmp_path / "zygote.log")
+    await zygote.start()
+    for n in range(10):
+        address, log = f"127.104.{os.getpid() % 256}.{n + 1}", tmp_path / "pod.log"
+        process = zygote.run(Command(MODULE, ("--level=debug",), {}, address, "1.0.0", log))
+        assert await process.terminate(10) in (0, 128 + signal.SIGTERM)
+    await zygote.stop()
 
 
 async def test_a_container_dies_with_a_sandbox_that_is_killed(tmp_path: Path) -> None:

@@ -18,6 +18,8 @@ import aiohttp
 MAX_SECONDS = 600.0
 MAX_REQUESTS = 1_000_000
 MAX_WORKERS = 200
+ERROR_PAUSE_SECONDS = 0.05
+"""A worker rests after a failed connection, so that a missing server does not cost a whole core."""
 
 _UNITS = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 0.001}
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|h|m|s)")
@@ -190,3 +192,4 @@ class LoadGenerator:
             self._errors["timeout"] += 1
         except aiohttp.ClientError as error:
             self._errors[type(error).__name__] += 1
+            await asyncio.sleep(ERROR_PAUSE_SECONDS)

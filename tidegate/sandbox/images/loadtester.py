@@ -25,6 +25,10 @@ PORT = Flag("port", 9090)
 LOG_LEVEL = Flag("log-level", "info")
 TIMEOUT = Flag("timeout", "1h")
 NAMESPACE_REGEXP = Flag("namespace-regexp", "")
+ZAP_ENCODING = Flag("zap-encoding", "json")
+ZAP_REPLACE_GLOBALS = Flag("zap-replace-globals", False)
+FLAGS = (PORT, LOG_LEVEL, TIMEOUT, NAMESPACE_REGEXP, ZAP_ENCODING, ZAP_REPLACE_GLOBALS)
+"""Of these only the port matters here; the others are accepted, since manifests carry them."""
 
 MAX_RUNS = 20
 """How many load tests may run at once."""
@@ -42,7 +46,7 @@ class RefusedError(Exception):
 
 def run(container: Container) -> int:
     """Serve until told to end; the exit code."""
-    flags = Flags((PORT, LOG_LEVEL, TIMEOUT, NAMESPACE_REGEXP))
+    flags = Flags(FLAGS)
     try:
         flags.read_arguments(container.arguments)
     except FlagError as error:

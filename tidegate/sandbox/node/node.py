@@ -40,6 +40,7 @@ class Node:
 
     `pod_subnet` is a loopback subnet (`127.x.y.0/24`) that no other node on the machine uses; `log_dir`
     gets a file per container; `environment` is given to every container before its own variables.
+    Volumes, resources and security contexts are accepted, and mean nothing to a process.
     """
 
     def __init__(

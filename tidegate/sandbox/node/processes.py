@@ -84,6 +84,7 @@ class ZygoteClient:
         self._zygote: asyncio.subprocess.Process | None = None
         self._writer: asyncio.StreamWriter | None = None
         self._reading: asyncio.Task[None] | None = None
+        self._stopping = False
 
     async def start(self) -> None:
         """Start the zygote. Requests may be sent at once; it obeys when its imports are done."""
@@ -110,6 +111,7 @@ class ZygoteClient:
         """End the zygote; it kills all that it started."""
         if self._zygote is None or self._writer is None or self._reading is None:
             return
+        self._stopping = True
         self._writer.close()
         await self._zygote.wait()
         await self._reading
@@ -141,7 +143,7 @@ class ZygoteClient:
                 self._tell(json.loads(line))
         except ConnectionResetError:
             pass
-        if self._processes:
+        if not self._stopping:
             log.error("the zygote has ended, and all containers with it; see %s", self._log)
         for process in self._processes.values():
             process.tell_exited(128 + signal.SIGKILL)

@@ -32,6 +32,9 @@ from tidegate.sandbox.images.container import Container
 PR_SET_PDEATHSIG = 1
 CRASHED = 1
 
+HELD_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+"""Blocked here, so that one sent to a container that is only being forked waits instead of getting lost."""
+
 
 def main(arguments: list[str]) -> int:
     """Serve requests until the socket closes, then kill what is left."""
@@ -41,15 +44,17 @@ def main(arguments: list[str]) -> int:
         importlib.import_module(module)
     gc.collect()
     gc.freeze()
-    for signum in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(signum, signal.SIG_IGN)
+    signal.pthread_sigmask(signal.SIG_BLOCK, HELD_SIGNALS)
     with socket.socket(fileno=descriptor) as channel:
         Zygote(channel).serve()
     return 0
 
 
 def die_with_parent(parent: int) -> None:
-    """Have the kernel kill this process when its parent ends; at once when that has happened already."""
+    """Have the kernel kill this process when its parent ends; at once when that has happened already.
+
+    The kernel means the parent's thread that started it: that has to live as long as the node does.
+    """
     ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
     if os.getppid() != parent:
         os._exit(CRASHED)
@@ -154,8 +159,9 @@ def become_container(request: dict[str, Any], zygote: int) -> NoReturn:
 
 def _reset_signals() -> None:
     signal.set_wakeup_fd(-1)
-    for signum in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGCHLD):
+    for signum in (*HELD_SIGNALS, signal.SIGCHLD):
         signal.signal(signum, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, HELD_SIGNALS)
 
 
 def _redirect_output(path: str) -> None:
