@@ -129,7 +129,8 @@ class Node:
 class World:
     """The clusters, Git's manifests by revision, and the activities, called as a workflow would."""
 
-    def __init__(self, clusters: Clusters, settings: Settings) -> None:
+    def __init__(self, clusters: Clusters, settings: Settings, lose_workloads: Callable[[], object]) -> None:
+        self.lose_workloads = lose_workloads
         self.workloads: Cluster = clusters.cluster(WORKLOADS)
         self.mesh: Cluster = clusters.cluster(MESH)
         self.git: dict[str, list[Manifest]] = {}
@@ -251,7 +252,7 @@ def world(servers: Run, tmp_path: Path) -> Iterator[World]:
     known = {api.name: ClusterSettings(kubeconfig=kubeconfig, context=api.name) for api in apis}
     settings = Settings(clusters=known, mesh=MeshSettings(control_plane=MESH))
     clusters = Clusters(settings)
-    yield World(clusters, settings)
+    yield World(clusters, settings, lambda: servers(apis[1].stop()))
     clusters.close()
     servers(ending.aclose())
 

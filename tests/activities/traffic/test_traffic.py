@@ -58,6 +58,14 @@ def test_a_route_command_may_run_twice(world: Any) -> None:
     assert world.routes()["metadata"]["annotations"][FENCE_ANNOTATION] == str(fence)
 
 
+def test_the_way_back_does_not_need_the_workload_cluster(world: Any) -> None:
+    world.initialise()
+    world.route(50, expected=0)
+    world.lose_workloads()
+    world.route(0)
+    assert world.weights() == [100, 0]
+
+
 def test_drift_is_said_and_corrected(world: Any) -> None:
     world.initialise()
     world.route(10, expected=0)
