@@ -3,8 +3,9 @@
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Coroutine, Sequence
 from datetime import UTC, datetime
+from typing import Any, TypeVar
 
 from temporalio import activity
 
@@ -20,9 +21,11 @@ from tidegate.decisions.hey import HeyCommand
 from tidegate.decisions.hooks import is_native_load, native_load
 from tidegate.domain.canary import Webhook
 from tidegate.domain.verdict import LoadReport, Result, Verdict
-from tidegate.settings import Settings
+from tidegate.settings import LoadSettings, Settings
 
 HEARTBEAT_SECONDS = 1.0
+
+T = TypeVar("T")
 
 
 class LoadTestActivities:
@@ -41,14 +44,17 @@ class LoadTestActivities:
         The bake began when this activity was scheduled: one that starts late, or again after a worker's
         death, loads for what remains. Posts alone return at once.
         """
-        bundle = await offload(self._manifests.bundle, command.ref)
-        hooks = bundle.canary.spec.analysis.webhooks
-        mode = self._settings.load.mode
-        loads = [native_load(hook) for hook in hooks if is_native_load(hook, mode)]
-        posts = [hook for hook in hooks if not is_native_load(hook, mode)]
-        async with _under_load(loads, _remaining(command.seconds), self._settings) as load:
-            verdicts = await self._post(posts, command)
-            return BakeReport(load=await load if load else None, verdicts=verdicts)
+        recorder = LoadRecorder()
+        async with _beside(_beat(recorder)):
+            bundle = await offload(self._manifests.bundle, command.ref)
+            hooks, mode = bundle.canary.spec.analysis.webhooks, self._settings.load.mode
+            loads = [native_load(hook, command.ref.namespace) for hook in hooks if is_native_load(hook, mode)]
+            posts = [hook for hook in hooks if not is_native_load(hook, mode)]
+            async with _beside(
+                _send(loads, _remaining(command.seconds), self._settings.load, recorder)
+            ) as load:
+                verdicts = await self._post(posts, command)
+                return BakeReport(load=await load, verdicts=verdicts)
 
     async def _post(self, hooks: Sequence[Webhook], command: BakeCommand) -> tuple[Verdict, ...]:
         """Call the hooks in order, up to the first that fails: its verdict, if any."""
@@ -72,35 +78,32 @@ class LoadTestActivities:
 
 
 @contextlib.asynccontextmanager
-async def _under_load(
-    loads: Sequence[HeyCommand], seconds: float, settings: Settings
-) -> AsyncIterator[asyncio.Task[LoadReport] | None]:
-    """Loads and heartbeats while the block runs; the task gives the report of all loads together."""
-    recorder, began = LoadRecorder(), time.monotonic()
-    beats = asyncio.create_task(_beat(recorder, began))
-    load = asyncio.create_task(_send(loads, seconds, settings, recorder)) if loads else None
+async def _beside(work: Coroutine[Any, Any, T]) -> AsyncIterator[asyncio.Task[T]]:
+    """Work that goes on while the block runs, and ends with it at the latest."""
+    task = asyncio.create_task(work)
     try:
-        yield load
+        yield task
     finally:
-        running = [task for task in (beats, load) if task]
-        for task in running:
-            task.cancel()
-        await asyncio.gather(*running, return_exceptions=True)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
 
 
 async def _send(
-    loads: Sequence[HeyCommand], seconds: float, settings: Settings, recorder: LoadRecorder
-) -> LoadReport:
-    began = time.monotonic()
-    share = settings.load.max_rate / len(loads)
+    loads: Sequence[HeyCommand], seconds: float, settings: LoadSettings, recorder: LoadRecorder
+) -> LoadReport | None:
+    """All loads at once, in one report; None without any."""
+    if not loads:
+        return None
+    began, share = time.monotonic(), settings.max_rate / len(loads)
     async with asyncio.TaskGroup() as group:
         for load in loads:
-            group.create_task(send_load(load, seconds, recorder, max_rate=share, proxy=settings.load.proxy))
+            group.create_task(send_load(load, seconds, recorder, max_rate=share, proxy=settings.proxy))
     return recorder.report(time.monotonic() - began)
 
 
-async def _beat(recorder: LoadRecorder, began: float) -> None:
+async def _beat(recorder: LoadRecorder) -> None:
     """Tell Temporal that we live, and how far the load is; its answer to this is how a cancellation comes."""
+    began = time.monotonic()
     while True:
         await asyncio.sleep(HEARTBEAT_SECONDS)
         activity.heartbeat(recorder.report(time.monotonic() - began))

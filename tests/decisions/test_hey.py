@@ -54,6 +54,7 @@ def test_a_common_command_line_is_understood(command: str, expected: HeyCommand)
         (f"hey {URL} -c 2", "after the URL"),
         ("hey -c 2", "no URL"),
         ("hey -c", "no value for -c"),
+        ("hey http://user:password@podinfo.test/", "credentials in its URL"),
         ("hey podinfo.test", "in place of a URL"),
         ("hey ftp://podinfo.test", "in place of a URL"),
         ("hey http://podinfo.test:99999/", "in place of a URL"),

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tidegate.decisions.hooks import check_hooks, is_native_load
+from tidegate.decisions.hooks import check_hooks, is_native_load, qualified
 from tidegate.domain.canary import Canary, Webhook
 from tidegate.domain.errors import InvalidInput
 
@@ -55,6 +55,21 @@ def test_a_host_of_its_own_cannot_pass_a_proxy(given_host: str) -> None:
     check_hooks(canary(f"hey {given_host} http://podinfo.test/"), "native")
     with pytest.raises(InvalidInput, match="a proxy has to ignore"):
         check_hooks(canary(f"hey {given_host} http://podinfo.test/"), "native", "http://127.0.0.1:3128")
+
+
+@pytest.mark.parametrize(
+    ("url", "expected"),
+    [
+        ("http://podinfo-canary:9898/x?y=1", "http://podinfo-canary.test:9898/x?y=1"),
+        ("http://podinfo-canary", "http://podinfo-canary.test"),
+        ("http://podinfo-canary.prod:9898/", "http://podinfo-canary.prod:9898/"),
+        ("http://127.0.0.1:9898/", "http://127.0.0.1:9898/"),
+        ("http://[::1]:9898/", "http://[::1]:9898/"),
+        ("http://localhost:9898/", "http://localhost:9898/"),
+    ],
+)
+def test_a_bare_service_is_the_canary_s_neighbour(url: str, expected: str) -> None:
+    assert qualified(url, "test") == expected
 
 
 @pytest.mark.parametrize("extra", [{}, {"proxy": "http://127.0.0.1:3128"}])

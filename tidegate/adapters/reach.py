@@ -88,8 +88,8 @@ def client(target: Target, timeout: float) -> httpx.AsyncClient:
 
 @functools.cache
 def trusted() -> ssl.SSLContext:
-    """The public authorities; loaded once, for that takes longer than a request."""
-    return httpx.create_ssl_context(trust_env=False)
+    """The authorities of SSL_CERT_FILE, or the public ones; loaded once, for that takes its time."""
+    return httpx.create_ssl_context()
 
 
 async def read_bounded(response: httpx.Response, limit: int = MAX_BODY) -> bytes:

@@ -169,6 +169,8 @@ def _url(text: str) -> str:
         valid = False
     if not valid:
         raise _refusal(f"has {text!r} in place of a URL", "write it as http://host:port/path")
+    if "@" in parts.netloc:
+        raise _refusal("has credentials in its URL", "take them out, or send an -H 'Authorization: ...'")
     return text
 
 

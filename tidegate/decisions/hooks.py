@@ -19,9 +19,23 @@ def is_native_load(hook: Webhook, mode: str) -> bool:
     )
 
 
-def native_load(hook: Webhook) -> HeyCommand:
-    """The load that the hook's command line describes, or InvalidInput."""
-    return parse_hey(hook.metadata["cmd"])
+def native_load(hook: Webhook, namespace: str) -> HeyCommand:
+    """The load that the hook's command line describes, or InvalidInput.
+
+    A service named without its namespace is the canary's neighbour, as it is for a load tester beside it.
+    """
+    command = parse_hey(hook.metadata["cmd"])
+    return command.model_copy(update={"url": qualified(command.url, namespace)})
+
+
+def qualified(url: str, namespace: str) -> str:
+    """The URL with its host in a namespace, where the host is a bare service name."""
+    parts = urlsplit(url)
+    host = parts.hostname or ""
+    if "." in host or ":" in host or host == "localhost":
+        return url
+    port = f":{parts.port}" if parts.port else ""
+    return parts._replace(netloc=f"{host}.{namespace}{port}").geturl()
 
 
 def check_hooks(canary: Canary, mode: str, proxy: str = "") -> None:
@@ -31,12 +45,12 @@ def check_hooks(canary: Canary, mode: str, proxy: str = "") -> None:
     """
     for index, hook in enumerate(canary.spec.analysis.webhooks):
         if is_native_load(hook, mode):
-            _check(hook, proxy, f"spec.analysis.webhooks.{index}")
+            _check(hook, canary.namespace, proxy, f"spec.analysis.webhooks.{index}")
 
 
-def _check(hook: Webhook, proxy: str, field: str) -> None:
+def _check(hook: Webhook, namespace: str, proxy: str, field: str) -> None:
     try:
-        command = native_load(hook)
+        command = native_load(hook, namespace)
     except InvalidInput as error:
         raise InvalidInput(error.problem, field=f"{field}.{error.field}", mend=error.mend) from None
     if proxy and _host_differs(command):

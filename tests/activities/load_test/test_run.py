@@ -186,7 +186,7 @@ async def test_heartbeats_tell_how_far_it_is(
     ref = canary_ref(webhooks=(hook("load-test", "http://loadtester.test", cmd=command),))
     report = await bake(ref, seconds=1.4, mode="native")
     assert report.load is not None
-    assert len(beats) == 1
+    assert beats
     assert 0 < beats[0].requests < report.load.requests
 
 
