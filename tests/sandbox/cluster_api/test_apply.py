@@ -157,6 +157,16 @@ def test_status_is_owned_apart(apply: Apply, deployment: Make, raw: Any, namespa
     assert answer["status"] == {"replicas": 1}
 
 
+def test_status_is_applied_by_itself(apply: Apply, deployment: Make, namespace: str, raw: Any) -> None:
+    apply("git", deployment())
+    path = f"/apis/apps/v1/namespaces/{namespace}/deployments/web/status"
+    body = {**_partial({"replicas": 9}), "status": {"replicas": 2}}
+    patch = "application/apply-patch+yaml"
+    code, answer = raw("PATCH", path, body, content_type=patch, fieldManager="reporter")
+    assert (code, answer["spec"]["replicas"], answer["status"]) == (200, 1, {"replicas": 2})
+    assert _owned(answer, "reporter") == {"f:status": {"f:replicas": {}}}
+
+
 def test_a_stale_revision_in_an_apply_is_refused(apply: Apply, deployment: Make) -> None:
     _, first = apply("git", deployment())
     apply("git", deployment(replicas=2))

@@ -66,6 +66,12 @@ def test_a_precondition_guards_a_deletion(core: Any, namespace: str, field: str)
     assert (refused.value.status, _exists(core, namespace, "a")) == (409, True)
 
 
+def test_the_clusters_own_namespaces_stay(core: Any) -> None:
+    with pytest.raises(ApiException, match="may not be deleted") as refused:
+        core.delete_namespace("kube-system")
+    assert refused.value.status == 403
+
+
 def test_a_collection_is_deleted_by_its_selector(core: Any, namespace: str) -> None:
     for name in "abc":
         _make(core, namespace, name, labels={"last": str(name == "c")})

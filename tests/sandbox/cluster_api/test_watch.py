@@ -131,6 +131,19 @@ def test_a_watch_ends_in_time_with_a_bookmark(
     assert int(found[0]["object"]["metadata"]["resourceVersion"]) >= int(revision)
 
 
+async def test_a_watch_ends_with_its_client() -> None:
+    api = ClusterApi("left")
+    await api.start()
+    async with aiohttp.ClientSession() as session:
+        answer = await session.get(f"{api.url}/api/v1/pods", params={"watch": "true"})
+        assert api.watches == 1
+        answer.close()
+    async with asyncio.timeout(2):
+        while api.watches:  # noqa: ASYNC110 - the server tells nobody when a client leaves
+            await asyncio.sleep(0.01)
+    await api.stop()
+
+
 async def test_stopping_a_cluster_ends_its_watches() -> None:
     api = ClusterApi("short")
     await api.start()

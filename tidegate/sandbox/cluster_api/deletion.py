@@ -15,7 +15,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from tidegate.sandbox.cluster_api import crds
-from tidegate.sandbox.cluster_api.errors import bad_request, precondition_failed
+from tidegate.sandbox.cluster_api.errors import bad_request, forbidden, precondition_failed
 from tidegate.sandbox.cluster_api.kinds import Catalog, Storage
 from tidegate.sandbox.cluster_api.objects import Object, clone, dig, meta, name_of, namespace_of
 from tidegate.sandbox.cluster_api.store import Change, Store
@@ -23,6 +23,7 @@ from tidegate.sandbox.cluster_api.store import Change, Store
 FOREGROUND = "foregroundDeletion"
 _CLEANUP = "customresourcecleanup.apiextensions.k8s.io"
 _NAMESPACES: Storage = ("", "namespaces")
+_LASTING = ("default", "kube-system", "kube-public")
 _PODS: Storage = ("", "pods")
 _POLICIES = ("Orphan", "Background", "Foreground")
 
@@ -68,9 +69,11 @@ class Deletion:
     def delete(self, storage: Storage, obj: Object, options: DeleteOptions) -> tuple[Object, bool]:
         """Delete an object: its state after that, and whether it is gone.
 
-        Raises ApiError (409) when a precondition does not hold.
+        Raises ApiError: 409 when a precondition does not hold, 403 for the cluster's own namespaces.
         """
         _check(storage, obj, options)
+        if storage == _NAMESPACES and name_of(obj) in _LASTING:
+            raise forbidden(*storage, name_of(obj), "this namespace may not be deleted")
         if options.dry_run:
             return obj, not meta(obj).get("finalizers")
         if options.propagation == "Orphan":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from contextlib import aclosing
 from dataclasses import replace
 from http import HTTPStatus
 from typing import Any
@@ -13,12 +14,13 @@ from tidegate.sandbox.cluster_api import errors, media
 from tidegate.sandbox.cluster_api.deletion import delete_options
 from tidegate.sandbox.cluster_api.errors import ApiError
 from tidegate.sandbox.cluster_api.kinds import Catalog, Kind
+from tidegate.sandbox.cluster_api.listing import Page
 from tidegate.sandbox.cluster_api.media import Form
 from tidegate.sandbox.cluster_api.objects import Object, encode, meta, name_of
 from tidegate.sandbox.cluster_api.patch.json_patch import apply_operations
 from tidegate.sandbox.cluster_api.patch.merge import merge
 from tidegate.sandbox.cluster_api.patch.strategic import strategic_merge
-from tidegate.sandbox.cluster_api.registry import Page, Registry, Written
+from tidegate.sandbox.cluster_api.registry import Registry, Written
 from tidegate.sandbox.cluster_api.requests import (
     ListOptions,
     Target,
@@ -41,6 +43,10 @@ class Resources:
         self._registry = registry
         self._catalog = catalog
         self._watches: set[Watch] = set()
+
+    @property
+    def watches(self) -> int:
+        return len(self._watches)
 
     def close(self) -> None:
         for watch in tuple(self._watches):
@@ -98,9 +104,10 @@ class Resources:
         try:
             await response.prepare(request)
             header = True
-            async for events in watch.events():
-                await response.write(b"".join(_event_lines(kind, events, form, include, header=header)))
-                header = header and not events
+            async with aclosing(watch.events()) as batches:
+                async for events in batches:
+                    await response.write(b"".join(_event_lines(kind, events, form, include, header=header)))
+                    header = header and not events
             await response.write_eof()
         except ConnectionError:
             pass  # the client has gone, as watchers do
@@ -183,7 +190,7 @@ def patcher(kind: Kind, content_type: str, body: bytes) -> Callable[[Object], Ob
     """What a patch does to an object. Raises ApiError: 400 for an unreadable one, 415 for an unknown type."""
     known = [media.JSON_PATCH, media.MERGE_PATCH, media.APPLY_PATCH]
     known += [] if kind.custom else [media.STRATEGIC_PATCH]
-    if content_type not in known:
+    if content_type not in known or content_type == media.APPLY_PATCH:
         raise errors.unsupported_media_type(known)
     change = media.decode(body)
     if content_type == media.JSON_PATCH:

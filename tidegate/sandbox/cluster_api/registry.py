@@ -5,19 +5,26 @@ Requests name a kind in a version; objects are stored in one version and handed 
 
 from __future__ import annotations
 
-import base64
-import binascii
-import json
 import random
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from tidegate.sandbox.cluster_api import conversion, crds, defaults, errors, initial, structural, validation
+from tidegate.sandbox.cluster_api import (
+    conversion,
+    crds,
+    defaults,
+    errors,
+    initial,
+    structural,
+    updates,
+    validation,
+)
 from tidegate.sandbox.cluster_api.apply import apply_configuration
 from tidegate.sandbox.cluster_api.deletion import DeleteOptions, Deletion
 from tidegate.sandbox.cluster_api.kinds import Catalog, Kind, Storage
+from tidegate.sandbox.cluster_api.listing import Page, select
 from tidegate.sandbox.cluster_api.objects import (
     Object,
     clone,
@@ -29,24 +36,10 @@ from tidegate.sandbox.cluster_api.objects import (
 )
 from tidegate.sandbox.cluster_api.ownership import Manager, note_update, write_owners
 from tidegate.sandbox.cluster_api.requests import ListOptions, WriteOptions
-from tidegate.sandbox.cluster_api.selectors import Predicate, parse_fields, parse_labels
 from tidegate.sandbox.cluster_api.store import Store
 
 Change = Callable[[Object], Object]
 _SUFFIX = "bcdfghjklmnpqrstvwxz2456789"
-_KEPT_BY_SERVER = (
-    "uid", "creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds", "generation", "namespace",
-)  # fmt: skip
-
-
-@dataclass(frozen=True, slots=True)
-class Page:
-    """One answer to a list: objects, the revision they are from, and how to go on."""
-
-    items: list[Object]
-    revision: str
-    after: str = ""
-    remaining: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,19 +65,8 @@ class Registry:
         return conversion.from_stored(self._stored(kind, namespace, name), kind)
 
     def select(self, kind: Kind, namespace: str, options: ListOptions) -> Page:
-        """The objects that match, a page at a time when there is a limit."""
-        wanted = predicate(kind, options)
-        revision, start = _decode_continue(options.after) if options.after else (str(self.store.revision), "")
-        if options.after and self.store.changes_since(kind.storage, int(revision)) is None:
-            raise errors.gone(
-                "The provided continue parameter is too old to display a consistent list result."
-            )
-        found = [obj for obj in self.store.list_objects(kind.storage, namespace) if wanted(obj)]
-        rest = [obj for obj in found if _position(obj) > start] if start else found
-        page = rest[: options.limit] if options.limit else rest
-        left = len(rest) - len(page)
-        after = _encode_continue(revision, _position(page[-1])) if left else ""
-        return Page([conversion.from_stored(obj, kind) for obj in page], revision, after, left)
+        """Raises ApiError: 400, 410 (the page before is too old)."""
+        return select(self.store, kind, namespace, options)
 
     def create(self, kind: Kind, namespace: str, body: Object, options: WriteOptions) -> Written:
         """Raises ApiError: 400, 403 (namespace ends), 404 (no namespace), 409, 422."""
@@ -127,10 +109,8 @@ class Registry:
         manager = Manager(options.manager, "Apply", kind.api_version, options.subresource)
         if old is None:
             return self._apply_new(stored_kind, kind, wanted, manager, options)
-        _check_precondition(kind, old, wanted)
-        base = _strip_status(wanted) if kind.status and not options.subresource else wanted
-        if options.subresource:
-            base = {**wanted, "metadata": {"name": name}}
+        updates.check_precondition(kind, old, wanted)
+        base = updates.applied_part(kind, wanted, options.subresource)
         merged, owners = apply_configuration(old, base, manager, stored_kind.shape, force=options.force)
         merged = clone(merged)
         write_owners(merged, owners, old)
@@ -213,7 +193,7 @@ class Registry:
         if meta(wanted).get("resourceVersion"):
             raise errors.conflict(kind.group, kind.plural, name_of(wanted))
         self._check_namespace(kind, namespace_of(wanted), name_of(wanted))
-        base = _strip_status(wanted) if kind.status else wanted
+        base = updates.applied_part(kind, wanted, "")
         empty: Object = {"metadata": {}}
         _, owners = apply_configuration(empty, base, manager, stored_kind.shape, force=True)
         return self._insert(stored_kind, kind, clone(wanted), options, owners=owners)
@@ -254,15 +234,15 @@ class Registry:
     def _update(
         self, kind: Kind, old: Object, obj: Object, options: WriteOptions, *, applied: bool = False
     ) -> Written:
-        _check_precondition(kind, old, obj)
+        updates.check_precondition(kind, old, obj)
         stored_kind = self._stored_kind(kind)
         obj = conversion.to_stored(obj, kind, stored_kind)
-        obj = _confined(stored_kind, old, obj, options.subresource)
-        _keep_system_fields(old, obj)
+        obj = updates.confined(stored_kind, old, obj, options.subresource)
+        updates.keep_system_fields(old, obj)
         warnings = _complete(stored_kind, obj, options)
         if kind.storage == ("", "services"):
-            _keep_address(old, obj)
-        if stored_kind.generation and _is_respecified(stored_kind, old, obj):
+            updates.keep_address(old, obj)
+        if stored_kind.generation and updates.is_respecified(stored_kind, old, obj):
             meta(obj)["generation"] = meta(old).get("generation", 1) + 1
         if not applied:
             note_update(old, obj, _writer(kind, options), stored_kind.shape)
@@ -283,19 +263,6 @@ def _read(kind: Kind, body: Object) -> Object:
     return read
 
 
-def predicate(kind: Kind, options: ListOptions) -> Predicate:
-    """What a request's selectors ask of an object. Raises ApiError (400)."""
-    labels = parse_labels(options.labels) if options.labels else None
-    fields = parse_fields(options.fields, kind.selectable) if options.fields else None
-
-    def wanted(obj: Object) -> bool:
-        if labels and not labels(meta(obj).get("labels") or {}):
-            return False
-        return fields is None or fields(obj)
-
-    return wanted
-
-
 def _complete(kind: Kind, obj: Object, options: WriteOptions) -> tuple[str, ...]:
     """Prune and default the object, in place; returns what is worth a warning. Raises ApiError (400)."""
     if kind.schema is None:
@@ -311,74 +278,3 @@ def _complete(kind: Kind, obj: Object, options: WriteOptions) -> tuple[str, ...]
 
 def _writer(kind: Kind, options: WriteOptions) -> Manager:
     return Manager(options.manager, "Update", kind.api_version, options.subresource)
-
-
-def _check_precondition(kind: Kind, old: Object, obj: Object) -> None:
-    wanted = meta(obj)
-    if wanted.get("resourceVersion") not in (None, "", meta(old)["resourceVersion"]):
-        raise errors.conflict(kind.group, kind.plural, name_of(old))
-    if wanted.get("uid") not in (None, "", meta(old)["uid"]):
-        raise errors.precondition_failed(*kind.storage, name_of(old), "UID", wanted["uid"], meta(old)["uid"])
-
-
-def _confined(kind: Kind, old: Object, obj: Object, subresource: str) -> Object:
-    """The object with only those parts changed that this (sub)resource may change."""
-    if subresource == "status":
-        confined = clone({**old, "status": None})
-        meta(confined)["managedFields"] = meta(obj).get("managedFields")
-        return _with_status(confined, obj.get("status"))
-    return _with_status(obj, clone(old.get("status"))) if kind.status else obj
-
-
-def _with_status(obj: Object, status: Any) -> Object:
-    rest = {name: value for name, value in obj.items() if name != "status"}
-    return rest if status is None else {**rest, "status": status}
-
-
-def _strip_status(obj: Object) -> Object:
-    return {name: value for name, value in obj.items() if name != "status"}
-
-
-def _keep_system_fields(old: Object, obj: Object) -> None:
-    metadata = meta(obj)
-    metadata.pop("selfLink", None)
-    for field in _KEPT_BY_SERVER:
-        if field in meta(old):
-            metadata[field] = meta(old)[field]
-        else:
-            metadata.pop(field, None)
-    if metadata.get("managedFields") is None:
-        metadata.pop("managedFields", None)
-
-
-def _keep_address(old: Object, obj: Object) -> None:
-    """A service keeps the address it was given when the new object does not mention one."""
-    for field in ("clusterIP", "clusterIPs", "ipFamilies", "ipFamilyPolicy"):
-        if field in old["spec"] and not obj["spec"].get(field):
-            obj["spec"][field] = clone(old["spec"][field])
-
-
-def _is_respecified(kind: Kind, old: Object, obj: Object) -> bool:
-    ignored = (
-        {"metadata", "status", "apiVersion", "kind"} if kind.status else {"metadata", "apiVersion", "kind"}
-    )
-    return {k: v for k, v in old.items() if k not in ignored} != {
-        k: v for k, v in obj.items() if k not in ignored
-    }
-
-
-def _position(obj: Object) -> str:
-    return f"{namespace_of(obj)}\0{name_of(obj)}"
-
-
-def _encode_continue(revision: str, position: str) -> str:
-    return base64.urlsafe_b64encode(json.dumps([revision, position]).encode()).decode()
-
-
-def _decode_continue(token: str) -> tuple[str, str]:
-    try:
-        revision, position = json.loads(base64.urlsafe_b64decode(token))
-        int(revision)
-    except (ValueError, TypeError, binascii.Error):
-        raise errors.bad_request("continue key is not valid") from None
-    return str(revision), str(position)

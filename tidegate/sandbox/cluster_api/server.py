@@ -9,9 +9,10 @@ from collections.abc import Callable
 from aiohttp import web
 
 from tidegate.sandbox.cluster_api import discovery, errors, kubeconfig, media, openapi
+from tidegate.sandbox.cluster_api.builtin import BUILT_IN
 from tidegate.sandbox.cluster_api.errors import ApiError
 from tidegate.sandbox.cluster_api.handlers import Resources
-from tidegate.sandbox.cluster_api.kinds import BUILT_IN, Catalog
+from tidegate.sandbox.cluster_api.kinds import Catalog
 from tidegate.sandbox.cluster_api.objects import Object, encode
 from tidegate.sandbox.cluster_api.proxy import ServiceProxy
 from tidegate.sandbox.cluster_api.registry import Registry
@@ -48,11 +49,16 @@ class ClusterApi:
         """http://HOST:PORT, once started."""
         return self._url
 
+    @property
+    def watches(self) -> int:
+        """How many watches are open."""
+        return self._resources.watches
+
     async def start(self, host: str = "127.0.0.1", port: int = 0) -> None:
         """Listen; port 0 takes a free one."""
         app = web.Application(client_max_size=_LARGEST_BODY)
         app.router.add_route("*", "/{path:.*}", self._handle)
-        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
+        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0, handler_cancellation=True)
         await self._runner.setup()
         site = web.TCPSite(self._runner, host, port)
         await site.start()

@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 
 from tidegate.sandbox.cluster_api import conversion
 from tidegate.sandbox.cluster_api.errors import bad_request, gone
 from tidegate.sandbox.cluster_api.kinds import Kind
+from tidegate.sandbox.cluster_api.listing import predicate
 from tidegate.sandbox.cluster_api.objects import Object, namespace_of
-from tidegate.sandbox.cluster_api.registry import predicate
 from tidegate.sandbox.cluster_api.requests import ListOptions
 from tidegate.sandbox.cluster_api.selectors import Predicate
 from tidegate.sandbox.cluster_api.store import Change, Store
@@ -43,7 +43,7 @@ class Watch:
         self._closed = True
         self._arrived.set()
 
-    async def events(self) -> AsyncIterator[list[WatchEvent]]:
+    async def events(self) -> AsyncGenerator[list[WatchEvent], None]:
         """Batches of events, until the watch's time is over or it is closed."""
         end = time.monotonic() + (self._options.timeout or _DEFAULT_TIMEOUT)
         try:
