@@ -3,6 +3,7 @@
 Only relabelling is at work: the names of Envoy's clusters carry reporter, namespace, workload and service.
 """
 
+import asyncio
 from pathlib import Path
 
 import aiohttp
@@ -11,7 +12,9 @@ import yaml
 from tidegate.sandbox.ports import free_port
 from tidegate.sandbox.processes import Processes, answers, find_program
 
-_INTERVAL = "1s"
+# A rate needs two samples, and canaries in the sandbox are judged by windows of two seconds.
+_INTERVAL = "500ms"
+_SCRAPING_WITHIN = 20.0
 _STATISTICS = "upstream_rq_(time|[1-5][0-9][0-9])$"
 _STAT_NAME = r"(source|destination)\|([^|]*)\|([^|]*)\|(.*)"
 _KEPT = r"envoy_cluster_upstream_rq(_time_(bucket|sum|count))?"
@@ -23,7 +26,7 @@ _TOOLS = Path(__file__).resolve().parents[2] / ".tools" / "usr" / "bin"
 
 
 class Prometheus:
-    """A running Prometheus that scrapes one Envoy every second."""
+    """A running Prometheus that scrapes one Envoy twice a second."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -52,6 +55,19 @@ class Prometheus:
         ]
         async with aiohttp.ClientSession() as session:
             await processes.start("prometheus", argv, answers(session, f"{self.url}/-/ready"))
+
+    async def until_scraping(self) -> None:
+        """Wait until Envoy has been scraped. Prometheus takes up its targets five seconds after its start.
+
+        Raises TimeoutError when that does not happen.
+        """
+        async with asyncio.timeout(_SCRAPING_WITHIN), aiohttp.ClientSession() as session:
+            while not await self._is_scraping(session):  # noqa: ASYNC110 - another process sets no event
+                await asyncio.sleep(0.05)
+
+    async def _is_scraping(self, session: aiohttp.ClientSession) -> bool:
+        async with session.get(f"{self.url}/api/v1/query", params={"query": "up == 1"}) as response:
+            return bool((await response.json())["data"]["result"])
 
 
 def configuration(envoy_admin_port: int) -> dict[str, object]:

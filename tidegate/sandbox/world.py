@@ -108,8 +108,9 @@ class World:
         return await self._envoy.weights(host)
 
     async def start_worker(self) -> Process:
-        """Start `worker.py` from the checkout, in this world; returns when its health endpoint answers.
+        """Start `worker.py` from the checkout, in this world.
 
+        Returns when its health endpoint answers and the metrics that it will ask for are being collected.
         Raises ProcessError with the end of its log when it does not come up, FileNotFoundError without a
         checkout.
         """
@@ -118,7 +119,7 @@ class World:
         health = f"127.0.0.1:{free_port()}"
         environment = {**_own_environment(), **self.environment(), "TIDEGATE_WORKER__HEALTH_ADDRESS": health}
         async with aiohttp.ClientSession() as session:
-            return await self._workers.start(
+            worker = await self._workers.start(
                 f"worker-{next(self._worker_numbers)}",
                 [sys.executable, "worker.py"],
                 answers(session, f"http://{health}/healthz"),
@@ -126,6 +127,8 @@ class World:
                 cwd=_CHECKOUT,
                 within=30,
             )
+        await self._prometheus.until_scraping()
+        return worker
 
     async def __aenter__(self) -> Self:
         try:
