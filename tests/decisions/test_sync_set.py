@@ -177,6 +177,24 @@ def test_what_cannot_be_synced_is_refused(manifests: list[Manifest], complaint: 
         planned(*manifests)
 
 
+def with_options(options: str) -> Manifest:
+    metadata = {"name": "a", "annotations": {"argocd.argoproj.io/sync-options": options}}
+    return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata}
+
+
+@pytest.mark.parametrize(
+    "options", ["Prune=false", "Prune=confirm, Delete=false", "ServerSideApply=true", ""]
+)
+def test_options_that_ask_for_nothing_more_are_fine(options: str) -> None:
+    assert len(planned(with_options(options)).items) == 1
+
+
+@pytest.mark.parametrize("option", ["Replace=true", "Force=true", "Validate=false", "ServerSideApply=false"])
+def test_an_option_that_would_be_ignored_is_refused(option: str) -> None:
+    with pytest.raises(InvalidInput, match=f"ConfigMap a asks for {option}, which is not supported yet"):
+        planned(with_options(f"Prune=false,{option}"))
+
+
 def test_waves_are_counted_from_zero() -> None:
     def at(wave: str) -> Manifest:
         metadata = {"name": f"at{wave}", "annotations": {"argocd.argoproj.io/sync-wave": wave}}

@@ -16,6 +16,21 @@ from tidegate.domain.manifest import Manifest, ObjectRef, dig, ref_of
 
 TRACKING_ANNOTATION = "argocd.argoproj.io/tracking-id"
 HOOK_ANNOTATIONS = ("argocd.argoproj.io/hook", "helm.sh/hook")
+OPTIONS_ANNOTATION = "argocd.argoproj.io/sync-options"
+IDLE_OPTIONS = {
+    "ApplyOutOfSyncOnly",
+    "Delete",
+    "Force=false",
+    "Prune",
+    "PruneLast",
+    "PrunePropagationPolicy",
+    "Replace=false",
+    "ServerSideApply=true",
+    "SkipDryRunOnMissingResource",
+    "Validate=true",
+}
+"""Sync options of one object that ask for what a sync does anyway, or for what it never does."""
+
 ISTIO_SUFFIX = ".istio.io"
 READ_ONLY = {
     ("argoproj.io", "Application"),
@@ -193,12 +208,24 @@ def _refuse_unfit(manifest: Manifest) -> None:
                 f"{ref.kind or 'a manifest'} {ref.name}".rstrip() + f" has no {field}", mend="add it"
             )
     annotations = dig(manifest, "metadata", "annotations") or {}
+    _refuse_options(ref, str(annotations.get(OPTIONS_ANNOTATION) or ""))
     for hook in HOOK_ANNOTATIONS:
         if hook in annotations:
             raise InvalidInput(
                 f"{ref} is a hook ({annotations[hook]}), and hooks are not supported yet",
                 field=f"metadata.annotations.{hook}",
                 mend="take it out of the application's path, or remove the annotation",
+            )
+
+
+def _refuse_options(ref: ObjectRef, options: str) -> None:
+    for option in filter(None, (each.strip() for each in options.split(","))):
+        name = option.partition("=")[0]
+        if name not in IDLE_OPTIONS and option not in IDLE_OPTIONS:
+            raise InvalidInput(
+                f"{ref} asks for {option}, which is not supported yet",
+                field=f"metadata.annotations.{OPTIONS_ANNOTATION}",
+                mend="remove this option",
             )
 
 

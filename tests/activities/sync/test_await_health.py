@@ -5,7 +5,7 @@ from typing import Any
 
 import httpx
 import pytest
-from temporalio.exceptions import ApplicationError
+from temporalio.exceptions import ApplicationError, CancelledError
 from temporalio.testing import ActivityEnvironment
 
 from activities import sync_health
@@ -162,3 +162,17 @@ def test_a_later_wave_waits_for_the_one_before(
     environment.run(sync.apply, command)
     assert before == [None]
     assert mesh02.get("v1", "ConfigMap", "test", "after") is not None
+
+
+def test_a_cancellation_gets_through_while_it_waits(
+    sync: SyncActivities, command: SyncCommand, report: Any, environment: ActivityEnvironment
+) -> None:
+    report(1)
+
+    def on_heartbeat(text: str) -> None:
+        environment.cancel()
+
+    environment.on_heartbeat = on_heartbeat
+    with pytest.raises(CancelledError):
+        environment.run(sync.await_health, command)
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("watch")]
