@@ -103,7 +103,8 @@ class Informer:
                     self._apply(kind, obj)
                 await asyncio.sleep(FIRST_RETRY_SECONDS)
             except (ApiError, aiohttp.ClientError, TimeoutError, OSError) as error:
-                log.debug("watch of %s starts anew: %s", self.resource.plural, error)
+                level = logging.DEBUG if self._synced.is_set() else logging.WARNING
+                log.log(level, "watch of %s starts anew: %s", self.resource.plural, error)
                 version = ""
                 await asyncio.sleep(delay)
                 delay = min(delay * 2, LAST_RETRY_SECONDS)

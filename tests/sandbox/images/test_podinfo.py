@@ -34,6 +34,18 @@ async def test_an_endpoint_answers_as_podinfo_does(
         assert response.status == status
 
 
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [("POST", "/", 405), ("GET", "/readyz/enable", 405), ("PUT", "/status/201", 201), ("PUT", "/echo", 202)],
+)
+async def test_an_endpoint_has_its_methods(
+    start: Start, http: aiohttp.ClientSession, method: str, path: str, status: int
+) -> None:
+    pod = await start("podinfo")
+    async with http.request(method, pod.url + path, data=b"hello") as response:
+        assert response.status == status
+
+
 async def test_readiness_is_switched_off_and_on(start: Start, http: aiohttp.ClientSession) -> None:
     pod = await start("podinfo", "--unhealthy")
     seen = []

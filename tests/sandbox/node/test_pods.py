@@ -120,7 +120,6 @@ async def test_a_container_that_dies_comes_back_at_the_same_address(
     "probe",
     [
         {"exec": {"command": ["podcli", "check", "http", "localhost:9898/readyz"]}},
-        {"exec": {"command": ["wget", "--quiet", "--spider", "http://localhost:9898/readyz"]}},
         {"httpGet": {"path": "/readyz", "port": "http"}},
     ],
 )

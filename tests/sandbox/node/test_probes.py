@@ -20,6 +20,7 @@ def command(*words: str) -> Object:
         ({"httpGet": {"port": "http", "path": "/a"}}, "http://127.0.9.1:9898/a"),
         ({"httpGet": {"port": 80}}, "http://127.0.9.1:80/"),
         (command("podcli", "check", "http", "localhost:9898/readyz"), "http://127.0.9.1:9898/readyz"),
+        (command("wget", "--quiet", "--spider", "http://localhost:80/x"), "http://127.0.9.1:80/x"),
         (command("/usr/bin/curl", "-sf", "http://127.0.0.1/x"), "http://127.0.9.1:80/x"),
         ({"tcpSocket": {"port": "http"}}, None),
     ],

@@ -98,30 +98,8 @@ class DeploymentController:
 
     async def _create(self, deployment: Object, old: list[Object]) -> Object:
         """The new template's ReplicaSet, as large as the bounds allow from the start."""
-        template = deployment["spec"]["template"]
-        name = template_hash(template)
-        labels = {**(template["metadata"].get("labels") or {}), TEMPLATE_HASH: name}
-        selector = deployment["spec"]["selector"]
-        replica_set: Object = {
-            "metadata": {
-                "name": f"{deployment['metadata']['name']}-{name}",
-                "namespace": deployment["metadata"]["namespace"],
-                "labels": labels,
-                "annotations": _scale_annotations(deployment),
-                "ownerReferences": [owner_reference(DEPLOYMENTS, deployment)],
-            },
-            "spec": {
-                "replicas": 0,
-                "minReadySeconds": field(deployment, "spec", "minReadySeconds"),
-                "selector": {
-                    **selector,
-                    "matchLabels": {**(selector.get("matchLabels") or {}), TEMPLATE_HASH: name},
-                },
-                "template": {**template, "metadata": {**template["metadata"], "labels": labels}},
-            },
-        }
         revision = max([_revision(rs) for rs in old], default=0) + 1
-        replica_set["metadata"]["annotations"][REVISION] = str(revision)
+        replica_set = _new_replica_set(deployment, revision)
         if not (_recreates(deployment) and self._has_pods(old)):
             replica_set["spec"]["replicas"] = next_new_size(bounds_of(deployment), replica_set, old)
         created = await self._client.create(REPLICA_SETS, replica_set)
@@ -236,6 +214,29 @@ class DeploymentController:
             except (NotFoundError, ConflictError):
                 continue
             self._replica_sets.forget(rs)
+
+
+def _new_replica_set(deployment: Object, revision: int) -> Object:
+    """A ReplicaSet of the Deployment's template, without any replicas yet."""
+    template, selector = deployment["spec"]["template"], deployment["spec"]["selector"]
+    name = template_hash(template)
+    labels = {**(template["metadata"].get("labels") or {}), TEMPLATE_HASH: name}
+    match_labels = {**(selector.get("matchLabels") or {}), TEMPLATE_HASH: name}
+    return {
+        "metadata": {
+            "name": f"{deployment['metadata']['name']}-{name}",
+            "namespace": deployment["metadata"]["namespace"],
+            "labels": labels,
+            "annotations": {**_scale_annotations(deployment), REVISION: str(revision)},
+            "ownerReferences": [owner_reference(DEPLOYMENTS, deployment)],
+        },
+        "spec": {
+            "replicas": 0,
+            "minReadySeconds": field(deployment, "spec", "minReadySeconds"),
+            "selector": {**selector, "matchLabels": match_labels},
+            "template": {**template, "metadata": {**template["metadata"], "labels": labels}},
+        },
+    }
 
 
 def _recreates(deployment: Object) -> bool:

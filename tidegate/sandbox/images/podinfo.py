@@ -53,6 +53,18 @@ LAME_DUCK_SECONDS = 3.0
 
 SPARED = frozenset({"/healthz", "/readyz", "/metrics"})
 
+METHODS = {
+    "/readyz/enable": ("POST",),
+    "/readyz/disable": ("POST",),
+    "/env": ("GET", "POST"),
+    "/headers": ("GET", "POST"),
+    "/status": ("GET", "POST", "PUT"),
+}
+"""The methods of each endpoint where they are not just GET."""
+
+GET = ("GET",)
+ANY_METHOD = frozenset({"/echo", "/api/echo", "other"})
+
 JSON = "application/json; charset=utf-8"
 
 Respond = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
@@ -120,11 +132,14 @@ class Podinfo:
         """Answer one request, faults included, and count it."""
         start = perf_counter()
         path = request.path
+        label = self._label(path)
+        if label not in ANY_METHOD and request.method not in METHODS.get(label, GET):
+            return web.Response(status=405)
         fault = await self._fault(path) if self._faulty else None
         response = fault or await self._route(path)(request)
         if self._ending:
             response.force_close()
-        self._metrics.observe(request.method, self._label(path), response.status, perf_counter() - start)
+        self._metrics.observe(request.method, label, response.status, perf_counter() - start)
         return response
 
     async def handle_metrics_port(self, request: web.BaseRequest) -> web.StreamResponse:
@@ -207,15 +222,13 @@ class Podinfo:
     async def _readyz(self, _: web.BaseRequest) -> web.Response:
         return _health(self._ready)
 
-    async def _enable(self, request: web.BaseRequest) -> web.Response:
-        return self._set_ready(request, True)
+    async def _enable(self, _: web.BaseRequest) -> web.Response:
+        return self._set_ready(True)
 
-    async def _disable(self, request: web.BaseRequest) -> web.Response:
-        return self._set_ready(request, False)
+    async def _disable(self, _: web.BaseRequest) -> web.Response:
+        return self._set_ready(False)
 
-    def _set_ready(self, request: web.BaseRequest, ready: bool) -> web.Response:
-        if request.method != "POST":
-            return web.Response(status=405)
+    def _set_ready(self, ready: bool) -> web.Response:
         self._ready = ready
         return _json({"status": "OK"}, 202)
 
