@@ -150,6 +150,10 @@ def test_describe_and_api_resources(kubectl: Kubectl, manifest: Callable[..., st
     assert "deployments" in kubectl("api-resources", "--api-group=apps")
 
 
+def test_a_misspelt_field_is_named(kubectl: Kubectl, manifest: Callable[..., str]) -> None:
+    assert 'unknown field "spec.replcas"' in kubectl("apply", "-f", manifest(replcas=3), code=1)
+
+
 def test_a_replaced_object_needs_the_current_revision(kubectl: Kubectl, manifest: Callable[..., str]) -> None:
     kubectl("create", "-f", manifest())
     old = kubectl("get", "deploy", "web", "-o", "json")

@@ -151,6 +151,32 @@ def test_an_invalid_deployment_is_refused_with_its_field(
     assert field in {cause["field"] for cause in status["details"]["causes"]}
 
 
+@pytest.mark.parametrize(
+    ("path", "field"),
+    [
+        (("spec",), "spec.replcas"),
+        (("spec", "template", "spec", "containers", 0), "spec.template.spec.containers[0].replcas"),
+    ],
+)
+@pytest.mark.parametrize("patch", [True, False])
+def test_a_misspelt_field_is_refused_or_dropped(
+    raw: Any, namespace: str, deployment: Make, path: tuple[Any, ...], field: str, patch: bool
+) -> None:
+    body = deployment()
+    place = body
+    for step in path:
+        place = place[step]
+    place["replcas"] = 3
+    address = f"/apis/apps/v1/namespaces/{namespace}/deployments"
+    how = ("PATCH", f"{address}/web") if patch else ("POST", address)
+    kind = "application/apply-patch+yaml" if patch else "application/json"
+    query = {"content_type": kind, "fieldManager": "me"}
+    code, status = raw(*how, body, fieldValidation="Strict", **query)
+    assert (code, f'unknown field "{field}"' in status["message"]) == (400, True)
+    code, answer = raw(*how, body, **query)
+    assert (code, "replcas" in str(answer)) == (201, False)
+
+
 def test_a_deployments_selector_never_changes(apps: Any, namespace: str, deployment: Make) -> None:
     apps.create_namespaced_deployment(namespace, deployment())
     other = {"selector": {"matchLabels": {"app": "x"}}, "template": {"metadata": {"labels": {"app": "x"}}}}

@@ -8,7 +8,7 @@ from __future__ import annotations
 import random
 import uuid
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from tidegate.sandbox.cluster_api import (
@@ -17,6 +17,7 @@ from tidegate.sandbox.cluster_api import (
     defaults,
     errors,
     initial,
+    known_fields,
     structural,
     updates,
     validation,
@@ -105,7 +106,11 @@ class Registry:
             raise errors.bad_request("metadata.managedFields must be nil")
         stored_kind = self._stored_kind(kind)
         wanted = clone_without_nulls(conversion.to_stored(wanted, kind, stored_kind))
-        old = self.store.get(kind.storage, namespace, name)
+        warnings = _prune(stored_kind, wanted, options)
+        return replace(self._apply(stored_kind, kind, wanted, options), warnings=warnings)
+
+    def _apply(self, stored_kind: Kind, kind: Kind, wanted: Object, options: WriteOptions) -> Written:
+        old = self.store.get(kind.storage, namespace_of(wanted), name_of(wanted))
         manager = Manager(options.manager, "Apply", kind.api_version, options.subresource)
         if old is None:
             return self._apply_new(stored_kind, kind, wanted, manager, options)
@@ -220,7 +225,8 @@ class Registry:
         metadata["uid"], metadata["creationTimestamp"] = str(uuid.uuid4()), now()
         if stored_kind.generation:
             metadata["generation"] = 1
-        warnings = _complete(stored_kind, obj, options)
+        warnings = _prune(stored_kind, obj, options)
+        _fill(stored_kind, obj)
         if owners is None:
             note_update(None, obj, _writer(kind, options), stored_kind.shape)
         else:
@@ -239,7 +245,8 @@ class Registry:
         obj = conversion.to_stored(obj, kind, stored_kind)
         obj = updates.confined(stored_kind, old, obj, options.subresource)
         updates.keep_system_fields(old, obj)
-        warnings = _complete(stored_kind, obj, options)
+        warnings = _prune(stored_kind, obj, options)
+        _fill(stored_kind, obj)
         if kind.storage == ("", "services"):
             updates.keep_address(old, obj)
         if stored_kind.generation and updates.is_respecified(stored_kind, old, obj):
@@ -263,17 +270,20 @@ def _read(kind: Kind, body: Object) -> Object:
     return read
 
 
-def _complete(kind: Kind, obj: Object, options: WriteOptions) -> tuple[str, ...]:
-    """Prune and default the object, in place; returns what is worth a warning. Raises ApiError (400)."""
+def _prune(kind: Kind, obj: Object, options: WriteOptions) -> tuple[str, ...]:
+    """Drop unknown fields, in place; returns what is worth a warning. Raises ApiError (400)."""
+    schema = kind.schema or known_fields.SCHEMAS.get((kind.group, kind.kind))
+    unknown = [f'unknown field "{path}"' for path in structural.prune(obj, schema)] if schema else []
+    if unknown and options.field_validation == "Strict":
+        raise errors.bad_request(f"strict decoding error: {', '.join(unknown)}")
+    return tuple(unknown) if options.field_validation == "Warn" else ()
+
+
+def _fill(kind: Kind, obj: Object) -> None:
     if kind.schema is None:
         defaults.complete(kind.group, kind.kind, obj)
-        return ()
-    unknown = structural.prune(obj, kind.schema)
-    if unknown and options.field_validation == "Strict":
-        told = ", ".join(f'unknown field "{path}"' for path in unknown)
-        raise errors.bad_request(f"strict decoding error: {told}")
-    structural.fill_defaults(obj, kind.schema)
-    return tuple(f'unknown field "{path}"' for path in unknown) if options.field_validation == "Warn" else ()
+    else:
+        structural.fill_defaults(obj, kind.schema)
 
 
 def _writer(kind: Kind, options: WriteOptions) -> Manager:

@@ -25,8 +25,8 @@ def prune(obj: Any, schema: Schema) -> list[str]:
 
 def _prune(value: Any, schema: Schema, path: str, *, root: bool = False) -> Iterator[str]:
     if isinstance(value, list):
-        for index, item in enumerate(value):
-            yield from _prune(item, schema.get("items") or {}, f"{path}[{index}]")
+        for index, item in enumerate(value if "items" in schema else ()):
+            yield from _prune(item, schema["items"], f"{path}[{index}]")
     elif isinstance(value, dict):
         yield from _prune_map(
             value, schema, path, root=root or bool(schema.get("x-kubernetes-embedded-resource"))

@@ -8,7 +8,7 @@ from typing import Any
 
 from tidegate.sandbox.cluster_api import jsonpath
 from tidegate.sandbox.cluster_api.kinds import Column, Kind
-from tidegate.sandbox.cluster_api.objects import Object, dig, meta
+from tidegate.sandbox.cluster_api.objects import Object, compact_json, dig, meta
 from tidegate.sandbox.cluster_api.selectors import field_text, selector_text
 
 Printer = Callable[[Object], list[Any]]
@@ -66,7 +66,11 @@ def _cell(obj: Object, column: Column) -> Any:
         return age(str(found[0]))
     if column.type in ("integer", "number", "boolean"):
         return found[0]
-    return ",".join(field_text(value) for value in found)
+    return ",".join(_text(value) for value in found)
+
+
+def _text(value: Any) -> str:
+    return compact_json(value) if isinstance(value, list | dict) else field_text(value)
 
 
 def age(stamp: str) -> str:
