@@ -186,6 +186,26 @@ async def test_envoy_accepts_every_part_of_a_route(traffic: Traffic) -> None:
     assert (await traffic.get("/old/page"))[0] == 404
 
 
+async def test_faults_redirects_and_direct_responses_are_envoys_own(traffic: Traffic) -> None:
+    route = [{"destination": {"host": "podinfo-primary"}}]
+    abort = {"abort": {"httpStatus": 418}, "delay": {"fixedDelay": "10ms", "percentage": {"value": 50}}}
+    http = [
+        {"match": [{"uri": {"prefix": "/fault"}}], "route": route, "fault": abort},
+        {"match": [{"uri": {"prefix": "/moved"}}], "redirect": {"uri": "/new", "redirectCode": 307}},
+        {"match": [{"uri": {"prefix": "/own"}}], "directResponse": {"status": 203, "body": {"string": "hi"}}},
+        {"route": route},
+    ]
+    await traffic.apply(traffic.mesh.virtual_service(http=http))
+    paths = ("/fault", "/own", "/else")
+    statuses = [(await traffic.get(path))[0] for path in paths]
+    url = traffic.envoy.gateway_url + "/moved"
+    async with traffic.session.get(url, headers=HOST, allow_redirects=False) as response:
+        moved = (response.status, response.headers["location"])
+
+    assert (statuses, traffic.envoy.problems) == ([418, 203, 200], ())
+    assert moved == (307, "http://app.istio.example.com/new")
+
+
 async def test_each_hop_is_counted_by_its_reporter(traffic: Traffic) -> None:
     await traffic.apply(traffic.mesh.weighted(0, 100))
     names = [f"cluster.{reporter}|test|podinfo|podinfo-canary.upstream_rq_200" for reporter in _REPORTERS]

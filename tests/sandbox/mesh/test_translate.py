@@ -201,7 +201,8 @@ def test_headers_are_set_added_and_removed_in_both_directions(mesh: Any, layout:
 @pytest.mark.parametrize(
     ("spec", "reason"),
     [
-        ({"http": [{"route": []}]}, "spec.http.0.route"),
+        ({"http": [{"route": []}]}, "one of route, redirect and directResponse"),
+        ({"http": [routed({"redirect": {"uri": "/"}})]}, "one of route, redirect and directResponse"),
         ({"http": [routed({"match": [{"uri": {"regex": "("}}]})]}, "not a regular expression"),
         ({"http": [routed({"match": [{"uri": {"regex": "(?=a)"}}]})]}, "look-around"),
         ({"http": [routed({"match": [{"sourceLabels": {"a": "b"}}]})]}, "sourceLabels"),

@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
-from tidegate.sandbox.mesh.istio import TrafficPolicy
+from tidegate.sandbox.mesh.destination_rule import TrafficPolicy
 from tidegate.sandbox.mesh.registry import Endpoint, Key, Service
 from tidegate.sandbox.mesh.routes import Json, envoy_duration
 

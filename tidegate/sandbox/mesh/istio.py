@@ -7,9 +7,9 @@ the others.
 
 import re
 from collections.abc import Mapping
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, AliasChoices, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 from pydantic.alias_generators import to_camel
 
 Manifest = Mapping[str, Any]
@@ -152,6 +152,7 @@ class Retries(Strict):
     per_try_timeout: Duration | None = None
     retry_on: str | None = None
     retry_remote_localities: bool | None = None
+    retry_ignore_previous_hosts: bool | None = None
 
 
 class Rewrite(Strict):
@@ -179,12 +180,58 @@ class Percentage(Strict):
     value: float = Field(default=0.0, ge=0, le=100)
 
 
+class Redirect(Strict):
+    """Where the client is sent instead."""
+
+    uri: str | None = None
+    authority: str | None = None
+    scheme: str | None = None
+    redirect_code: Literal[301, 302, 303, 307, 308] = 301
+
+
+class Body(Strict):
+    """The body of a direct response."""
+
+    string: str = ""
+
+
+class DirectResponse(Strict):
+    """An answer that the proxy gives by itself."""
+
+    status: int = Field(ge=200, le=599)
+    body: Body = Body()
+
+
+class Delay(Strict):
+    """Hold some requests back before they are sent on."""
+
+    fixed_delay: Duration
+    percentage: Percentage = Percentage(value=100)
+
+
+class Abort(Strict):
+    """Answer some requests with an error."""
+
+    http_status: int = Field(ge=200, le=599)
+    percentage: Percentage = Percentage(value=100)
+
+
+class Fault(Strict):
+    """Faults to inject, to see how clients and releases bear them."""
+
+    delay: Delay | None = None
+    abort: Abort | None = None
+
+
 class HTTPRoute(Strict):
-    """The first route that matches a request decides where it goes."""
+    """The first route that matches a request decides where it goes, or how it is answered."""
 
     name: str | None = None
     match: tuple[HTTPMatch, ...] = ()
-    route: tuple[RouteDestination, ...] = Field(min_length=1)
+    route: tuple[RouteDestination, ...] = ()
+    redirect: Redirect | None = None
+    direct_response: DirectResponse | None = None
+    fault: Fault | None = None
     timeout: Duration | None = None
     retries: Retries | None = None
     headers: Headers = Headers()
@@ -194,7 +241,9 @@ class HTTPRoute(Strict):
     mirror_percentage: Percentage = Percentage(value=100)
 
     @model_validator(mode="after")
-    def _some_weight(self) -> Self:
+    def _one_outcome(self) -> Self:
+        if sum(map(bool, (self.route, self.redirect, self.direct_response))) != 1:
+            raise ValueError("a route has one of route, redirect and directResponse")
         if len(self.route) > 1 and not sum(part.weight or 0 for part in self.route):
             raise ValueError("the weights of a route's destinations add up to 0")
         return self
@@ -225,64 +274,3 @@ class GatewaySpec(Lenient):
     """A gateway's servers."""
 
     servers: tuple[Server, ...] = ()
-
-
-class TcpPool(Lenient):
-    """Limits of connections to a host."""
-
-    max_connections: int | None = Field(default=None, gt=0)
-    connect_timeout: Duration | None = None
-
-
-class HttpPool(Lenient):
-    """Limits of requests to a host."""
-
-    http1_max_pending_requests: int | None = Field(
-        default=None,
-        gt=0,
-        validation_alias=AliasChoices("http1MaxPendingRequests", "http1_max_pending_requests"),
-    )
-    http2_max_requests: int | None = Field(
-        default=None, gt=0, validation_alias=AliasChoices("http2MaxRequests", "http2_max_requests")
-    )
-    max_requests_per_connection: int | None = Field(default=None, ge=0)
-    max_retries: int | None = Field(default=None, gt=0)
-
-
-class ConnectionPool(Lenient):
-    """Limits of connections and requests."""
-
-    tcp: TcpPool = TcpPool()
-    http: HttpPool = HttpPool()
-
-
-class OutlierDetection(Lenient):
-    """When a pod that keeps failing is left out for a while."""
-
-    consecutive5xx_errors: int | None = Field(
-        default=None, ge=0, validation_alias=AliasChoices("consecutive5xxErrors", "consecutive5xx_errors")
-    )
-    interval: Duration = "10s"
-    base_ejection_time: Duration = "30s"
-    max_ejection_percent: int = Field(default=10, ge=0, le=100)
-
-
-class LoadBalancer(Lenient):
-    """How a pod is chosen."""
-
-    simple: str | None = None
-
-
-class TrafficPolicy(Lenient):
-    """How connections to a host are made. TLS modes make no difference: this mesh runs on loopback."""
-
-    connection_pool: ConnectionPool = ConnectionPool()
-    outlier_detection: OutlierDetection | None = None
-    load_balancer: LoadBalancer = LoadBalancer()
-
-
-class DestinationRuleSpec(Lenient):
-    """The policy of one host."""
-
-    host: Host
-    traffic_policy: TrafficPolicy = TrafficPolicy()

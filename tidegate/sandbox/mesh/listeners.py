@@ -112,6 +112,7 @@ def _outer(name: str, port: int, layout: Layout) -> Json:
 def _manager(name: str, routes: Json) -> Json:
     filters = [
         {"name": "envoy.filters.http.cors", "typed_config": {"@type": f"{_FILTERS}.cors.v3.Cors"}},
+        {"name": "envoy.filters.http.fault", "typed_config": {"@type": f"{_FILTERS}.fault.v3.HTTPFault"}},
         {"name": "envoy.filters.http.router", "typed_config": {"@type": f"{_FILTERS}.router.v3.Router"}},
     ]
     config = {

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
+from tidegate.sandbox.mesh import faults
 from tidegate.sandbox.mesh.istio import (
     CorsPolicy,
     Destination,
@@ -10,6 +11,7 @@ from tidegate.sandbox.mesh.istio import (
     Headers,
     HTTPMatch,
     HTTPRoute,
+    Redirect,
     Retries,
     StringMatch,
     seconds,
@@ -26,7 +28,7 @@ _HOST_HEADERS = frozenset({"host", ":authority"})
 
 def envoy_routes(route: HTTPRoute, resolve: Resolve, gateway: str) -> Iterator[Json]:
     """One Envoy route for each of the route's matches that holds for `gateway` (a name, or `mesh`)."""
-    action = _action(route, resolve)
+    action = _action(route, resolve) if route.route else {}
     for match in route.match or (HTTPMatch(),):
         if not match.gateways or gateway in match.gateways:
             yield _route(route, match, action)
@@ -63,11 +65,35 @@ def envoy_duration(duration: str) -> str:
 
 
 def _route(route: HTTPRoute, match: HTTPMatch, action: Json) -> Json:
-    result: Json = {"match": _match(match), "route": action | _rewrite(route, match)}
+    result = {"match": _match(match)} | _outcome(route, match, action)
     result |= _header_operations(route.headers)
+    filters = {}
     if route.cors_policy:
-        result["typed_per_filter_config"] = {"envoy.filters.http.cors": _cors(route.cors_policy)}
-    return result
+        filters["envoy.filters.http.cors"] = _cors(route.cors_policy)
+    if route.fault:
+        filters[faults.FILTER] = faults.envoy_fault(route.fault)
+    return result | ({"typed_per_filter_config": filters} if filters else {})
+
+
+def _outcome(route: HTTPRoute, match: HTTPMatch, action: Json) -> Json:
+    if route.redirect:
+        return {"redirect": _redirect(route.redirect)}
+    if route.direct_response:
+        body = route.direct_response.body.string
+        response: Json = {"status": route.direct_response.status}
+        return {"direct_response": response | ({"body": {"inline_string": body}} if body else {})}
+    return {"route": action | _rewrite(route, match)}
+
+
+def _redirect(redirect: Redirect) -> Json:
+    codes = {302: "FOUND", 303: "SEE_OTHER", 307: "TEMPORARY_REDIRECT", 308: "PERMANENT_REDIRECT"}
+    parts = {
+        "path_redirect": redirect.uri,
+        "host_redirect": redirect.authority,
+        "scheme_redirect": redirect.scheme,
+        "response_code": codes.get(redirect.redirect_code, "MOVED_PERMANENTLY"),
+    }
+    return {name: value for name, value in parts.items() if value}
 
 
 def _match(match: HTTPMatch) -> Json:
@@ -124,7 +150,7 @@ def _action(route: HTTPRoute, resolve: Resolve) -> Json:
         "retry_policy": retry_policy(route.retries),
     }
     if route.mirror:
-        share = {"numerator": round(route.mirror_percentage.value * 10_000), "denominator": "MILLION"}
+        share = faults.envoy_share(route.mirror_percentage)
         action["request_mirror_policies"] = [
             {"cluster": resolve(route.mirror), "runtime_fraction": {"default_value": share}}
         ]

@@ -6,11 +6,10 @@ from typing import NamedTuple, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from tidegate.sandbox.mesh.clusters import assignments, clusters, file_name, inbounds
+from tidegate.sandbox.mesh.destination_rule import DestinationRuleSpec, TrafficPolicy
 from tidegate.sandbox.mesh.istio import (
-    DestinationRuleSpec,
     GatewaySpec,
     Manifest,
-    TrafficPolicy,
     VirtualServiceSpec,
 )
 from tidegate.sandbox.mesh.listeners import Layout, inbound_listener, outer_listeners
