@@ -2,6 +2,7 @@
 
 import asyncio
 import math
+import signal
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -139,6 +140,16 @@ async def test_the_settings_that_it_writes_are_valid(world: World) -> None:
     assert set(settings.clusters) == {"asm", "mesh01", "mesh02"}
     assert settings.cluster_for(server=world.clusters["mesh02"].url) == "mesh02"
     assert (settings.mesh.control_plane, settings.load.proxy) == ("asm", world.egress_url)
+
+
+async def test_a_worker_that_was_killed_is_followed_by_another(world: World) -> None:
+    first = await world.start_worker()
+    await first.kill()
+    second = await world.start_worker()
+
+    assert (first.returncode, second.running) == (-signal.SIGKILL, True)
+    await second.stop()
+    assert second.returncode == 0
 
 
 async def test_a_directory_serves_one_world_at_a_time(world: World) -> None:
