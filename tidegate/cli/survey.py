@@ -3,13 +3,14 @@
 from pathlib import Path
 
 from tidegate.adapters.git import GitRepositories, ResolvedRevision
-from tidegate.adapters.render import render
-from tidegate.contracts import ReleaseRequest
+from tidegate.adapters.manifest_source import ManifestSource
+from tidegate.contracts import ApplicationRef, ReleaseRequest, SourceRef
 from tidegate.decisions.plan import compile_plan
+from tidegate.decisions.sync_set import sync_set
 from tidegate.domain.base import Model
 from tidegate.domain.errors import InvalidInput
 from tidegate.domain.plan import Plan, Purpose
-from tidegate.manifests.bundle import Contents, Rendered, read_contents
+from tidegate.manifests.bundle import Contents
 from tidegate.settings import Settings
 
 
@@ -36,21 +37,31 @@ def survey(request: ReleaseRequest, settings: Settings, file: Path) -> LocalSurv
 
 
 def _survey(request: ReleaseRequest, settings: Settings) -> LocalSurvey:
-    source = request.application.spec.source
     repositories = GitRepositories(settings.git)
-    resolved = repositories.resolve(source.repo_url, request.wanted_revision)
-    checkout = repositories.checkout(source.repo_url, resolved.sha)
-    rendered = render(checkout, source.path, source.directory)
-    contents = read_contents(
-        (Rendered(*each) for each in rendered), request.application.spec.destination.namespace
-    )
+    resolved = repositories.resolve(request.application.spec.source.repo_url, request.wanted_revision)
+    owner = _owner(request, resolved.sha)
+    contents = ManifestSource(repositories).contents(owner)
     return LocalSurvey(
         revision=request.wanted_revision,
         sha=resolved.sha,
         ref=_named(resolved),
-        objects=len(contents.manifests),
+        objects=len(sync_set(contents.manifests, owner, settings.mesh_cluster(owner.cluster)).items),
         plans=_plans(contents, settings.release.drain_seconds),
         warnings=contents.warnings,
+    )
+
+
+def _owner(request: ReleaseRequest, sha: str) -> ApplicationRef:
+    spec = request.application.spec
+    source = SourceRef(
+        repo_url=spec.source.repo_url, sha=sha, path=spec.source.path, directory=spec.source.directory
+    )
+    return ApplicationRef(
+        application=request.application.name,
+        cluster=request.cluster,
+        namespace=spec.destination.namespace,
+        create_namespace=spec.sync_policy.create_namespace,
+        source=source,
     )
 
 
