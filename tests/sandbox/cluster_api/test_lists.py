@@ -91,6 +91,7 @@ def test_pages_lead_through_the_whole_list(core: Any, fruits: str) -> None:
 def test_a_list_names_its_kind_and_revision(raw: Any, fruits: str) -> None:
     _, found = raw("GET", f"/api/v1/namespaces/{fruits}/configmaps")
     assert (found["kind"], found["apiVersion"]) == ("ConfigMapList", "v1")
+    assert {"kind", "apiVersion"}.isdisjoint(found["items"][0])
     newest = max(int(item["metadata"]["resourceVersion"]) for item in found["items"])
     assert int(found["metadata"]["resourceVersion"]) >= newest
 

@@ -265,8 +265,13 @@ def _listed(kind: Kind, page: Page, form: Form, include: str) -> Object:
         "kind": f"{kind.kind}List",
         "apiVersion": kind.api_version,
         "metadata": metadata,
-        "items": page.items,
+        "items": page.items if kind.custom else [_untyped(obj) for obj in page.items],
     }
+
+
+def _untyped(obj: Object) -> Object:
+    """An item of a built-in kind's list, which leaves its kind to the list as real servers do."""
+    return {name: value for name, value in obj.items() if name not in ("apiVersion", "kind")}
 
 
 def _event_lines(
