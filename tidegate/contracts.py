@@ -130,6 +130,7 @@ class CanaryRef(Model):
 class Limits(Model):
     """Durations from the worker's settings that the workflows obey, in seconds."""
 
+    drain_seconds: float = 5.0
     outage_budget_seconds: float = 300.0
     sync_timeout_seconds: float = 600.0
     search_attributes: bool = False
@@ -174,6 +175,8 @@ class Submission(Model):
     revision: str
     run_id: str
     reason: str = ""
+    wanted: str = ""
+    """The submitted revision, as a SHA once resolved: what to follow when it does not run yet."""
 
 
 class AbortRequest(Model):
