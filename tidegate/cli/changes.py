@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from tidegate.cli.observation import Observation
 from tidegate.cli.words import NO_WORKER, failed_checks, load_line, short, split, stage_line, verdict_line
 from tidegate.contracts import CanaryStatus, ReleaseStatus
+from tidegate.domain.release import Phase
 
 
 def changes(before: Observation | None, now: Observation) -> list[str]:
@@ -51,9 +52,11 @@ def _canary(old: CanaryStatus | None, now: CanaryStatus) -> Iterator[str]:
         if (note.at, note.text) not in seen:
             yield f"{'warning: ' if note.warning else ''}{note.text}"
     if old is None or old.phase is not now.phase or old.paused != now.paused:
-        yield f"{now.phase}{f', paused; traffic stays {split(now.weight)}' if now.paused else ''}"
+        yield _phase_line(now)
     if now.outcome is None and (old is None or (old.stage, old.doing) != (now.stage, now.doing)):
         yield f"{stage_line(now)}; traffic {split(now.weight)}"
+    elif old is not None and old.weight != now.weight:
+        yield f"traffic {split(now.weight)}"
     if now.load is not None and (old is None or old.load != now.load):
         yield f"load: {load_line(now.load)}"
     if old is None or old.verdicts != now.verdicts:
@@ -62,6 +65,12 @@ def _canary(old: CanaryStatus | None, now: CanaryStatus) -> Iterator[str]:
         yield failed_checks(now)
     if now.waiting_for and (old is None or old.waiting_for != now.waiting_for):
         yield f"waits for {now.waiting_for}"
+
+
+def _phase_line(now: CanaryStatus) -> str:
+    paused = ", paused" if now.paused and now.phase is not Phase.PAUSED else ""
+    stays = f"; traffic stays {split(now.weight)}" if now.paused else ""
+    return f"{now.phase}{paused}{stays}"
 
 
 def _retries(before: Observation | None, now: Observation) -> Iterator[str]:

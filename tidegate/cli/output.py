@@ -14,8 +14,8 @@ from rich.console import Console, RenderableType
 from rich.text import Text
 
 MINIMUM_WIDTH = 60
-PLAIN_WIDTH = 100
-"""Columns when the output is not a terminal: wide enough for a log, and the same everywhere."""
+PLAIN_WIDTH = 250
+"""Columns when the output is not a terminal: a log is searched by lines, so they are not broken."""
 
 
 class Output:
