@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -189,6 +189,31 @@ def test_a_deployments_selector_never_changes(apps: Any, namespace: str, deploym
 def test_a_bad_name_is_refused(raw: Any, namespace: str, name: str) -> None:
     code, status = raw("POST", f"/api/v1/namespaces/{namespace}/configmaps", {"metadata": {"name": name}})
     assert (code, status["details"]["causes"][0]["field"]) == (422, "metadata.name")
+
+
+def _places(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    if path:
+        yield path
+    inner = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for step, child in inner:
+        yield from _places(child, (*path, step))
+
+
+@pytest.mark.parametrize("wrong", ["text", 3, [1], {"a": 1}, True])
+def test_a_value_of_another_type_is_refused_wherever_it_is(
+    raw: Any, namespace: str, deployment: Make, wrong: Any
+) -> None:
+    whole = deployment()
+    address = f"/apis/apps/v1/namespaces/{namespace}/deployments"
+    codes = set()
+    for path in _places(whole):
+        body = deployment()
+        place: Any = body
+        for step in path[:-1]:
+            place = place[step]
+        place[path[-1]] = wrong
+        codes.add(raw("POST", address, body, dryRun="All")[0])
+    assert {400} <= codes <= {201, 400, 422}
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import random
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -106,6 +106,7 @@ class Registry:
             raise errors.bad_request("metadata.managedFields must be nil")
         stored_kind = self._stored_kind(kind)
         wanted = clone_without_nulls(conversion.to_stored(wanted, kind, stored_kind))
+        _check_types(stored_kind, wanted)
         warnings = _prune(stored_kind, wanted, options)
         return replace(self._apply(stored_kind, kind, wanted, options), warnings=warnings)
 
@@ -158,6 +159,7 @@ class Registry:
             raise errors.bad_request("metadata must be an object")
         for absent in [field for field, value in metadata.items() if value is None]:
             del metadata[absent]
+        _refuse(kind, structural.problems(metadata, known_fields.METADATA))
         if metadata.setdefault("namespace", namespace) not in ("", namespace):
             raise errors.bad_request(
                 "the namespace of the provided object does not match the namespace sent on the request"
@@ -225,6 +227,7 @@ class Registry:
         metadata["uid"], metadata["creationTimestamp"] = str(uuid.uuid4()), now()
         if stored_kind.generation:
             metadata["generation"] = 1
+        _check_types(stored_kind, obj)
         warnings = _prune(stored_kind, obj, options)
         _fill(stored_kind, obj)
         if owners is None:
@@ -245,6 +248,7 @@ class Registry:
         obj = conversion.to_stored(obj, kind, stored_kind)
         obj = updates.confined(stored_kind, old, obj, options.subresource)
         updates.keep_system_fields(old, obj)
+        _check_types(stored_kind, obj)
         warnings = _prune(stored_kind, obj, options)
         _fill(stored_kind, obj)
         if kind.storage == ("", "services"):
@@ -268,6 +272,20 @@ class Registry:
 def _read(kind: Kind, body: Object) -> Object:
     read: Object = body if kind.custom else clone_without_nulls(body)
     return read
+
+
+def _check_types(kind: Kind, obj: Object) -> None:
+    """Raises ApiError (400) for a built-in kind whose parts are of other types than they must be."""
+    if kind.schema is None:
+        schema = known_fields.SCHEMAS.get((kind.group, kind.kind), known_fields.PLAIN)
+        _refuse(kind, structural.problems(obj, schema))
+
+
+def _refuse(kind: Kind, problems: Iterable[errors.FieldError]) -> None:
+    for problem in problems:
+        raise errors.bad_request(
+            f'{kind.kind} in version "{kind.version}" cannot be handled as a {kind.kind}: {problem}'
+        )
 
 
 def _prune(kind: Kind, obj: Object, options: WriteOptions) -> tuple[str, ...]:
