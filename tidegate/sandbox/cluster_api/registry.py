@@ -106,8 +106,7 @@ class Registry:
             raise errors.bad_request("metadata.managedFields must be nil")
         stored_kind = self._stored_kind(kind)
         wanted = clone_without_nulls(conversion.to_stored(wanted, kind, stored_kind))
-        _check_types(stored_kind, wanted)
-        warnings = _prune(stored_kind, wanted, options)
+        warnings = _accept(stored_kind, wanted, options)
         return replace(self._apply(stored_kind, kind, wanted, options), warnings=warnings)
 
     def _apply(self, stored_kind: Kind, kind: Kind, wanted: Object, options: WriteOptions) -> Written:
@@ -227,8 +226,7 @@ class Registry:
         metadata["uid"], metadata["creationTimestamp"] = str(uuid.uuid4()), now()
         if stored_kind.generation:
             metadata["generation"] = 1
-        _check_types(stored_kind, obj)
-        warnings = _prune(stored_kind, obj, options)
+        warnings = _accept(stored_kind, obj, options) if owners is None else ()
         _fill(stored_kind, obj)
         if owners is None:
             note_update(None, obj, _writer(kind, options), stored_kind.shape)
@@ -248,8 +246,7 @@ class Registry:
         obj = conversion.to_stored(obj, kind, stored_kind)
         obj = updates.confined(stored_kind, old, obj, options.subresource)
         updates.keep_system_fields(old, obj)
-        _check_types(stored_kind, obj)
-        warnings = _prune(stored_kind, obj, options)
+        warnings = () if applied else _accept(stored_kind, obj, options)
         _fill(stored_kind, obj)
         if kind.storage == ("", "services"):
             updates.keep_address(old, obj)
@@ -274,11 +271,19 @@ def _read(kind: Kind, body: Object) -> Object:
     return read
 
 
-def _check_types(kind: Kind, obj: Object) -> None:
-    """Raises ApiError (400) for a built-in kind whose parts are of other types than they must be."""
-    if kind.schema is None:
-        schema = known_fields.SCHEMAS.get((kind.group, kind.kind), known_fields.PLAIN)
-        _refuse(kind, structural.problems(obj, schema))
+def _accept(kind: Kind, obj: Object, options: WriteOptions) -> tuple[str, ...]:
+    """Check the types of what was sent and prune it, in place; returns the warnings. Raises ApiError (400).
+
+    Custom kinds have their types checked with the rest of their schema, when the object is complete.
+    """
+    if kind.schema is not None:
+        return _prune(obj, kind.schema, options)
+    schema = known_fields.SCHEMAS.get((kind.group, kind.kind))
+    if schema is None or options.subresource == "status":
+        _refuse(kind, structural.problems(obj, known_fields.PLAIN))
+        return ()
+    _refuse(kind, structural.problems(obj, schema))
+    return _prune(obj, schema, options)
 
 
 def _refuse(kind: Kind, problems: Iterable[errors.FieldError]) -> None:
@@ -288,10 +293,8 @@ def _refuse(kind: Kind, problems: Iterable[errors.FieldError]) -> None:
         )
 
 
-def _prune(kind: Kind, obj: Object, options: WriteOptions) -> tuple[str, ...]:
-    """Drop unknown fields, in place; returns what is worth a warning. Raises ApiError (400)."""
-    schema = kind.schema or known_fields.SCHEMAS.get((kind.group, kind.kind))
-    unknown = [f'unknown field "{path}"' for path in structural.prune(obj, schema)] if schema else []
+def _prune(obj: Object, schema: structural.Schema, options: WriteOptions) -> tuple[str, ...]:
+    unknown = [f'unknown field "{path}"' for path in structural.prune(obj, schema)]
     if unknown and options.field_validation == "Strict":
         raise errors.bad_request(f"strict decoding error: {', '.join(unknown)}")
     return tuple(unknown) if options.field_validation == "Warn" else ()
