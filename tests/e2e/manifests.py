@@ -1,0 +1,84 @@
+"""The manifests that the end-to-end tests release: podinfo in a namespace of its own, baked for seconds."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import yaml
+
+GATEWAY = "public-gateway.istio-system.svc.cluster.local"
+SUCCESS_RATE = {"name": "request-success-rate", "interval": "2s", "thresholdRange": {"min": 99}}
+DURATION = {"name": "request-duration", "interval": "2s", "thresholdRange": {"max": 500}}
+
+
+def podinfo(namespace: str, version: str, *flags: str, **analysis: Any) -> str:
+    """All manifests of a version. `analysis` replaces fields of the Canary's analysis."""
+    documents = [deployment(namespace, version, *flags), canary(namespace, **analysis)]
+    return yaml.safe_dump_all(documents, sort_keys=False)
+
+
+def application(name: str, repository: str, **changes: Any) -> str:
+    """An Application that brings the repository's branch to mesh02; `changes` replace parts of its spec."""
+    spec = {
+        "source": {"repoURL": repository, "path": ".", "targetRevision": "latest"},
+        "destination": {"name": "mesh02", "namespace": name},
+        "syncPolicy": {"automated": {}, "syncOptions": ["CreateNamespace=true"]},
+    }
+    manifest = {
+        "apiVersion": "argoproj.io/v1alpha1",
+        "kind": "Application",
+        "metadata": {"name": name},
+        "spec": spec | changes,
+    }
+    return yaml.safe_dump(manifest, sort_keys=False)
+
+
+def deployment(namespace: str, version: str, *flags: str) -> dict[str, Any]:
+    """The target: one pod, ready as soon as it listens."""
+    labels = {"app": "podinfo"}
+    container = {
+        "name": "podinfod",
+        "image": f"stefanprodan/podinfo:{version}",
+        "command": ["./podinfo", "--port=9898", *flags],
+        "ports": [{"name": "http", "containerPort": 9898}],
+        "readinessProbe": {"httpGet": {"path": "/readyz", "port": 9898}, "periodSeconds": 1},
+    }
+    template = {"metadata": {"labels": labels}, "spec": {"containers": [container]}}
+    return {
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "metadata": {"name": "podinfo", "namespace": namespace},
+        "spec": {"selector": {"matchLabels": labels}, "template": template},
+    }
+
+
+def canary(namespace: str, **analysis: Any) -> dict[str, Any]:
+    """25 % and 50 %, a bake of 1.5 s each, two checks and the load to judge."""
+    usual: Mapping[str, Any] = {
+        "interval": "1500ms",
+        "threshold": 2,
+        "maxWeight": 50,
+        "stepWeight": 25,
+        "metrics": [SUCCESS_RATE, DURATION],
+        "webhooks": [load_test(namespace)],
+    }
+    return {
+        "apiVersion": "flagger.app/v1beta1",
+        "kind": "Canary",
+        "metadata": {"name": "podinfo", "namespace": namespace},
+        "spec": {
+            "targetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": "podinfo"},
+            "progressDeadlineSeconds": 60,
+            "service": {"port": 9898, "gateways": [GATEWAY], "hosts": [f"{namespace}.example.com"]},
+            "analysis": {**usual, **analysis},
+        },
+    }
+
+
+def load_test(namespace: str) -> dict[str, Any]:
+    """20 requests a second to the canary's own service."""
+    return {
+        "name": "load-test",
+        "url": "http://loadtester.test/",
+        "timeout": "5s",
+        "metadata": {"cmd": f"hey -z 1m -q 10 -c 2 http://podinfo-canary.{namespace}:9898/"},
+    }
