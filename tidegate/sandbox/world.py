@@ -90,6 +90,11 @@ class World:
         """Temporal's web UI. Raises RuntimeError in a world without Temporal."""
         return self._with_temporal().ui_url
 
+    @property
+    def temporal_metrics_url(self) -> str:
+        """Temporal's own metrics. Raises RuntimeError in a world without Temporal."""
+        return self._with_temporal().metrics_url
+
     def environment(self) -> dict[str, str]:
         """What to add to a process's environment so that it works in this world."""
         variables = {
@@ -100,7 +105,11 @@ class World:
             "no_proxy": "127.0.0.1,localhost",
         }
         if self._temporal:
-            variables |= {"TEMPORAL_ADDRESS": self._temporal.address, "TEMPORAL_NAMESPACE": NAMESPACE}
+            variables |= {
+                "TEMPORAL_ADDRESS": self._temporal.address,
+                "TEMPORAL_NAMESPACE": NAMESPACE,
+                "TEMPORAL_UI_ADDRESS": self._temporal.ui_url,
+            }
         return variables
 
     async def envoy_weights(self, host: str) -> dict[str, int]:
@@ -117,7 +126,7 @@ class World:
         if not (_CHECKOUT / "worker.py").exists():
             raise FileNotFoundError(f"{_CHECKOUT} has no worker.py: run the sandbox from a checkout")
         health = f"127.0.0.1:{free_port()}"
-        environment = {**_own_environment(), **self.environment(), "TIDEGATE_WORKER__HEALTH_ADDRESS": health}
+        environment = {**own_environment(), **self.environment(), "TIDEGATE_WORKER__HEALTH_ADDRESS": health}
         async with aiohttp.ClientSession() as session:
             worker = await self._workers.start(
                 f"worker-{next(self._worker_numbers)}",
@@ -231,7 +240,7 @@ class World:
             git_cache=self.directory / "git",
         )
         write_settings(self.directory / "tidegate.toml", addresses)
-        write_environment(self.directory / "environment", self.environment())
+        write_environment(self.directory / "environment", self.environment(), Path(sys.executable).parent)
         if self._temporal:
             write_temporal(self.directory / "temporal.toml", self._temporal.address, NAMESPACE)
 
@@ -241,7 +250,7 @@ class World:
         return self._temporal
 
 
-def _own_environment() -> dict[str, str]:
+def own_environment() -> dict[str, str]:
     """Our environment without settings that were meant for another installation."""
     return {
         name: value for name, value in os.environ.items() if not name.startswith(("TIDEGATE_", "TEMPORAL_"))
