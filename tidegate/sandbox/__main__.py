@@ -1,83 +1,91 @@
-"""`python -m tidegate.sandbox up`: the world, with a worker in it, until Ctrl-C."""
+"""`python -m tidegate.sandbox up`: the world, with a worker in it, until Ctrl-C; `demo`: a tour of it."""
 
 import argparse
 import asyncio
-import contextlib
 import logging
+import os
 import signal
 import sys
+from collections.abc import Awaitable
 from pathlib import Path
 
-from tidegate.sandbox.processes import ProcessError
-from tidegate.sandbox.world import World
+from tidegate.sandbox.demo.commands import CommandError
+from tidegate.sandbox.demo.example import typed
+from tidegate.sandbox.demo.screen import Screen
+from tidegate.sandbox.demo.show import show
+from tidegate.sandbox.demo.stay import stay
+from tidegate.sandbox.demo.story import Surprise
+from tidegate.sandbox.processes import ProcessError, end_with_parent
+
+UNEXPECTED = 1
+NOT_UP = 5
+INTERRUPTED = 130
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run the command; 0 after an orderly end, 5 when the world does not come up."""
+    """Run the command.
+
+    0 after an orderly end, 1 when the demo did not go as it has to, 5 when the world does not come up, 130
+    when a signal ended the demo.
+    """
     options = _options(arguments)
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
+    if options.end_with_parent:
+        end_with_parent(os.getppid())
     try:
-        asyncio.run(_up(options.dir, worker=not options.no_worker))
-    except (ProcessError, OSError, ExceptionGroup) as error:
+        return asyncio.run(_run(options))
+    except Surprise as surprise:
+        logs = typed(options.dir / "logs")
+        sys.stderr.write(f"\ndemo: not as it has to be: {surprise}\ndemo: logs are in {logs}\n")
+        return UNEXPECTED
+    except (ProcessError, CommandError, OSError, ExceptionGroup) as error:
         for reason in _reasons(error):
             sys.stderr.write(f"sandbox: {reason}\n")
-        return 5
-    return 0
+        return NOT_UP
 
 
 def _options(arguments: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tidegate.sandbox", description=__doc__)
-    commands = parser.add_subparsers(required=True, metavar="up")
+    commands = parser.add_subparsers(required=True, dest="command")
     up = commands.add_parser("up", help="start the sandbox and keep it up until Ctrl-C")
-    up.add_argument("--dir", type=Path, default=Path(".sandbox"), help="where its state goes (%(default)s)")
     up.add_argument("--no-worker", action="store_true", help="do not start worker.py")
+    demo = commands.add_parser("demo", help="release podinfo three times in a sandbox")
+    demo.add_argument("--keep", action="store_true", help="on a terminal, stay up until Enter is pressed")
+    for command in (up, demo):
+        command.add_argument(
+            "--dir", type=Path, default=Path(".sandbox"), help="where its state goes (%(default)s)"
+        )
+        command.add_argument(
+            "--end-with-parent", action="store_true", help="end when the process that started it is killed"
+        )
     return parser.parse_args(arguments)
 
 
-async def _up(directory: Path, worker: bool) -> None:
-    """Keep the world up until a signal; one that comes while it starts ends it as well."""
-    living = asyncio.create_task(_live(directory, worker))
+async def _run(options: argparse.Namespace) -> int:
+    if options.command == "demo":
+        return 0 if await _until_signal(show(options.dir, Screen(), keep=options.keep)) else INTERRUPTED
+    await _until_signal(stay(options.dir, worker=not options.no_worker))
+    return 0
+
+
+async def _until_signal(work: Awaitable[None]) -> bool:
+    """Do the work; a signal cancels it, while it starts as well. Whether it came to its own end."""
+    working = asyncio.ensure_future(work)
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        loop.add_signal_handler(number, living.cancel)
-    with contextlib.suppress(asyncio.CancelledError):
-        await living
-
-
-async def _live(directory: Path, worker: bool) -> None:
-    async with World(directory) as world:
-        if worker:
-            await world.start_worker()
-        sys.stdout.write(_welcome(world))
-        sys.stdout.flush()
-        await asyncio.Event().wait()
-
-
-def _welcome(world: World) -> str:
-    lines = (
-        "The sandbox is up. In another shell:",
-        "",
-        f"  source {world.directory / 'environment'}",
-        "  kubectl --context mesh02 get deploy,vs,canaries -A",
-        f"  curl -H 'Host: app.istio.example.com' {world.gateway_url}/",
-        "",
-        f"  Temporal UI  {world.temporal_ui_url}",
-        f"  Prometheus   {world.prometheus_url}",
-        f"  Gateway      {world.gateway_url}",
-        f"  Mesh proxy   {world.egress_url}",
-        f"  Envoy admin  {world.envoy_admin_url}",
-        f"  Logs         {world.directory / 'logs'}",
-        "",
-        "Ctrl-C takes all of it down.",
-    )
-    return "\n".join(lines) + "\n"
+        loop.add_signal_handler(number, working.cancel)
+    try:
+        await working
+    except asyncio.CancelledError:
+        return False
+    return True
 
 
 def _reasons(error: Exception) -> list[str]:
     """The errors within; those which nobody foresaw are raised again."""
     if isinstance(error, ExceptionGroup):
         return [reason for inner in error.exceptions for reason in _reasons(inner)]
-    if not isinstance(error, (ProcessError, OSError)):
+    if not isinstance(error, (ProcessError, CommandError, OSError)):
         raise error
     return [str(error)]
 

@@ -44,6 +44,14 @@ def die_with_parent(parent: int) -> Callable[[], None]:
     return in_child
 
 
+def end_with_parent(parent: int) -> None:
+    """Have this process told to end (SIGTERM) when the process `parent`, which started it, is killed."""
+    if _LIBC is not None:
+        _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
+    if os.getppid() != parent:  # it died before the line above
+        os.kill(os.getpid(), signal.SIGTERM)
+
+
 def find_program(name: str, folders: Sequence[Path] = ()) -> Path | None:
     """Where a program is: beside the interpreter, in `folders`, or on PATH."""
     beside = Path(sys.executable).parent

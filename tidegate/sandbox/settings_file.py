@@ -40,9 +40,11 @@ def write_settings(path: Path, addresses: Addresses) -> None:
     path.write_text("\n".join(lines) + "\n")
 
 
-def write_environment(path: Path, environment: Mapping[str, str]) -> None:
-    """Write a file for the shell's `source`."""
-    path.write_text("".join(f"export {name}={shlex.quote(value)}\n" for name, value in environment.items()))
+def write_environment(path: Path, environment: Mapping[str, str], programs: Path) -> None:
+    """Write a file for the shell's `source`; what is in the folder `programs` will be found by its name."""
+    lines = [f"export {name}={shlex.quote(value)}" for name, value in environment.items()]
+    lines.append(f'export PATH={shlex.quote(str(programs))}:"$PATH"')
+    path.write_text("\n".join(lines) + "\n")
 
 
 def write_temporal(path: Path, address: str, namespace: str) -> None:

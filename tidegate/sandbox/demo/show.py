@@ -1,0 +1,71 @@
+"""The demo from the first line to the last: a world comes up, the story is told, the world goes down."""
+
+import asyncio
+import logging
+import sys
+from pathlib import Path
+from time import monotonic
+
+from tidegate.sandbox.demo.commands import Commands
+from tidegate.sandbox.demo.example import Example, typed
+from tidegate.sandbox.demo.screen import Screen
+from tidegate.sandbox.demo.story import Story
+from tidegate.sandbox.demo.users import Users
+from tidegate.sandbox.world import World, own_environment
+
+
+async def show(directory: Path, screen: Screen, keep: bool) -> None:
+    """Run the demo; with `keep`, on a terminal, its world stays up until Enter is pressed.
+
+    Raises Surprise when something was not as it has to be, ProcessError or OSError when the world does not
+    come up.
+    """
+    try:
+        await _show(directory, screen, keep)
+    except asyncio.CancelledError:
+        screen.say("\nInterrupted.", "yellow")
+        raise
+
+
+async def _show(directory: Path, screen: Screen, keep: bool) -> None:
+    began = monotonic()
+    screen.heading("Tidegate: podinfo from Git to promoted, and a broken version back again")
+    screen.say("Starting Temporal, three clusters, Envoy, Prometheus, and worker.py ...")
+    async with World(directory) as world:
+        await world.start_worker()
+        _log_to(world.directory / "logs" / "sandbox.log")
+        screen.say(f"Up after {monotonic() - began:.1f} s. Logs are in {typed(world.directory / 'logs')}.")
+        screen.address("Temporal UI", world.temporal_ui_url)
+        await _tell(world, screen)
+        if keep and screen.is_terminal and sys.stdin.isatty():
+            await _until_enter(screen, typed(world.directory / "environment"))
+    screen.say(f"All of it is down again. The demo took {monotonic() - began:.0f} s.", "dim")
+
+
+async def _tell(world: World, screen: Screen) -> None:
+    commands = Commands({**own_environment(), **world.environment()}, screen)
+    users = Users(world.gateway_url)
+    story = Story(screen, commands, Example(world.directory), users, world.gateway_url)
+    await story.tell(world.temporal_ui_url)
+
+
+async def _until_enter(screen: Screen, environment: str) -> None:
+    screen.say(f"\nIt stays up: `source {environment}` in another shell to look around.")
+    screen.say("Press Enter to take it down.", "bold")
+    pressed = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    loop.add_reader(sys.stdin.fileno(), pressed.set)
+    try:
+        await pressed.wait()
+    finally:
+        loop.remove_reader(sys.stdin.fileno())
+
+
+def _log_to(file: Path) -> None:
+    """Keep warnings of the sandbox's parts out of the story."""
+    logging.basicConfig(
+        filename=file,
+        format="%(asctime)s %(levelname)s %(name)s: %(message)s",
+        level=logging.WARNING,
+        force=True,
+    )

@@ -1,0 +1,61 @@
+"""A sandbox to try things in: up until somebody ends it, with the example in a Git repository."""
+
+import asyncio
+import shlex
+import sys
+from pathlib import Path
+
+from tidegate.sandbox.demo.commands import Commands
+from tidegate.sandbox.demo.example import BETTER, FIRST, Command, Example, typed
+from tidegate.sandbox.demo.screen import Screen
+from tidegate.sandbox.demo.story import create
+from tidegate.sandbox.demo.users import HOST
+from tidegate.sandbox.world import World, own_environment
+
+
+async def stay(directory: Path, worker: bool) -> None:
+    """Keep a world up until cancelled, and say what can be done in it."""
+    async with World(directory) as world:
+        example = Example(world.directory)
+        await create(example, Commands({**own_environment(), **world.environment()}, Screen()), shown=False)
+        if worker:
+            await world.start_worker()
+        sys.stdout.write("\n".join(welcome(world, example)) + "\n")
+        sys.stdout.flush()
+        await asyncio.Event().wait()
+
+
+def welcome(world: World, example: Example) -> list[str]:
+    """What to try, in lines that can be copied to a shell in the checkout."""
+    start = example.starter("start", "--wait")
+    first: list[Command] = [
+        ["source", typed(world.directory / "environment")],
+        example.starter("plan"),
+        start,
+        ["kubectl", "--context", "mesh02", "get", "deploy,canaries", "-A"],
+        ["curl", "-H", f"Host: {HOST}", f"{world.gateway_url}/"],
+    ]
+    then: list[Command] = [
+        *example.change(FIRST, BETTER),
+        start,
+        *(["python", "starter.py", name, "podinfo"] for name in ("pause", "resume", "promote", "abort")),
+        ["kubectl", "--context", "asm", "get", "virtualservices", "-A"],
+    ]
+    return [
+        "The sandbox is up. In another shell, in the same folder:",
+        "",
+        *(f"  {shlex.join(command)}" for command in first),
+        "",
+        "Release another version; while that goes on, pause it, resume it, promote it or abort it:",
+        "",
+        *(f"  {shlex.join(command)}" for command in then),
+        "",
+        f"  Temporal UI  {world.temporal_ui_url}",
+        f"  Prometheus   {world.prometheus_url}",
+        f"  Gateway      {world.gateway_url}",
+        f"  Mesh proxy   {world.egress_url}",
+        f"  Envoy admin  {world.envoy_admin_url}",
+        f"  Logs         {typed(world.directory / 'logs')}",
+        "",
+        "Ctrl-C takes all of it down.",
+    ]
