@@ -1,19 +1,18 @@
 """One world with a worker for all tests of this folder; every test has an application of its own in it."""
 
-import asyncio
-from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from itertools import count
+from typing import TypeVar
 
 import pytest
 
-from tests.e2e.user import Application, User
+from tests.e2e.stock import Stock
+from tests.e2e.user import Application, Baking, User
 from tidegate.sandbox.processes import Process
 from tidegate.sandbox.world import World
 
-READY_AHEAD = 2
-"""How many applications are initialised ahead of the tests that need one."""
-
+T = TypeVar("T")
 NewApplication = Callable[..., Awaitable[Application]]
 
 
@@ -73,27 +72,50 @@ async def application(new_application: NewApplication, worker: Worker) -> Applic
 
 
 @pytest.fixture(scope="session")
-async def take_initialised(new_application: NewApplication, worker: Worker) -> AsyncIterator[NewApplication]:
-    """Take an application whose first version, 3.1.0, serves; the next ones are made ready meanwhile."""
-    ahead: deque[asyncio.Task[Application]] = deque()
-
+async def _initialised(
+    new_application: NewApplication, worker: Worker, request: pytest.FixtureRequest
+) -> AsyncIterator[Stock[Application]]:
     async def make() -> Application:
         application = await new_application()
         await application.initialise()
         return application
 
-    async def take() -> Application:
-        while len(ahead) <= READY_AHEAD:
-            ahead.append(asyncio.create_task(make()))
-        return await ahead.popleft()
-
-    yield take
-    for task in ahead:
-        task.cancel()
-    await asyncio.gather(*ahead, return_exceptions=True)
+    async with _stock(make, request, "podinfo") as stock:
+        yield stock
 
 
 @pytest.fixture
-async def podinfo(take_initialised: NewApplication) -> Application:
+async def podinfo(_initialised: Stock[Application]) -> Application:
     """An application whose first version, 3.1.0, serves."""
-    return await take_initialised()
+    return await _initialised.take()
+
+
+@pytest.fixture(scope="session")
+async def _baking(
+    new_application: NewApplication, worker: Worker, request: pytest.FixtureRequest
+) -> AsyncIterator[Stock[Baking]]:
+    async def make() -> Baking:
+        application = await new_application()
+        await application.initialise()
+        return await application.begin_long_bake()
+
+    async with _stock(make, request, "baking") as stock:
+        yield stock
+
+
+@pytest.fixture
+async def baking(_baking: Stock[Baking]) -> Baking:
+    """An application whose version 3.1.1 has 25 % of the traffic, in a bake that would last for minutes."""
+    return await _baking.take()
+
+
+@asynccontextmanager
+async def _stock(
+    make: Callable[[], Awaitable[T]], request: pytest.FixtureRequest, fixture: str
+) -> AsyncIterator[Stock[T]]:
+    """As many as the session's tests ask for by the fixture's name."""
+    users = [item for item in request.session.items if fixture in getattr(item, "fixturenames", ())]
+    stock = Stock(make, wanted=len(users))
+    stock.begin()
+    yield stock
+    await stock.close()

@@ -55,24 +55,40 @@ class Command:
     """A command that runs."""
 
     def __init__(self, child: asyncio.subprocess.Process) -> None:
+        assert child.stdout is not None
+        assert child.stderr is not None
         self._child = child
-        self._reading = asyncio.create_task(child.communicate())
+        self._out: list[str] = []
+        self._reading = asyncio.gather(_collect(child.stdout, self._out), child.stderr.read(), child.wait())
 
     async def ended(self) -> Ended:
         """Wait for its end."""
         try:
-            out, err = await asyncio.wait_for(asyncio.shield(self._reading), PATIENCE)
+            _, err, code = await asyncio.wait_for(asyncio.shield(self._reading), PATIENCE)
         except TimeoutError:
             self.kill()
-            out, err = await self._reading
-            raise AssertionError(f"did not end: {out.decode()}{err.decode()}") from None
-        assert self._child.returncode is not None
-        return Ended(self._child.returncode, out.decode(), err.decode())
+            _, err, _ = await self._reading
+            raise AssertionError(f"did not end: {''.join(self._out)}{err.decode()}") from None
+        return Ended(code, "".join(self._out), err.decode())
+
+    async def printed(self, event: str) -> dict[str, Any]:
+        """The first JSON document of this event; waits until it is printed."""
+
+        async def found() -> list[dict[str, Any]]:
+            return [each for each in map(json.loads, self._out) if each["event"] == event]
+
+        await until(found)
+        return (await found())[0]
 
     def kill(self) -> None:
         """End it, if it still runs."""
         if self._child.returncode is None:
             self._child.kill()
+
+
+async def _collect(stream: asyncio.StreamReader, lines: list[str]) -> None:
+    while line := await stream.readline():
+        lines.append(line.decode())
 
 
 async def until(condition: Callable[[], Awaitable[object]], within: float = PATIENCE) -> None:
@@ -97,6 +113,7 @@ class User:
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
+            limit=2**22,  # a status is one line
             env={**inherited, **self.world.environment(), **self.environment},
             cwd=CHECKOUT,
         )
@@ -212,6 +229,17 @@ class Application:
         ended = await self.start("--no-validate")
         assert (ended.code, ended.outcome["outcome"]) == (0, "initialised"), ended
 
+    async def begin_long_bake(self) -> "Baking":
+        """Begin to release version 3.1.1, whose first bake would last for minutes."""
+        sha = await self.commit("3.1.1", interval="10m")
+        command = await self.begin("--no-validate")
+        try:
+            await self.until_weight(25)
+        except TimeoutError:
+            command.kill()
+            raise AssertionError(await command.ended()) from None
+        return Baking(self, command, sha)
+
     async def tell(self, command: str, *options: str) -> Ended:
         """`starter.py pause` and its like; it has to succeed."""
         ended = await self.user.starter(command, f"{self.name}@mesh02/{self.name}", *options)
@@ -286,6 +314,14 @@ class Application:
             if weight != seen.weights[-1]:
                 seen.weights.append(weight)
             await asyncio.sleep(0.05)
+
+
+class Baking(NamedTuple):
+    """A release in the middle of a bake, and the command that waits for its end."""
+
+    application: Application
+    command: Command
+    sha: str
 
 
 @dataclass
