@@ -1,0 +1,37 @@
+# `make` alone lists what there is. Everything runs in .venv, which `setup` makes.
+
+VENV_PYTHON := .venv/bin/python
+SANDBOX := $(VENV_PYTHON) -m tidegate.sandbox
+PROGRAMS := $(CURDIR)/.venv/bin:$(CURDIR)/.tools/usr/bin
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo sandbox test check bench clean
+
+help: ## list these commands
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: ## install what the other commands need, into .venv and .tools
+	@scripts/setup
+
+demo: setup ## release podinfo in a sandbox: a good version, then a broken one (KEEP=1 stays up)
+	@$(SANDBOX) demo --end-with-parent $(if $(KEEP),--keep)
+
+sandbox: setup ## start a sandbox with a worker, and keep it up until Ctrl-C
+	@$(SANDBOX) up --end-with-parent
+
+test: setup ## run the tests
+	@PATH="$(PROGRAMS):$$PATH" $(VENV_PYTHON) -m pytest -q
+
+check: setup ## lint, check the format, the types and the layers
+	@.venv/bin/ruff check --quiet
+	@.venv/bin/ruff format --check --quiet || { echo 'run: .venv/bin/ruff format'; exit 1; }
+	@.venv/bin/mypy
+	@.venv/bin/lint-imports
+
+bench: setup ## measure a release: overhead, time to abort, history, failed requests
+	@$(VENV_PYTHON) -m benchmarks.release
+
+clean: ## remove all that these commands made
+	@rm -rf .venv .tools .sandbox .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	@rm -rf dist build benchmarks/out
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
