@@ -5,7 +5,7 @@ from tests.e2e.user import Baking, serves
 
 async def test_the_same_revision_attaches(baking: Baking) -> None:
     second = await baking.application.begin()
-    submission = await second.printed("submission")
+    submission = await second.submission()
     await baking.application.tell("promote")
     codes = [(await command.ended()).code for command in (baking.command, second)]
 
@@ -26,7 +26,7 @@ async def test_another_revision_supersedes(baking: Baking) -> None:
 async def test_another_revision_may_queue(baking: Baking) -> None:
     sha = await baking.application.commit("3.1.2")
     second = await baking.application.begin("--on-conflict", "queue")
-    assert (await second.printed("submission"))["disposition"] == "queued"
+    assert (await second.submission())["disposition"] == "queued"
 
     await baking.application.tell("promote")
     first, later = await baking.command.ended(), await second.ended()

@@ -1,5 +1,6 @@
 """People steer a release that is under way: by the command line, and by Temporal's own."""
 
+import asyncio
 import time
 
 import pytest
@@ -12,9 +13,9 @@ async def test_a_pause_holds_the_traffic_and_its_time_does_not_count(podinfo: Ap
     command = await podinfo.begin()
     await podinfo.until_weight(25)
     await podinfo.tell("pause")
-    await until_paused(podinfo)
+    await command.until_phase("Paused")
     paused = time.monotonic()
-    await until_passed(paused + 3.5)
+    await asyncio.sleep(3.5)  # longer than the bake
     assert await podinfo.weight() == 25
 
     held = time.monotonic() - paused
@@ -48,9 +49,9 @@ async def test_an_abort_in_mid_bake_brings_the_traffic_back_at_once(baking: Baki
 async def test_temporals_own_command_line_steers_without_arguments(baking: Baking) -> None:
     application = baking.application
     await signal(application, "pause")
-    await until_paused(application)
+    await baking.command.until_phase("Paused")
     await signal(application, "resume")
-    await until_phase(application, "Progressing")
+    await baking.command.until_phase("Progressing")
     await signal(application, "abort")
     ended = await baking.command.ended()
 
@@ -85,21 +86,3 @@ async def test_a_termination_in_temporal_leaves_no_half_state(baking: Baking, vi
 async def signal(application: Application, name: str) -> None:
     arguments = ("workflow", "signal", "--workflow-id", application.workflow_id, "--name", name)
     await application.user.temporal(*arguments)
-
-
-async def until_phase(application: Application, phase: str) -> None:
-    async def reached() -> bool:
-        return [canary["phase"] for canary in (await application.status())["canaries"]] == [phase]
-
-    await until(reached)
-
-
-async def until_paused(application: Application) -> None:
-    await until_phase(application, "Paused")
-
-
-async def until_passed(moment: float) -> None:
-    async def passed() -> bool:
-        return time.monotonic() > moment
-
-    await until(passed)

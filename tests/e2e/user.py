@@ -71,14 +71,30 @@ class Command:
             raise AssertionError(f"did not end: {''.join(self._out)}{err.decode()}") from None
         return Ended(code, "".join(self._out), err.decode())
 
-    async def printed(self, event: str) -> dict[str, Any]:
-        """The first JSON document of this event; waits until it is printed."""
+    async def submission(self) -> dict[str, Any]:
+        """What became of a start; waits until it is printed."""
 
-        async def found() -> list[dict[str, Any]]:
-            return [each for each in map(json.loads, self._out) if each["event"] == event]
+        async def printed() -> bool:
+            return bool(self._documents("submission"))
 
-        await until(found)
-        return (await found())[0]
+        await until(printed)
+        return self._documents("submission")[0]
+
+    async def until_status(self, condition: Callable[[dict[str, Any]], object]) -> dict[str, Any]:
+        """Wait until the last status that was printed meets the condition."""
+
+        async def met() -> bool:
+            return any(map(condition, self._documents("status")[-1:]))
+
+        await until(met)
+        return self._documents("status")[-1]
+
+    async def until_phase(self, phase: str) -> None:
+        """Wait until the only canary is in a phase."""
+        await self.until_status(lambda status: [each["phase"] for each in status["canaries"]] == [phase])
+
+    def _documents(self, event: str) -> list[dict[str, Any]]:
+        return [each for each in map(json.loads, self._out) if each["event"] == event]
 
     def kill(self) -> None:
         """End it, if it still runs."""
@@ -200,7 +216,9 @@ class Application:
         )
 
     async def commit_files(self, files: Mapping[str, str]) -> str:
-        """Commit files; the SHA."""
+        """Commit files in the place of all that there were; the SHA."""
+        for old in self.repository.glob("*.yaml"):
+            old.unlink()
         for name, text in files.items():
             (self.repository / name).write_text(text)
         await self.git("-C", str(self.repository), "add", "--all")
