@@ -71,7 +71,7 @@ class Steps(BaseModel):
     actions: int
     """In the history."""
     heartbeats: int
-    """As Temporal's server counted them; billable too."""
+    """Those that were sent, as Temporal's SDK counted them; billable too."""
     release_events: int
     """Of both workflows, from start to end."""
     release_actions: int

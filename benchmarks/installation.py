@@ -17,12 +17,13 @@ from tidegate.cli.submission import submit
 from tidegate.contracts import ReleaseOutcome, ReleaseRequest, canary_workflow_id
 from tidegate.domain.application import Application
 from tidegate.domain.release import Outcome
+from tidegate.sandbox.ports import free_port
 from tidegate.sandbox.world import World
 
 CLUSTER, NAMESPACE, NAME = "mesh02", "test", "podinfo"
 HOST = "app.istio.example.com"
 _HEARTBEATS = re.compile(
-    r'^service_requests\{[^}]*operation="RecordActivityTaskHeartbeat"[^}]*\} (\S+)$', re.MULTILINE
+    r'^temporal_request\{[^}]*operation="RecordActivityTaskHeartbeat"[^}]*\} (\S+)$', re.MULTILINE
 )
 
 
@@ -74,7 +75,8 @@ class Installation:
         self._client = await Client.connect(
             self.world.temporal_address, data_converter=pydantic_data_converter
         )
-        await self.world.start_worker()
+        self._metrics = f"127.0.0.1:{free_port()}"
+        await self.world.start_worker({"TIDEGATE_WORKER__METRICS_ADDRESS": self._metrics})
 
     async def begin(self) -> WorkflowHandle[Any, ReleaseOutcome]:
         """Start a release of the last commit, as `starter.py start` does."""
@@ -112,8 +114,8 @@ class Installation:
         return (await self.world.envoy_weights(NAME)).get(f"{NAME}-canary", 0)
 
     async def heartbeats(self) -> int:
-        """Activity heartbeats that Temporal's server has received so far."""
-        async with self.session.get(self.world.temporal_metrics_url) as response:
+        """Heartbeats that the worker has sent to Temporal so far; many that activities make are held back."""
+        async with self.session.get(f"http://{self._metrics}/metrics") as response:
             return heartbeats_in(await response.text())
 
     def _application(self) -> Application:
@@ -132,5 +134,5 @@ class Installation:
 
 
 def heartbeats_in(metrics: str) -> int:
-    """The count in the server's metrics, in Prometheus' text format."""
+    """The count in the metrics of Temporal's SDK, in Prometheus' text format."""
     return int(sum(float(count) for count in _HEARTBEATS.findall(metrics)))

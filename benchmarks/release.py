@@ -144,7 +144,7 @@ async def _until_routed(installation: Installation, within_seconds: float = 20.0
 
 @contextlib.asynccontextmanager
 async def _heartbeats(installation: Installation) -> AsyncIterator[list[tuple[datetime, int]]]:
-    """Samples of Temporal's heartbeat counter, taken while the block runs."""
+    """Samples of the worker's heartbeat counter, taken while the block runs."""
     samples: list[tuple[datetime, int]] = []
 
     async def sample() -> None:

@@ -38,11 +38,6 @@ class Temporal:
         """The web UI."""
         return f"http://127.0.0.1:{self._ui_port}"
 
-    @property
-    def metrics_url(self) -> str:
-        """The server's own metrics, for Prometheus."""
-        return f"http://127.0.0.1:{self._metrics_port}/metrics"
-
     async def start(self, processes: Processes) -> None:
         """Start it, and wait for its namespace. Raises FileNotFoundError when there is no server."""
         program = find_program("temporal")

@@ -10,6 +10,7 @@ import os
 import shutil
 import sys
 import tempfile
+from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from itertools import count
 from pathlib import Path
@@ -90,11 +91,6 @@ class World:
         """Temporal's web UI. Raises RuntimeError in a world without Temporal."""
         return self._with_temporal().ui_url
 
-    @property
-    def temporal_metrics_url(self) -> str:
-        """Temporal's own metrics. Raises RuntimeError in a world without Temporal."""
-        return self._with_temporal().metrics_url
-
     def environment(self) -> dict[str, str]:
         """What to add to a process's environment so that it works in this world."""
         variables = {
@@ -116,8 +112,8 @@ class World:
         """The weights Envoy routes a host by now, by the name of the service; see `Envoy.weights`."""
         return await self._envoy.weights(host)
 
-    async def start_worker(self) -> Process:
-        """Start `worker.py` from the checkout, in this world.
+    async def start_worker(self, settings: Mapping[str, str] | None = None) -> Process:
+        """Start `worker.py` from the checkout, in this world; `settings` are added to its environment.
 
         Returns when its health endpoint answers and the metrics that it will ask for are being collected.
         Raises ProcessError with the end of its log when it does not come up, FileNotFoundError without a
@@ -127,6 +123,7 @@ class World:
             raise FileNotFoundError(f"{_CHECKOUT} has no worker.py: run the sandbox from a checkout")
         health = f"127.0.0.1:{free_port()}"
         environment = {**own_environment(), **self.environment(), "TIDEGATE_WORKER__HEALTH_ADDRESS": health}
+        environment |= settings or {}
         async with aiohttp.ClientSession() as session:
             worker = await self._workers.start(
                 f"worker-{next(self._worker_numbers)}",
