@@ -23,7 +23,11 @@ from tidegate.domain.canary import Webhook
 from tidegate.domain.verdict import LoadReport, Result, Verdict
 from tidegate.settings import LoadSettings, Settings
 
-HEARTBEAT_SECONDS = 1.0
+BEAT_SHARE = 0.7
+"""Of the heartbeat timeout: the SDK sends no beat earlier than 0.8 of it after the last, and each is billed."""
+
+_BEAT_SECONDS = 1.0
+"""Where no timeout was set."""
 
 T = TypeVar("T")
 
@@ -104,8 +108,10 @@ async def _send(
 async def _beat(recorder: LoadRecorder) -> None:
     """Tell Temporal that we live, and how far the load is; its answer to this is how a cancellation comes."""
     began = time.monotonic()
+    timeout = activity.info().heartbeat_timeout
+    period = BEAT_SHARE * timeout.total_seconds() if timeout else _BEAT_SECONDS
     while True:
-        await asyncio.sleep(HEARTBEAT_SECONDS)
+        await asyncio.sleep(period)
         activity.heartbeat(recorder.report(time.monotonic() - began))
 
 
