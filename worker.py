@@ -29,7 +29,7 @@ log = logging.getLogger("tidegate.worker")
 
 
 def main() -> int:
-    """Run until SIGTERM or SIGINT. 0 after a graceful stop, 2 on bad settings, 5 with Temporal out of reach."""
+    """Run until SIGTERM or SIGINT. 0: stopped gracefully, 2: bad settings, 5: Temporal is out of reach."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     logging.getLogger("httpx").setLevel(logging.WARNING)
     try:

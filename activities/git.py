@@ -12,9 +12,13 @@ from tidegate.settings import ReleaseSettings, Settings, SettingsError
 class GitActivities:
     """Everything that a release asks of Git."""
 
-    def __init__(self, repositories: GitRepositories, settings: Settings) -> None:
+    def __init__(
+        self, repositories: GitRepositories, settings: Settings, *, search_attributes: bool = False
+    ) -> None:
+        """`search_attributes`: whether Temporal knows Tidegate's, for the workflows to use."""
         self._repositories = repositories
         self._settings = settings
+        self._search_attributes = search_attributes
 
     @activity.defn(name="git_resolve")
     @step
@@ -29,9 +33,8 @@ class GitActivities:
         source = request.application.spec.source
         revision = self._repositories.resolve(source.repo_url, request.revision or source.target_revision)
         source_path(self._repositories.checkout(source.repo_url, revision.sha), source.path)
-        return Resolved(
-            owner=_owner(request, revision.sha), ref=_told(revision), limits=_limits(self._settings.release)
-        )
+        limits = _limits(self._settings.release, self._search_attributes)
+        return Resolved(owner=_owner(request, revision.sha), ref=_told(revision), limits=limits)
 
 
 def _require_cluster(settings: Settings, name: str) -> None:
@@ -61,7 +64,10 @@ def _told(revision: ResolvedRevision) -> str:
     return f"{revision.kind} {revision.ref.removeprefix('refs/heads/').removeprefix('refs/tags/')}"
 
 
-def _limits(release: ReleaseSettings) -> Limits:
+def _limits(release: ReleaseSettings, search_attributes: bool) -> Limits:
     return Limits(
-        outage_budget_seconds=release.outage_budget_seconds, sync_timeout_seconds=release.sync_timeout_seconds
+        drain_seconds=release.drain_seconds,
+        outage_budget_seconds=release.outage_budget_seconds,
+        sync_timeout_seconds=release.sync_timeout_seconds,
+        search_attributes=search_attributes,
     )

@@ -5,7 +5,6 @@ ends on one side.
 """
 
 import asyncio
-import contextlib
 from collections.abc import Coroutine
 from datetime import timedelta
 from typing import Any, TypeVar
@@ -13,7 +12,7 @@ from typing import Any, TypeVar
 from temporalio import workflow
 from temporalio.exceptions import ActivityError
 
-from workflows.control import Aborted, Control, unless_aborted
+from workflows.control import Aborted, Control, to_the_end, unless_aborted
 from workflows.logbook import Logbook
 from workflows.rollback import Fences, roll_back
 from workflows.steps import Options, quick, reason_of, restoring, under_load, waiting
@@ -81,7 +80,7 @@ class Canary:
         self._logbook = Logbook(request)
         self._fences = Fences(int(workflow.info().start_time.timestamp() * 1000))
         self._weight: int | None = None
-        self._purpose: Purpose | None = None
+        self._purpose = Purpose.UPKEEP
         self._target = ""
         self._reason = ""
         self._deadline = 0.0
@@ -316,7 +315,9 @@ class Canary:
         self._logbook.enter_phase(Phase.ROLLING_BACK)
         self._logbook.update(paused=False, waiting_for="the way back", doing="Roll back")
         self._logbook.note(narration.rolling_back(self._ref.full_name, reason), warning=True)
-        await _to_the_end(roll_back(self._ref, self._fences, self._logbook.report))
+        await to_the_end(
+            roll_back(self._ref, self._fences, self._logbook.report, drain_seconds=self._limits.drain_seconds)
+        )
         self._logbook.update(weight=0)
         return self._logbook.close(outcome, reason)
 
@@ -328,15 +329,6 @@ class Canary:
 
     def _quick(self, summary: str) -> Options:
         return quick(summary, budget_seconds=self._limits.outage_budget_seconds)
-
-
-async def _to_the_end(work: Coroutine[Any, Any, None]) -> None:
-    """Nothing interrupts the way back, a cancellation included."""
-    task = asyncio.create_task(work)
-    while not task.done():
-        with contextlib.suppress(asyncio.CancelledError):
-            await asyncio.shield(task)
-    task.result()
 
 
 def _is_analysis(stage: Stage) -> bool:

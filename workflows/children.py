@@ -16,7 +16,7 @@ from temporalio.exceptions import (
 )
 
 from workflows.canary import Canary
-from workflows.control import Control
+from workflows.control import Control, to_the_end
 from workflows.rollback import Fences, now_ms, roll_back
 from workflows.steps import reason_of
 
@@ -89,7 +89,7 @@ class Children:
         try:
             return await handle
         except ChildWorkflowError as error:
-            return await _put_right(ref, error)
+            return await _put_right(request, error)
 
     async def _start(self, request: CanaryRequest) -> Handle:
         """Start the canary; one left behind by an earlier release is told to turn back, and waited for."""
@@ -137,9 +137,9 @@ async def _evict(workflow_id: str) -> None:
         workflow.logger.info("%s ended by itself: %s", workflow_id, error)
 
 
-async def _put_right(ref: CanaryRef, error: ChildWorkflowError) -> CanaryOutcome:
+async def _put_right(request: CanaryRequest, error: ChildWorkflowError) -> CanaryOutcome:
     """A canary that was cancelled has gone back by itself; for one that was cut off, its parent does it."""
-    cause = error.cause
+    ref, cause = request.ref, error.cause
     if isinstance(cause, CancelledError):
         return CanaryOutcome(
             canary=ref.full_name, outcome=Outcome.ABORTED, reason="cancelled in Temporal; rolled back"
@@ -152,7 +152,8 @@ async def _put_right(ref: CanaryRef, error: ChildWorkflowError) -> CanaryOutcome
         notes.extend(Note(at=workflow.now(), text=text) for text in report.notes)
         notes.extend(Note(at=workflow.now(), text=text, warning=True) for text in report.warnings)
 
-    await asyncio.shield(asyncio.create_task(roll_back(ref, Fences(now_ms()), say)))
+    drain_seconds = request.limits.drain_seconds
+    await to_the_end(roll_back(ref, Fences(now_ms()), say, drain_seconds=drain_seconds))
     return CanaryOutcome(
         canary=ref.full_name,
         outcome=Outcome.ABORTED if terminated else Outcome.FAILED,

@@ -1,6 +1,7 @@
 """What people asked of a running workflow, by signal: one state for both workflows."""
 
 import asyncio
+import contextlib
 from collections.abc import Coroutine
 from typing import Any, TypeVar
 
@@ -60,6 +61,22 @@ async def unless_aborted(control: Control, work: Coroutine[Any, Any, T]) -> T:
     finally:
         if not task.done():
             task.cancel()
+            task.add_done_callback(_forget)
     if control.abort is not None:
         raise Aborted(control.abort)
     return task.result()
+
+
+async def to_the_end(work: Coroutine[Any, Any, None]) -> None:
+    """Nothing interrupts the way back, a cancellation included."""
+    task = asyncio.create_task(work)
+    while not task.done():
+        with contextlib.suppress(asyncio.CancelledError):
+            await asyncio.shield(task)
+    task.result()
+
+
+def _forget(task: asyncio.Task[Any]) -> None:
+    """Nobody waits for a step that was cut off: how it ended is not worth a line in the log."""
+    if not task.cancelled():
+        task.exception()

@@ -14,7 +14,7 @@ from workflows.children import Children
 from workflows.control import Aborted, Control, unless_aborted
 from workflows.logbook import PHASE
 from workflows.rollback import Fences
-from workflows.steps import Options, failure_type, quick, reason_of, waiting
+from workflows.steps import Options, failure_type, fetching, quick, reason_of, waiting
 
 with workflow.unsafe.imports_passed_through():
     from activities.git import GitActivities
@@ -133,16 +133,16 @@ class Release:
         if not self._greeted:
             self._greeted = True
             if request == self._request:
-                return self._submission(Disposition.STARTED)
+                return self._submission(Disposition.STARTED, request)
         wanted = await self._pinned(request)
         if wanted.revision == await self._sha() and wanted.application == self._request.application:
-            return self._submission(Disposition.ATTACHED)
+            return self._submission(Disposition.ATTACHED, wanted)
         if self._status.outcome is not None:
             return self._enqueue(wanted)
         match request.on_conflict:
             case OnConflict.REJECT:
                 return self._submission(
-                    Disposition.REJECTED, f"{self._status.revision} is being released already"
+                    Disposition.REJECTED, wanted, f"{self._status.revision} is being released already"
                 )
             case OnConflict.QUEUE:
                 return self._enqueue(wanted)
@@ -164,7 +164,9 @@ class Release:
     async def _resolve(self) -> Resolved:
         self._update(waiting_for="Git")
         resolved = await workflow.execute_activity_method(
-            GitActivities.resolve, ResolveCommand(request=self._request), **self._quick("Resolve revision")
+            GitActivities.resolve,
+            ResolveCommand(request=self._request),
+            **fetching("Resolve revision", budget_seconds=self._limits.outage_budget_seconds),
         )
         self._limits = resolved.limits
         self._update(sha=resolved.owner.source.sha, waiting_for="")
@@ -173,7 +175,9 @@ class Release:
     async def _survey(self, resolved: Resolved) -> Survey:
         """Render and validate all of it, before anything changes."""
         survey = await workflow.execute_activity_method(
-            SyncActivities.survey, resolved.owner, **self._quick("Render and validate")
+            SyncActivities.survey,
+            resolved.owner,
+            **fetching("Render and validate", budget_seconds=self._limits.outage_budget_seconds),
         )
         self._update(warnings=survey.warnings)
         return survey
@@ -211,7 +215,9 @@ class Release:
         """The request at a full SHA, so that it means the same when its turn comes."""
         try:
             resolved = await workflow.execute_activity_method(
-                GitActivities.resolve, ResolveCommand(request=request), **self._quick("Resolve revision")
+                GitActivities.resolve,
+                ResolveCommand(request=request),
+                **fetching("Resolve revision", budget_seconds=self._limits.outage_budget_seconds),
             )
         except ActivityError as error:
             raise ApplicationError(reason_of(error), type=failure_type(error), non_retryable=True) from error
@@ -231,23 +237,24 @@ class Release:
         abort = AbortRequest(reason=f"superseded by {request.revision[:12]}", superseded=True)
         self._control.ask_abort(abort)
         await self._children.tell(ABORT, abort)
-        return self._submission(Disposition.SUPERSEDING)
+        return self._submission(Disposition.SUPERSEDING, request)
 
     def _enqueue(self, request: ReleaseRequest) -> Submission:
         if request.revision not in [waiting.revision for waiting in self._queue]:
             self._queue.append(request)
         self._show_queue()
-        return self._submission(Disposition.QUEUED)
+        return self._submission(Disposition.QUEUED, request)
 
     def _show_queue(self) -> None:
         self._update(queued=tuple(waiting.revision for waiting in self._queue))
 
-    def _submission(self, disposition: Disposition, reason: str = "") -> Submission:
+    def _submission(self, disposition: Disposition, request: ReleaseRequest, reason: str = "") -> Submission:
         return Submission(
             disposition=disposition,
             revision=self._status.sha or self._status.revision,
             run_id=workflow.info().run_id,
             reason=reason,
+            wanted=request.wanted_revision,
         )
 
     def _hand_over(self, outcome: ReleaseOutcome) -> NoReturn:

@@ -42,13 +42,18 @@ def now_ms() -> int:
     return int(workflow.now().timestamp() * 1000)
 
 
-async def roll_back(ref: CanaryRef, fences: Fences, say: Say) -> None:
-    """Bring one canary back to its primary as it was before the release."""
+async def roll_back(ref: CanaryRef, fences: Fences, say: Say, *, drain_seconds: float) -> None:
+    """Bring one canary back to its primary as it was before the release.
+
+    `drain_seconds` pass before the target's pods go, for the requests that they still have.
+    """
     say(StepReport(notes=(narration.ROUTING_TO_PRIMARY,)))
     if not await _route_to_primary(ref, fences, say):
         return
     await _at_best(WorkloadActivities.restore, _command(ref, fences, 600.0), "Restore primary", say)
     say(StepReport(notes=(narration.failed(ref.full_name),)))
+    if drain_seconds:
+        await workflow.sleep(drain_seconds, summary="Drain")
     await _at_best(WorkloadActivities.scale_down, _command(ref, fences, 60.0), "Scale down target", say)
 
 

@@ -16,8 +16,9 @@ RETRY = RetryPolicy(
     backoff_coefficient=2.0,
     maximum_interval=timedelta(seconds=10),
 )
-HEARTBEAT_TIMEOUT = timedelta(seconds=5)
+HEARTBEAT_TIMEOUT = timedelta(seconds=10)
 _QUICK = timedelta(seconds=20)
+_FETCH = timedelta(seconds=150)
 _MARGIN = timedelta(seconds=30)
 
 
@@ -41,6 +42,14 @@ def quick(summary: str, *, budget_seconds: float) -> Options:
         cancellation_type=workflow.ActivityCancellationType.TRY_CANCEL,
         summary=summary,
     )
+
+
+def fetching(summary: str, *, budget_seconds: float) -> Options:
+    """A step that may have to mirror a repository first."""
+    options = quick(summary, budget_seconds=budget_seconds)
+    options["start_to_close_timeout"] = _FETCH
+    options["schedule_to_close_timeout"] = _FETCH + timedelta(seconds=budget_seconds)
+    return options
 
 
 def waiting(summary: str, *, deadline_seconds: float, budget_seconds: float) -> Options:

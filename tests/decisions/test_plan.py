@@ -63,10 +63,16 @@ def test_a_release_is_walked_in_this_order() -> None:
     assert (plan.threshold, plan.progress_deadline_seconds, plan.earliest_end_seconds) == (5, 60, 65)
 
 
-@pytest.mark.parametrize("purpose", [Purpose.INITIALISATION, Purpose.UPKEEP])
-def test_without_a_release_only_the_surroundings_are_prepared(purpose: Purpose) -> None:
+@pytest.mark.parametrize(
+    ("purpose", "expected"),
+    [
+        (Purpose.INITIALISATION, ["prepare", "route", "drain", "scale-down"]),
+        (Purpose.UPKEEP, ["prepare", "route", "scale-down"]),
+    ],
+)
+def test_without_a_release_only_the_surroundings_are_prepared(purpose: Purpose, expected: list[str]) -> None:
     plan = compile_plan(canary(stepWeight=10), purpose, 5.0)
-    assert [stage.kind for stage in plan.stages] == ["prepare", "route", "scale-down"]
+    assert [stage.kind for stage in plan.stages] == expected
     assert plan.stages[1] == Route(primary=100, canary=0)
 
 

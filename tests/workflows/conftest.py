@@ -1,223 +1,19 @@
-"""Neighbours that remember what they were told: the workflows run for real, their activities are played."""
+"""The workflows run for real on the time-skipping server; their activities are played by neighbours."""
 
-import asyncio
-from collections.abc import AsyncIterator, Callable
-from concurrent.futures import ThreadPoolExecutor
+import sys
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 from uuid import uuid4
 
 import pytest
-import sys
-from temporalio import activity
-from temporalio.client import Client, WorkflowHandle
 from temporalio.contrib.pydantic import pydantic_data_converter
-from temporalio.exceptions import ApplicationError
 from temporalio.testing import WorkflowEnvironment
 from temporalio.worker import Worker
 
-from tidegate.contracts import (
-    ApplicationRef,
-    BakeCommand,
-    BakeReport,
-    CanaryCommand,
-    CanaryRef,
-    CanaryRequest,
-    CanaryStatus,
-    Fence,
-    JudgeCommand,
-    Judgement,
-    Limits,
-    PlanResult,
-    ReleaseRequest,
-    ResolveCommand,
-    Resolved,
-    RouteCommand,
-    SourceRef,
-    StepReport,
-    Survey,
-    SyncCommand,
-    SyncReport,
-    canary_workflow_id,
-)
-from tidegate.domain.application import Application
-from tidegate.domain.plan import (
-    Bake,
-    Drain,
-    Plan,
-    Prepare,
-    Promote,
-    Purpose,
-    Route,
-    ScaleDown,
-    ScaleUp,
-)
-from tidegate.domain.verdict import LoadReport, Result, Verdict
+from tests.workflows.neighbours import Neighbours, Stage
 from workflows.canary import Canary
 from workflows.release import Release
-
-GOOD = Verdict(
-    check="request-success-rate", result=Result.PASSED, reason="success rate 100% >= 99%", value=100
-)
-BAD = Verdict(check="request-success-rate", result=Result.FAILED, reason="success rate 66% < 99%", value=66)
-
-
-def release_plan(weights: tuple[int, ...] = (10, 20), threshold: int = 2, seconds: float = 30) -> Plan:
-    """A plan as the compiler makes it, with few steps."""
-    steps = [
-        stage
-        for weight in weights
-        for stage in (
-            Route(primary=100 - weight, canary=weight),
-            Bake(seconds=seconds, weight=weight, checks=("request-success-rate",), hooks=("load-test",)),
-        )
-    ]
-    tail = (Promote(), Route(primary=100, canary=0), Drain(seconds=5), ScaleDown())
-    return Plan(purpose=Purpose.RELEASE, stages=(Prepare(), ScaleUp(), *steps, *tail), threshold=threshold)
-
-
-def bootstrap_plan(purpose: Purpose = Purpose.INITIALISATION) -> Plan:
-    """The plan of a canary that has no primary yet, or nothing to release."""
-    return Plan(purpose=purpose, stages=(Prepare(), Route(primary=100, canary=0), ScaleDown()))
-
-
-@dataclass
-class Neighbours:
-    """Git, clusters, mesh and metrics in one object; `calls` is what was done, in order."""
-
-    plan: Plan = field(default_factory=release_plan)
-    verdicts: Callable[[int], Verdict] = lambda _: GOOD
-    canaries: int = 1
-    calls: list[str] = field(default_factory=list)
-    weight: int = 0
-    fence: Fence | None = None
-    replicas: int = 0
-    primary: str = "old"
-    judged: int = 0
-    hang: set[str] = field(default_factory=set)
-    fail: dict[str, list[ApplicationError]] = field(default_factory=dict)
-    shas: dict[str, str] = field(default_factory=dict)
-
-    async def _did(self, call: str) -> None:
-        self.calls.append(call)
-        name = call.split()[0]
-        if self.fail.get(name):
-            raise self.fail[name].pop(0)
-        while name in self.hang:
-            activity.heartbeat()
-            await asyncio.sleep(0.02)
-
-    def _obey(self, fence: Fence) -> None:
-        if fence.is_older_than(self.fence):
-            self.calls.append("refused")
-            raise ApplicationError("a later command was obeyed", type="StaleCommand", non_retryable=True)
-        self.fence = fence
-
-    @activity.defn(name="git_resolve")
-    async def resolve(self, command: ResolveCommand) -> Resolved:
-        await self._did(f"resolve {command.request.wanted_revision}")
-        sha = self.shas.get(command.request.wanted_revision, command.request.wanted_revision)
-        return Resolved(owner=owner_ref(sha), ref="branch latest", limits=Limits(outage_budget_seconds=60))
-
-    @activity.defn(name="sync_survey")
-    async def survey(self, owner: ApplicationRef) -> Survey:
-        await self._did("survey")
-        refs = [
-            CanaryRef(owner=owner, namespace="test", name=f"podinfo{n or ''}") for n in range(self.canaries)
-        ]
-        return Survey(canaries=tuple(refs), objects=4)
-
-    @activity.defn(name="sync_apply")
-    async def apply(self, command: SyncCommand) -> SyncReport:
-        await self._did(f"apply {command.owner.source.sha}")
-        return SyncReport()
-
-    @activity.defn(name="sync_await_health")
-    async def await_health(self, command: SyncCommand) -> SyncReport:
-        await self._did("await_health")
-        return SyncReport()
-
-    @activity.defn(name="workload_plan")
-    async def make_plan(self, ref: CanaryRef) -> PlanResult:
-        await self._did("plan")
-        return PlanResult(plan=self.plan, target=ref.name, reason="the pod template changed")
-
-    @activity.defn(name="workload_prepare")
-    async def prepare(self, command: CanaryCommand) -> StepReport:
-        await self._did("prepare")
-        return StepReport()
-
-    @activity.defn(name="workload_scale_up")
-    async def scale_up(self, command: CanaryCommand) -> StepReport:
-        await self._did("scale_up")
-        self.replicas = 2
-        return StepReport()
-
-    @activity.defn(name="workload_promote")
-    async def promote(self, command: CanaryCommand) -> StepReport:
-        self.primary = "mixed"
-        await self._did("promote")
-        self.primary = "new"
-        return StepReport()
-
-    @activity.defn(name="workload_restore")
-    async def restore(self, command: CanaryCommand) -> StepReport:
-        await self._did("restore")
-        self.primary = "old"
-        return StepReport()
-
-    @activity.defn(name="workload_scale_down")
-    async def scale_down(self, command: CanaryCommand) -> StepReport:
-        await self._did("scale_down")
-        self.replicas = 0
-        return StepReport()
-
-    @activity.defn(name="traffic_route")
-    async def route(self, command: RouteCommand) -> StepReport:
-        await self._did(f"route {command.canary_weight}")
-        self._obey(command.fence)
-        self.weight = command.canary_weight
-        return StepReport()
-
-    @activity.defn(name="load_test_run")
-    async def load(self, command: BakeCommand) -> BakeReport:
-        await self._did(f"load {command.seconds:g}")
-        return BakeReport(load=LoadReport(requests=100, seconds=command.seconds, rate=10, codes={"200": 100}))
-
-    @activity.defn(name="metrics_judge")
-    async def judge(self, command: JudgeCommand) -> Judgement:
-        await self._did("judge")
-        self.judged += 1
-        return Judgement(verdicts=(self.verdicts(self.judged),))
-
-    @property
-    def activities(self) -> list[Callable[..., Any]]:
-        """All of them, for a worker."""
-        found = [getattr(self, name) for name in dir(type(self)) if name != "activities"]
-        return [method for method in found if hasattr(method, "__temporal_activity_definition")]
-
-
-def owner_ref(sha: str = "a" * 40) -> ApplicationRef:
-    """podinfo, as the article has it."""
-    source = SourceRef(repo_url="https://git.test/podinfo.git", sha=sha, path="flagger/podinfo")
-    return ApplicationRef(application="podinfo", cluster="mesh02", namespace="test", source=source)
-
-
-def release_request(revision: str = "a" * 40, name: str = "podinfo", **more: Any) -> ReleaseRequest:
-    """A start of the application at a revision."""
-    manifest = {
-        "apiVersion": "argoproj.io/v1alpha1",
-        "kind": "Application",
-        "metadata": {"name": name},
-        "spec": {
-            "source": {"repoURL": "https://git.test/podinfo.git", "path": "flagger/podinfo"},
-            "destination": {"name": "mesh02", "namespace": "test"},
-        },
-    }
-    application = Application.from_manifest(manifest)
-    return ReleaseRequest(application=application, cluster="mesh02", revision=revision, **more)
 
 
 @pytest.fixture(scope="session")
@@ -230,48 +26,30 @@ async def environment() -> AsyncIterator[WorkflowEnvironment]:
         yield environment
 
 
-@dataclass
-class Stage:
-    """A worker with its neighbours, and what a test does to a run."""
-
-    environment: WorkflowEnvironment
-    neighbours: Neighbours
-    task_queue: str
-
-    @property
-    def client(self) -> Client:
-        """The environment's client."""
-        return self.environment.client
-
-    async def start_canary(self) -> WorkflowHandle[Any, Any]:
-        """Start a Canary workflow by itself."""
-        ref = CanaryRef(owner=owner_ref(), namespace="test", name="podinfo")
-        request = CanaryRequest(ref=ref, limits=Limits(outage_budget_seconds=60), revision="a" * 40)
-        return await self.client.start_workflow(
-            Canary.run,
-            request,
-            id=f"{canary_workflow_id('mesh02', 'test', 'podinfo')}/{uuid4()}",
-            task_queue=self.task_queue,
-        )
-
-    async def until(self, condition: Callable[[], bool], step_seconds: float = 0.0) -> None:
-        """Let (skipped) time pass until a condition holds; fail after a generous count of looks."""
-        for _ in range(400):
-            if condition():
-                return
-            if step_seconds:
-                await self.environment.sleep(step_seconds)
-            await asyncio.sleep(0.01)
-        raise AssertionError(f"never came; calls: {self.neighbours.calls}")
-
-    async def status(self, handle: WorkflowHandle[Any, Any]) -> CanaryStatus:
-        """The canary's answer to the status query."""
-        return await handle.query(Canary.status)
+@pytest.fixture
+async def stage(environment: WorkflowEnvironment) -> AsyncIterator[Stage]:
+    """A worker on a task queue of its own, on the time-skipping server."""
+    async with _stage(environment) as stage:
+        yield stage
 
 
 @pytest.fixture
-async def stage(environment: WorkflowEnvironment) -> AsyncIterator[Stage]:
-    """A worker on a task queue of its own."""
+async def dev_stage() -> AsyncIterator[Stage]:
+    """The same on the dev server, which tells a parent that its child was terminated."""
+    server = Path(sys.executable).with_name("temporal")
+    async with (
+        await WorkflowEnvironment.start_local(
+            dev_server_existing_path=str(server),
+            data_converter=pydantic_data_converter,
+            dev_server_log_level="error",
+        ) as environment,
+        _stage(environment) as stage,
+    ):
+        yield stage
+
+
+@asynccontextmanager
+async def _stage(environment: WorkflowEnvironment) -> AsyncIterator[Stage]:
     neighbours = Neighbours()
     task_queue = f"tidegate-{uuid4()}"
     async with Worker(

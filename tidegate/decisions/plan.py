@@ -17,10 +17,13 @@ from tidegate.domain.plan import (
 
 def compile_plan(canary: Canary, purpose: Purpose, drain_seconds: float) -> Plan:
     """The stages for a purpose. `drain_seconds` lie between the last routing and the scale-down."""
-    stages = _release(canary, drain_seconds) if purpose is Purpose.RELEASE else _upkeep()
+    moves_traffic = purpose is not Purpose.UPKEEP
+    drain = (Drain(seconds=drain_seconds),) if moves_traffic and drain_seconds > 0 else ()
+    end = (Route(primary=100, canary=0), *drain, ScaleDown())
+    middle = _analysis(canary) if purpose is Purpose.RELEASE else ()
     return Plan(
         purpose=purpose,
-        stages=stages,
+        stages=(Prepare(), *middle, *end),
         threshold=canary.spec.analysis.failed_checks_allowed,
         progress_deadline_seconds=canary.spec.progress_deadline_seconds,
     )
@@ -38,18 +41,13 @@ def canary_weights(analysis: Analysis) -> tuple[int, ...]:
     return tuple(min(100, step * count) for count in range(1, steps + 1))
 
 
-def _upkeep() -> tuple[Stage, ...]:
-    return (Prepare(), _all_on_primary(), ScaleDown())
-
-
-def _release(canary: Canary, drain_seconds: float) -> tuple[Stage, ...]:
-    analysis = [
+def _analysis(canary: Canary) -> tuple[Stage, ...]:
+    steps = [
         stage
         for weight in canary_weights(canary.spec.analysis)
         for stage in (Route(primary=100 - weight, canary=weight), _bake(canary, weight))
     ]
-    drain = [Drain(seconds=drain_seconds)] if drain_seconds > 0 else []
-    return (Prepare(), ScaleUp(), *analysis, Promote(), _all_on_primary(), *drain, ScaleDown())
+    return (ScaleUp(), *steps, Promote())
 
 
 def _bake(canary: Canary, weight: int) -> Bake:
@@ -60,7 +58,3 @@ def _bake(canary: Canary, weight: int) -> Bake:
         checks=tuple(metric.name for metric in analysis.metrics),
         hooks=tuple(webhook.name for webhook in analysis.webhooks),
     )
-
-
-def _all_on_primary() -> Route:
-    return Route(primary=100, canary=0)

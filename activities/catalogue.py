@@ -1,0 +1,41 @@
+"""All activities of a worker, built once from the settings: one client of each neighbour, shared by all."""
+
+import os
+from collections.abc import Callable
+from typing import Any
+
+from activities.git import GitActivities
+from activities.load_test import LoadTestActivities
+from activities.metrics import MetricsActivities
+from activities.sync import SyncActivities
+from activities.traffic import TrafficActivities
+from activities.workload import WorkloadActivities
+from tidegate.adapters.git import GitRepositories
+from tidegate.adapters.kubernetes import Clusters
+from tidegate.adapters.manifest_source import ManifestSource
+from tidegate.settings import Settings
+
+
+def all_activities(settings: Settings, *, search_attributes: bool) -> list[Callable[..., Any]]:
+    """What a worker registers. `search_attributes`: whether Temporal knows Tidegate's."""
+    repositories = GitRepositories(settings.git, os.environ)
+    clusters = Clusters(settings)
+    manifests = ManifestSource(repositories)
+    git = GitActivities(repositories, settings, search_attributes=search_attributes)
+    sync = SyncActivities(clusters, manifests, settings)
+    workload = WorkloadActivities(clusters, manifests, settings)
+    return [
+        git.resolve,
+        sync.survey,
+        sync.apply,
+        sync.await_health,
+        workload.plan,
+        workload.prepare,
+        workload.scale_up,
+        workload.promote,
+        workload.restore,
+        workload.scale_down,
+        TrafficActivities(clusters, manifests, settings).route,
+        LoadTestActivities(manifests, settings, clusters).run,
+        MetricsActivities(manifests, settings, clusters).judge,
+    ]

@@ -1,0 +1,303 @@
+"""Neighbours that remember what they were told, and what a test does to a workflow that runs among them."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import uuid4
+
+from temporalio import activity
+from temporalio.client import Client, WithStartWorkflowOperation, WorkflowHandle
+from temporalio.common import WorkflowIDConflictPolicy
+from temporalio.exceptions import ApplicationError
+from temporalio.service import RPCError
+from temporalio.testing import WorkflowEnvironment
+
+from tidegate.contracts import (
+    SUBMIT,
+    ApplicationRef,
+    BakeCommand,
+    BakeReport,
+    CanaryCommand,
+    CanaryRef,
+    CanaryRequest,
+    CanaryStatus,
+    Fence,
+    JudgeCommand,
+    Judgement,
+    Limits,
+    PlanResult,
+    ReleaseRequest,
+    ResolveCommand,
+    Resolved,
+    RouteCommand,
+    SourceRef,
+    StepReport,
+    Submission,
+    Survey,
+    SyncCommand,
+    SyncReport,
+    canary_workflow_id,
+)
+from tidegate.domain.application import Application
+from tidegate.domain.plan import (
+    Bake,
+    Drain,
+    Plan,
+    Prepare,
+    Promote,
+    Purpose,
+    Route,
+    ScaleDown,
+    ScaleUp,
+)
+from tidegate.domain.verdict import LoadReport, Result, Verdict
+from workflows.canary import Canary
+from workflows.release import Release
+
+GOOD = Verdict(
+    check="request-success-rate", result=Result.PASSED, reason="success rate 100% >= 99%", value=100
+)
+BAD = Verdict(check="request-success-rate", result=Result.FAILED, reason="success rate 66% < 99%", value=66)
+
+
+def release_plan(
+    weights: tuple[int, ...] = (10, 20), threshold: int = 2, seconds: float = 30, drain: float = 5
+) -> Plan:
+    """A plan as the compiler makes it, with few steps."""
+    steps = [
+        stage
+        for weight in weights
+        for stage in (
+            Route(primary=100 - weight, canary=weight),
+            Bake(seconds=seconds, weight=weight, checks=("request-success-rate",), hooks=("load-test",)),
+        )
+    ]
+    tail = (Promote(), Route(primary=100, canary=0), Drain(seconds=drain), ScaleDown())
+    return Plan(purpose=Purpose.RELEASE, stages=(Prepare(), ScaleUp(), *steps, *tail), threshold=threshold)
+
+
+def bootstrap_plan(purpose: Purpose = Purpose.INITIALISATION) -> Plan:
+    """The plan of a canary that has no primary yet, or nothing to release."""
+    return Plan(purpose=purpose, stages=(Prepare(), Route(primary=100, canary=0), ScaleDown()))
+
+
+@dataclass
+class Neighbours:
+    """Git, clusters, mesh and metrics in one object; `calls` is what was done, in order."""
+
+    plan: Plan = field(default_factory=release_plan)
+    verdicts: Callable[[int], Verdict] = lambda _: GOOD
+    canaries: int = 1
+    calls: list[str] = field(default_factory=list)
+    weight: int = 0
+    fence: Fence | None = None
+    replicas: int = 0
+    primary: str = "old"
+    judged: int = 0
+    hang: set[str] = field(default_factory=set)
+    fail: dict[str, list[ApplicationError]] = field(default_factory=dict)
+    shas: dict[str, str] = field(default_factory=dict)
+
+    async def _did(self, call: str) -> None:
+        self.calls.append(call)
+        name = call.split()[0]
+        if self.fail.get(name):
+            raise self.fail[name].pop(0)
+        while name in self.hang:
+            activity.heartbeat()
+            await asyncio.sleep(0.02)
+
+    def _obey(self, fence: Fence) -> None:
+        if fence.is_older_than(self.fence):
+            self.calls.append("refused")
+            raise ApplicationError("a later command was obeyed", type="StaleCommand", non_retryable=True)
+        self.fence = fence
+
+    @activity.defn(name="git_resolve")
+    async def resolve(self, command: ResolveCommand) -> Resolved:
+        await self._did(f"resolve {command.request.wanted_revision}")
+        sha = self.shas.get(command.request.wanted_revision, command.request.wanted_revision)
+        return Resolved(
+            owner=owner_ref(sha),
+            ref="branch latest",
+            limits=Limits(drain_seconds=0.1, outage_budget_seconds=60),
+        )
+
+    @activity.defn(name="sync_survey")
+    async def survey(self, owner: ApplicationRef) -> Survey:
+        await self._did("survey")
+        refs = [
+            CanaryRef(owner=owner, namespace="test", name=f"podinfo{n or ''}") for n in range(self.canaries)
+        ]
+        return Survey(canaries=tuple(refs), objects=4)
+
+    @activity.defn(name="sync_apply")
+    async def apply(self, command: SyncCommand) -> SyncReport:
+        await self._did(f"apply {command.owner.source.sha}")
+        return SyncReport()
+
+    @activity.defn(name="sync_await_health")
+    async def await_health(self, command: SyncCommand) -> SyncReport:
+        await self._did("await_health")
+        return SyncReport()
+
+    @activity.defn(name="workload_plan")
+    async def make_plan(self, ref: CanaryRef) -> PlanResult:
+        await self._did("plan")
+        return PlanResult(plan=self.plan, target=ref.name, reason="the pod template changed")
+
+    @activity.defn(name="workload_prepare")
+    async def prepare(self, command: CanaryCommand) -> StepReport:
+        await self._did("prepare")
+        self._obey(command.fence)
+        return StepReport()
+
+    @activity.defn(name="workload_scale_up")
+    async def scale_up(self, command: CanaryCommand) -> StepReport:
+        self._obey(command.fence)
+        self.replicas = 2
+        await self._did("scale_up")
+        return StepReport()
+
+    @activity.defn(name="workload_promote")
+    async def promote(self, command: CanaryCommand) -> StepReport:
+        self._obey(command.fence)
+        self.primary = "mixed"
+        await self._did("promote")
+        if self.primary == "mixed":
+            self.primary = "new"
+        return StepReport()
+
+    @activity.defn(name="workload_restore")
+    async def restore(self, command: CanaryCommand) -> StepReport:
+        await self._did("restore")
+        self._obey(command.fence)
+        self.primary = "old"
+        return StepReport()
+
+    @activity.defn(name="workload_scale_down")
+    async def scale_down(self, command: CanaryCommand) -> StepReport:
+        await self._did("scale_down")
+        self._obey(command.fence)
+        self.replicas = 0
+        return StepReport()
+
+    @activity.defn(name="traffic_route")
+    async def route(self, command: RouteCommand) -> StepReport:
+        await self._did(f"route {command.canary_weight}")
+        self._obey(command.fence)
+        self.weight = command.canary_weight
+        return StepReport()
+
+    @activity.defn(name="load_test_run")
+    async def load(self, command: BakeCommand) -> BakeReport:
+        await self._did(f"load {command.seconds:g}")
+        return BakeReport(load=LoadReport(requests=100, seconds=command.seconds, rate=10, codes={"200": 100}))
+
+    @activity.defn(name="metrics_judge")
+    async def judge(self, command: JudgeCommand) -> Judgement:
+        await self._did("judge")
+        self.judged += 1
+        return Judgement(verdicts=(self.verdicts(self.judged),))
+
+    @property
+    def activities(self) -> list[Callable[..., Any]]:
+        """All of them, for a worker."""
+        found = [getattr(self, name) for name in dir(type(self)) if name != "activities"]
+        return [method for method in found if hasattr(method, "__temporal_activity_definition")]
+
+
+def owner_ref(sha: str = "a" * 40) -> ApplicationRef:
+    """podinfo, as the article has it."""
+    source = SourceRef(repo_url="https://git.test/podinfo.git", sha=sha, path="flagger/podinfo")
+    return ApplicationRef(application="podinfo", cluster="mesh02", namespace="test", source=source)
+
+
+def release_request(revision: str = "a" * 40, name: str = "podinfo", **more: Any) -> ReleaseRequest:
+    """A start of the application at a revision."""
+    manifest = {
+        "apiVersion": "argoproj.io/v1alpha1",
+        "kind": "Application",
+        "metadata": {"name": name},
+        "spec": {
+            "source": {"repoURL": "https://git.test/podinfo.git", "path": "flagger/podinfo"},
+            "destination": {"name": "mesh02", "namespace": "test"},
+        },
+    }
+    application = Application.from_manifest(manifest)
+    return ReleaseRequest(application=application, cluster="mesh02", revision=revision, **more)
+
+
+Handle = WorkflowHandle[Any, Any]
+
+
+@dataclass
+class Stage:
+    """A worker with its neighbours, and what a test does to a run."""
+
+    environment: WorkflowEnvironment
+    neighbours: Neighbours
+    task_queue: str
+
+    @property
+    def client(self) -> Client:
+        """The environment's client."""
+        return self.environment.client
+
+    async def start_canary(self) -> Handle:
+        """Start a Canary workflow by itself."""
+        ref = CanaryRef(owner=owner_ref(), namespace="test", name="podinfo")
+        request = CanaryRequest(ref=ref, limits=Limits(outage_budget_seconds=60), revision="a" * 40)
+        return await self.client.start_workflow(
+            Canary.run,
+            request,
+            id=f"{canary_workflow_id('mesh02', 'test', 'podinfo')}/{uuid4()}",
+            task_queue=self.task_queue,
+        )
+
+    async def submit(self, request: ReleaseRequest) -> tuple[Handle, Submission]:
+        """Start a release as the starter does: its start and its submission in one call."""
+        start: WithStartWorkflowOperation[Any, Any] = WithStartWorkflowOperation(
+            Release.run,
+            request,
+            id=f"{request.workflow_id}/{self.task_queue}",
+            task_queue=self.task_queue,
+            id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
+        )
+        submission = await self.client.execute_update_with_start_workflow(
+            SUBMIT, request, start_workflow_operation=start, result_type=Submission
+        )
+        return await start.workflow_handle(), submission
+
+    async def canary(self, name: str = "podinfo") -> Handle:
+        """The canary that a release has started."""
+        handle = self.client.get_workflow_handle(canary_workflow_id("mesh02", "test", name))
+        for _ in range(500):
+            try:
+                await handle.query(Canary.status)
+            except RPCError:
+                await asyncio.sleep(0.01)
+            else:
+                break
+        return handle
+
+    async def hang_in(self, step: str) -> Handle:
+        """Start a canary with short bakes, and come to where a step is under way and does not end."""
+        self.neighbours.plan = release_plan(seconds=0.2, drain=0.1)
+        self.neighbours.hang = {step}
+        handle = await self.start_canary()
+        await self.until(lambda: any(call.split()[0] == step for call in self.neighbours.calls))
+        return handle
+
+    async def until(self, condition: Callable[[], bool]) -> None:
+        """Wait until a condition holds; fail after a generous count of looks."""
+        for _ in range(1000):
+            if condition():
+                return
+            await asyncio.sleep(0.01)
+        raise AssertionError(f"never came; calls: {self.neighbours.calls}")
+
+    async def status(self, handle: Handle) -> CanaryStatus:
+        """The canary's answer to the status query."""
+        return await handle.query(Canary.status)

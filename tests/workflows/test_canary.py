@@ -1,0 +1,267 @@
+"""What a Canary workflow does with its plan, and what every signal does to it at every stage."""
+
+import asyncio
+
+import pytest
+from temporalio.client import WorkflowFailureError
+from temporalio.exceptions import ApplicationError, CancelledError
+
+from tests.workflows.neighbours import BAD, GOOD, Handle, Stage, bootstrap_plan
+from tidegate.contracts import ABORT, PAUSE, PROMOTE, RESUME, AbortRequest
+from tidegate.domain.plan import Purpose
+from tidegate.domain.release import Outcome, Phase
+
+
+def unreachable(name: str) -> ApplicationError:
+    return ApplicationError(f"{name} is out of reach: connection refused", type="Unreachable")
+
+
+async def test_a_good_version_is_walked_to_the_primary(stage: Stage) -> None:
+    outcome = await (await stage.start_canary()).result()
+    assert outcome.outcome is Outcome.PROMOTED
+    assert [call for call in stage.neighbours.calls if not call.startswith("load")] == [
+        "plan", "prepare", "scale_up", "route 10", "judge", "route 20", "judge", "promote",
+        "route 0", "scale_down",
+    ]  # fmt: skip
+    assert (stage.neighbours.primary, stage.neighbours.weight, stage.neighbours.replicas) == ("new", 0, 0)
+
+
+async def test_the_notes_carry_the_sentences_that_flagger_users_grep_for(stage: Stage) -> None:
+    outcome = await (await stage.start_canary()).result()
+    assert [note.text for note in outcome.notes] == [
+        "the pod template changed",
+        "New revision detected! Scaling up podinfo.test",
+        "Starting canary analysis for podinfo.test",
+        "Advance podinfo.test canary weight 10",
+        "Advance podinfo.test canary weight 20",
+        "Copying podinfo.test template spec to podinfo-primary.test",
+        "Routing all traffic to primary",
+        "Promotion completed! Scaling down podinfo.test",
+    ]
+
+
+async def test_every_bake_lasts_its_interval(stage: Stage) -> None:
+    outcome = await (await stage.start_canary()).result()
+    bakes = [timing.seconds for timing in outcome.stages if timing.stage.startswith("Bake")]
+    assert len(bakes) == 2
+    assert all(30 <= seconds < 33 for seconds in bakes)
+
+
+async def test_the_threshold_of_failed_checks_rolls_back_at_once(stage: Stage) -> None:
+    stage.neighbours.verdicts = lambda _: BAD
+    outcome = await (await stage.start_canary()).result()
+    assert outcome.outcome is Outcome.ROLLED_BACK
+    assert outcome.reason == "2 of 2 failed checks: success rate 66% < 99%"
+    assert stage.neighbours.calls[-4:] == ["judge", "route 0", "restore", "scale_down"]
+    assert stage.neighbours.judged == 2
+
+
+async def test_a_failed_bake_below_the_threshold_is_repeated_at_its_weight(stage: Stage) -> None:
+    stage.neighbours.verdicts = lambda count: BAD if count == 1 else GOOD
+    outcome = await (await stage.start_canary()).result()
+    assert (outcome.outcome, outcome.failed_checks) == (Outcome.PROMOTED, 1)
+    assert stage.neighbours.calls.count("route 10") == 1
+    assert stage.neighbours.judged == 3
+
+
+@pytest.mark.parametrize(
+    ("purpose", "expected"),
+    [(Purpose.INITIALISATION, Outcome.INITIALISED), (Purpose.UPKEEP, Outcome.UNCHANGED)],
+)
+async def test_without_a_new_template_nothing_is_analysed(
+    stage: Stage, purpose: Purpose, expected: Outcome
+) -> None:
+    stage.neighbours.plan = bootstrap_plan(purpose)
+    outcome = await (await stage.start_canary()).result()
+    assert outcome.outcome is expected
+    assert stage.neighbours.calls == ["plan", "prepare", "route 0", "scale_down"]
+
+
+STEPS = ["prepare", "scale_up", "route", "load", "judge", "promote"]
+
+
+@pytest.mark.parametrize("step", STEPS)
+async def test_an_abort_wins_whatever_is_under_way(stage: Stage, step: str) -> None:
+    handle = await stage.hang_in(step)
+    await handle.signal(ABORT, AbortRequest(reason="pager"))
+    await stage.until(lambda: "route 0" in stage.neighbours.calls)
+    stage.neighbours.hang.clear()
+    outcome = await handle.result()
+    assert (outcome.outcome, outcome.reason) == (Outcome.ABORTED, "pager")
+    assert (stage.neighbours.weight, stage.neighbours.primary, stage.neighbours.replicas) == (0, "old", 0)
+
+
+@pytest.mark.parametrize("step", STEPS)
+async def test_a_cancellation_in_temporal_rolls_back_first(stage: Stage, step: str) -> None:
+    handle = await stage.hang_in(step)
+    await handle.cancel()
+    await stage.until(lambda: "route 0" in stage.neighbours.calls)
+    stage.neighbours.hang.clear()
+    with pytest.raises(WorkflowFailureError) as failure:
+        await handle.result()
+    assert isinstance(failure.value.cause, CancelledError)
+    assert (stage.neighbours.weight, stage.neighbours.primary, stage.neighbours.replicas) == (0, "old", 0)
+
+
+@pytest.mark.parametrize("step", ["prepare", "scale_up", "route", "judge"])
+async def test_a_pause_holds_the_plan_and_a_resume_goes_on(stage: Stage, step: str) -> None:
+    handle = await stage.hang_in(step)
+    await handle.signal(PAUSE)
+    stage.neighbours.hang.clear()
+    await wait_for_phase(stage, handle, Phase.PAUSED)
+    held = list(stage.neighbours.calls)
+    await stage.environment.sleep(3600)
+    assert stage.neighbours.calls == held
+    await handle.signal(RESUME)
+    assert (await handle.result()).outcome is Outcome.PROMOTED
+
+
+async def test_the_time_of_a_pause_does_not_count_for_the_bake(stage: Stage) -> None:
+    handle = await stage.start_canary()
+    await stage.until(lambda: "route 10" in stage.neighbours.calls)
+    await stage.environment.sleep(10)
+    await handle.signal(PAUSE)
+    await stage.environment.sleep(600)
+    await handle.signal(RESUME)
+    await handle.result()
+    loads = [float(call.split()[1]) for call in stage.neighbours.calls if call.startswith("load")]
+    assert loads[0] == 30
+    assert loads[1] == pytest.approx(20, abs=3)
+
+
+@pytest.mark.parametrize("step", ["prepare", "scale_up", "route", "load", "judge"])
+async def test_a_promotion_by_hand_skips_the_rest_of_the_analysis(stage: Stage, step: str) -> None:
+    handle = await stage.hang_in(step)
+    await handle.signal(PROMOTE)
+    if step == "load":
+        await stage.until(lambda: "promote" in stage.neighbours.calls)
+    stage.neighbours.hang.clear()
+    outcome = await handle.result()
+    assert outcome.outcome is Outcome.PROMOTED
+    assert "route 20" not in stage.neighbours.calls
+    assert stage.neighbours.calls[-3:] == ["promote", "route 0", "scale_down"]
+
+
+async def test_a_promotion_ends_a_pause(stage: Stage) -> None:
+    handle = await stage.start_canary()
+    await handle.signal(PAUSE)
+    await wait_for_phase(stage, handle, Phase.PAUSED)
+    await handle.signal(PROMOTE)
+    assert (await handle.result()).outcome is Outcome.PROMOTED
+
+
+async def test_an_abort_after_a_promotion_signal_still_wins(stage: Stage) -> None:
+    stage.neighbours.hang = {"promote"}
+    handle = await stage.start_canary()
+    await handle.signal(PROMOTE)
+    await stage.until(lambda: "promote" in stage.neighbours.calls)
+    await handle.signal(ABORT)
+    await stage.until(lambda: "route 0" in stage.neighbours.calls)
+    stage.neighbours.hang.clear()
+    outcome = await handle.result()
+    assert (outcome.outcome, outcome.reason) == (Outcome.ABORTED, "aborted by signal")
+    assert stage.neighbours.primary == "old"
+
+
+async def test_a_route_command_that_comes_back_from_the_dead_is_refused(stage: Stage) -> None:
+    handle = await stage.hang_in("route")
+    await handle.signal(ABORT)
+    await stage.until(lambda: "route 0" in stage.neighbours.calls)
+    stage.neighbours.hang.clear()
+    await handle.result()
+    await stage.until(lambda: "refused" in stage.neighbours.calls)
+    assert stage.neighbours.weight == 0
+
+
+@pytest.mark.parametrize("step", ["prepare", "scale_up", "route", "judge", "promote"])
+async def test_a_step_that_cannot_be_done_rolls_back(stage: Stage, step: str) -> None:
+    stage.neighbours.fail = {
+        step: [ApplicationError("cluster mesh02 denied access", type="AccessDenied", non_retryable=True)]
+    }
+    outcome = await (await stage.start_canary()).result()
+    assert (outcome.outcome, outcome.reason) == (Outcome.ROLLED_BACK, "cluster mesh02 denied access")
+    assert (stage.neighbours.weight, stage.neighbours.primary, stage.neighbours.replicas) == (0, "old", 0)
+
+
+@pytest.mark.parametrize("step", ["plan", *STEPS])
+async def test_an_outage_within_the_budget_is_survived(stage: Stage, step: str) -> None:
+    stage.neighbours.fail = {step: [unreachable("cluster mesh02") for _ in range(4)]}
+    assert (await (await stage.start_canary()).result()).outcome is Outcome.PROMOTED
+
+
+async def test_an_outage_beyond_the_budget_rolls_back_with_its_reason(stage: Stage) -> None:
+    stage.neighbours.fail = {"judge": [unreachable("Prometheus of mesh02") for _ in range(100)]}
+    outcome = await (await stage.start_canary()).result()
+    assert outcome.outcome is Outcome.ROLLED_BACK
+    assert "Prometheus of mesh02 is out of reach" in outcome.reason
+
+
+async def test_the_way_back_is_tried_until_it_works(stage: Stage) -> None:
+    stage.neighbours.verdicts = lambda _: BAD
+    handle = await stage.start_canary()
+    await stage.until(lambda: "route 10" in stage.neighbours.calls)
+    stage.neighbours.fail = {"route": [unreachable("cluster asm") for _ in range(30)]}
+    outcome = await handle.result()
+    assert outcome.outcome is Outcome.ROLLED_BACK
+    assert stage.neighbours.weight == 0
+
+
+async def test_a_denied_rollback_is_tried_again_and_said(stage: Stage) -> None:
+    stage.neighbours.verdicts = lambda _: BAD
+    handle = await stage.start_canary()
+    await stage.until(lambda: "route 10" in stage.neighbours.calls)
+    denied = ApplicationError("cluster asm denied access", type="AccessDenied", non_retryable=True)
+    stage.neighbours.fail = {"route": [denied] * 3}
+    outcome = await handle.result()
+    assert stage.neighbours.weight == 0
+    assert [note.text for note in outcome.notes].count("cluster asm denied access") == 3
+
+
+async def test_a_cancellation_does_not_interrupt_the_way_back(stage: Stage) -> None:
+    handle = await stage.hang_in("load")
+    stage.neighbours.hang.add("restore")
+    await handle.signal(ABORT)
+    await stage.until(lambda: "restore" in stage.neighbours.calls)
+    await handle.cancel()
+    await asyncio.sleep(0.1)
+    stage.neighbours.hang.clear()
+    outcome = await handle.result()
+    assert outcome.outcome is Outcome.ABORTED
+    assert (stage.neighbours.weight, stage.neighbours.primary, stage.neighbours.replicas) == (0, "old", 0)
+
+
+async def test_a_promotion_is_not_undone_by_a_scale_down_that_fails(stage: Stage) -> None:
+    stage.neighbours.fail = {
+        "scale_down": [ApplicationError("2 pods are still there", type="NotReady", non_retryable=True)]
+    }
+    outcome = await (await stage.start_canary()).result()
+    assert outcome.outcome is Outcome.PROMOTED
+    assert outcome.notes[-1].text == "the target was not scaled down: 2 pods are still there"
+
+
+async def test_a_load_test_that_breaks_is_a_failed_check(stage: Stage) -> None:
+    broken = ApplicationError("load tester answered 500", type="ReleaseFailed", non_retryable=True)
+    stage.neighbours.fail = {"load": [broken, broken]}
+    outcome = await (await stage.start_canary()).result()
+    assert outcome.reason == "2 of 2 failed checks: load test: load tester answered 500"
+
+
+async def test_the_status_says_weight_stage_verdicts_and_what_it_waits_for(stage: Stage) -> None:
+    stage.neighbours.verdicts = lambda count: GOOD if count == 1 else BAD
+    handle = await stage.start_canary()
+    await stage.environment.sleep(45)
+    await wait_for_phase(stage, handle, Phase.PROGRESSING)
+    status = await stage.status(handle)
+    assert (status.weight, status.stage, status.stages, status.threshold) == (20, 6, 10, 2)
+    assert status.doing == "Bake 30s at 20%, 1 check, load"
+    assert status.verdicts == (GOOD,)
+    assert status.waiting_for.startswith("the bake's end at ")
+    await handle.result()
+
+
+async def wait_for_phase(stage: Stage, handle: Handle, phase: Phase) -> None:
+    for _ in range(200):
+        if (await stage.status(handle)).phase is phase:
+            return
+        await asyncio.sleep(0.02)
+    raise AssertionError(f"never {phase}: {await stage.status(handle)}")
