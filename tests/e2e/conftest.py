@@ -7,6 +7,7 @@ from typing import TypeVar
 
 import pytest
 
+from tests.e2e.article import Article, release_article
 from tests.e2e.stock import Stock
 from tests.e2e.user import Application, Baking, User
 from tidegate.sandbox.processes import Process
@@ -47,8 +48,10 @@ async def worker(world: World) -> Worker:
 
 
 @pytest.fixture(scope="session")
-def user(world: World) -> User:
-    return User(world)
+async def user(world: World) -> AsyncIterator[User]:
+    user = User(world)
+    yield user
+    await user.leave()
 
 
 @pytest.fixture(scope="session")
@@ -80,7 +83,7 @@ async def _initialised(
         await application.initialise()
         return application
 
-    async with _stock(make, request, "podinfo") as stock:
+    async with _stock(make, _users(request, "podinfo")) as stock:
         yield stock
 
 
@@ -99,7 +102,7 @@ async def _baking(
         await application.initialise()
         return await application.begin_long_bake()
 
-    async with _stock(make, request, "baking") as stock:
+    async with _stock(make, _users(request, "baking")) as stock:
         yield stock
 
 
@@ -109,13 +112,40 @@ async def baking(_baking: Stock[Baking]) -> Baking:
     return await _baking.take()
 
 
+@pytest.fixture(scope="session")
+async def _article(
+    user: User, worker: Worker, tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
+) -> AsyncIterator[Stock[Article]]:
+    async def make() -> Article:
+        return await release_article(user, tmp_path_factory.mktemp("article"))
+
+    async with _stock(make, min(1, _users(request, "article"))) as stock:
+        yield stock
+
+
+@pytest.fixture(scope="session")
+async def article(_article: Stock[Article]) -> Article:
+    """The article's manifests, released from the first commit to the last; it takes most of a minute."""
+    return await _article.take()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _everything_ahead(
+    _article: Stock[Article], _initialised: Stock[Application], _baking: Stock[Baking]
+) -> None:
+    """Whatever takes its time is begun before the first test, and goes on beside the others."""
+
+
 @asynccontextmanager
-async def _stock(
-    make: Callable[[], Awaitable[T]], request: pytest.FixtureRequest, fixture: str
-) -> AsyncIterator[Stock[T]]:
-    """As many as the session's tests ask for by the fixture's name."""
-    users = [item for item in request.session.items if fixture in getattr(item, "fixturenames", ())]
-    stock = Stock(make, wanted=len(users))
+async def _stock(make: Callable[[], Awaitable[T]], wanted: int) -> AsyncIterator[Stock[T]]:
+    stock = Stock(make, wanted=wanted)
     stock.begin()
-    yield stock
-    await stock.close()
+    try:
+        yield stock
+    finally:
+        await stock.close()
+
+
+def _users(request: pytest.FixtureRequest, fixture: str) -> int:
+    """How many of the session's tests ask for a fixture."""
+    return sum(fixture in getattr(item, "fixturenames", ()) for item in request.session.items)

@@ -1,30 +1,71 @@
 """A release from Git to its end, as its user sees it."""
 
-from tests.e2e.user import Application, serves
+import json
+from typing import NamedTuple
+
+import pytest
+
+from tests.e2e.conftest import NewApplication, Worker
+from tests.e2e.user import Application, Baking, Ended, Observed, serves
+
+
+class Promoted(NamedTuple):
+    """A promotion, and what was seen of it from outside."""
+
+    application: Application
+    ended: Ended
+    seen: Observed
+
+
+@pytest.fixture(scope="module")
+async def promoted(new_application: NewApplication, worker: Worker) -> Promoted:
+    application = await new_application()
+    await application.initialise()
+    await application.commit("3.1.1")
+    async with application.observed() as seen:
+        ended = await application.start()
+    return Promoted(application, ended, seen)
 
 
 async def test_the_first_version_is_initialised(application: Application) -> None:
     await application.commit("3.1.0")
     ended = await application.start()
 
-    assert (ended.code, ended.outcome["outcome"]) == (0, "initialised")
+    assert (ended.code, ended.outcome["outcome"]) == (0, "initialised"), ended
     assert await application.end_state() == serves("3.1.0")
 
 
-async def test_a_good_version_takes_the_traffic_step_by_step_and_is_promoted(podinfo: Application) -> None:
-    await podinfo.commit("3.1.1")
-    async with podinfo.observed() as seen:
-        ended = await podinfo.start()
+async def test_a_good_version_is_promoted(promoted: Promoted) -> None:
+    assert (promoted.ended.code, promoted.ended.outcome["outcome"]) == (0, "promoted"), promoted.ended
+    assert await promoted.application.end_state() == serves("3.1.1")
 
-    assert (ended.code, ended.outcome["outcome"]) == (0, "promoted"), ended
-    assert seen.weights == [0, 25, 50, 0]
-    assert set(seen.answers) == {200}
-    assert [verdict["check"] for verdict in ended.canary["verdicts"]] == [
-        "request-success-rate",
-        "request-duration",
-    ]
-    assert all(verdict["value"] is not None for verdict in ended.canary["verdicts"])
-    assert await podinfo.end_state() == serves("3.1.1")
+
+def test_a_promotion_moves_the_traffic_step_by_step(promoted: Promoted) -> None:
+    assert promoted.seen.weights == [0, 25, 50, 0]
+
+
+def test_no_request_fails_during_a_promotion(promoted: Promoted) -> None:
+    assert set(promoted.seen.answers) == {200}
+    assert promoted.seen.answers[200] > 100
+
+
+def test_every_check_is_reported_with_its_number(promoted: Promoted) -> None:
+    values = {verdict["check"]: verdict["value"] for verdict in promoted.ended.canary["verdicts"]}
+    assert values["request-success-rate"] == 100
+    assert 0 < values["request-duration"] < 500
+    assert promoted.ended.canary["load"]["codes"].keys() == {"200"}
+
+
+async def test_a_release_is_found_by_its_search_attributes(promoted: Promoted) -> None:
+    user, workflow_id = promoted.application.user, promoted.application.workflow_id
+    query = "TidegatePhase = 'Succeeded' AND TidegateCluster = 'mesh02'"
+    found = json.loads(await user.temporal("workflow", "list", "--query", query, "-o", "json"))
+    assert workflow_id in [each["execution"]["workflowId"] for each in found]
+
+    (listed,) = (await user.starter("list", "--json")).documents
+    row = next(each for each in listed["releases"] if each["workflow_id"] == workflow_id)
+    assert (row["phase"], row["running"]) == ("Succeeded", False)
+    assert row["revision"] == promoted.ended.outcome["sha"]
 
 
 async def test_a_bad_version_is_rolled_back_and_tried_again_when_it_is_started_again(
@@ -45,6 +86,18 @@ async def test_what_is_unchanged_is_left_alone(podinfo: Application) -> None:
     async with podinfo.observed() as seen:
         ended = await podinfo.start()
 
-    assert (ended.code, ended.outcome["outcome"]) == (0, "unchanged")
+    assert (ended.code, ended.outcome["outcome"]) == (0, "unchanged"), ended
     assert seen.weights == [0]
     assert await podinfo.end_state() == serves("3.1.0")
+
+
+async def test_the_temporal_ui_shows_where_a_release_stands(baking: Baking) -> None:
+    temporal, application = baking.application.user.temporal, baking.application
+    shown = await temporal("workflow", "metadata", "--workflow-id", application.canary_id)
+    wanted = ("primary 75 %, canary 25 %", "the bake's end at", "`abort`")
+    assert [words for words in wanted if words not in shown] == [], shown
+
+    described = await temporal("workflow", "describe", "--workflow-id", application.workflow_id, "-o", "json")
+    assert f"{application.name} to mesh02/{application.namespace}" in described
+    await application.tell("abort")
+    await baking.command.ended()

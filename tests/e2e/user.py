@@ -18,7 +18,7 @@ from tidegate.sandbox.processes import find_program
 from tidegate.sandbox.world import World
 
 CHECKOUT = Path(__file__).parents[2]
-PATIENCE = 60.0
+PATIENCE = 120.0
 """Seconds that anything may take on a busy machine."""
 
 
@@ -66,8 +66,7 @@ class Command:
         try:
             _, err, code = await asyncio.wait_for(asyncio.shield(self._reading), PATIENCE)
         except TimeoutError:
-            self.kill()
-            _, err, _ = await self._reading
+            _, err, _ = await self.kill()
             raise AssertionError(f"did not end: {''.join(self._out)}{err.decode()}") from None
         return Ended(code, "".join(self._out), err.decode())
 
@@ -96,10 +95,11 @@ class Command:
     def _documents(self, event: str) -> list[dict[str, Any]]:
         return [each for each in map(json.loads, self._out) if each["event"] == event]
 
-    def kill(self) -> None:
-        """End it, if it still runs."""
+    async def kill(self) -> tuple[None, bytes, int]:
+        """End it, if it still runs; what is left to read."""
         if self._child.returncode is None:
             self._child.kill()
+        return await self._reading
 
 
 async def _collect(stream: asyncio.StreamReader, lines: list[str]) -> None:
@@ -120,6 +120,7 @@ class User:
 
     world: World
     environment: Mapping[str, str] = field(default_factory=dict)
+    commands: list[Command] = field(default_factory=list)
 
     async def begin(self, *argv: str) -> Command:
         """Start a command."""
@@ -133,7 +134,13 @@ class User:
             env={**inherited, **self.world.environment(), **self.environment},
             cwd=CHECKOUT,
         )
-        return Command(child)
+        self.commands.append(Command(child))
+        return self.commands[-1]
+
+    async def leave(self) -> None:
+        """End the commands that still run."""
+        for command in self.commands:
+            await command.kill()
 
     async def run(self, *argv: str) -> Ended:
         """Run a command to its end."""
@@ -175,6 +182,11 @@ class Application:
         return self.user.world
 
     @property
+    def namespace(self) -> str:
+        """The namespace that it is released to."""
+        return self.name
+
+    @property
     def file(self) -> Path:
         """The Application manifest."""
         return self.folder / "application.yaml"
@@ -192,12 +204,12 @@ class Application:
     @property
     def workflow_id(self) -> str:
         """The workflow id of its release."""
-        return f"release/mesh02/{self.name}/{self.name}"
+        return f"release/mesh02/{self.namespace}/{self.name}"
 
     @property
     def canary_id(self) -> str:
         """The workflow id of its canary."""
-        return f"canary/mesh02/{self.name}/podinfo"
+        return f"canary/mesh02/{self.namespace}/podinfo"
 
     async def create(self) -> None:
         """Make the repository and the Application manifest."""
@@ -254,13 +266,13 @@ class Application:
         try:
             await self.until_weight(25)
         except TimeoutError:
-            command.kill()
+            await command.kill()
             raise AssertionError(await command.ended()) from None
         return Baking(self, command, sha)
 
     async def tell(self, command: str, *options: str) -> Ended:
         """`starter.py pause` and its like; it has to succeed."""
-        ended = await self.user.starter(command, f"{self.name}@mesh02/{self.name}", *options)
+        ended = await self.user.starter(command, f"{self.name}@mesh02/{self.namespace}", *options)
         assert ended.code == 0, ended
         return ended
 
@@ -290,7 +302,7 @@ class Application:
     async def virtual_service_weights(self) -> dict[str, int]:
         """Weights of the VirtualService by the destination's host."""
         text = await self.user.kubectl(
-            "asm", "-n", self.name, "get", "virtualservice", "podinfo", "-o", "json"
+            "asm", "-n", self.namespace, "get", "virtualservice", "podinfo", "-o", "json"
         )
         (route,) = json.loads(text)["spec"]["http"]
         return {each["destination"]["host"]: each.get("weight", 100) for each in route["route"]}
@@ -298,7 +310,7 @@ class Application:
     async def target_replicas(self) -> str:
         """`spec.replicas` of the target."""
         path = "jsonpath={.spec.replicas}"
-        return await self.user.kubectl("mesh02", "-n", self.name, "get", "deploy", "podinfo", "-o", path)
+        return await self.user.kubectl("mesh02", "-n", self.namespace, "get", "deploy", "podinfo", "-o", path)
 
     async def end_state(self) -> tuple[str, int, dict[str, int], str]:
         """Seen from outside: who serves, the canary's weight in Envoy, the VirtualService, the target."""
