@@ -10,7 +10,7 @@ from tidegate.domain.application import Application
 from tidegate.domain.canary import Canary
 from tidegate.settings import load_settings
 
-KINDS = {"Application": Application, "Canary": Canary}
+KINDS: dict[str, Any] = {"Application": Application, "Canary": Canary}
 
 
 def test_every_manifest_in_the_documents_is_accepted(blocks: list[Any]) -> None:
