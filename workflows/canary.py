@@ -6,20 +6,18 @@ ends on one side.
 
 import asyncio
 from collections.abc import Coroutine
-from datetime import timedelta
 from typing import Any, TypeVar
 
 from temporalio import workflow
 from temporalio.exceptions import ActivityError
 
+from workflows.analysis import Analysis
 from workflows.control import Aborted, Control, to_the_end, unless_aborted
 from workflows.logbook import Logbook
 from workflows.rollback import Fences, roll_back
-from workflows.steps import Options, quick, reason_of, restoring, under_load, waiting
+from workflows.steps import Options, outcome_of, quick, reason_of, restoring, waiting
 
 with workflow.unsafe.imports_passed_through():
-    from activities.load_test import LoadTestActivities
-    from activities.metrics import MetricsActivities
     from activities.traffic import TrafficActivities
     from activities.workload import WorkloadActivities
     from tidegate.contracts import (
@@ -30,13 +28,10 @@ with workflow.unsafe.imports_passed_through():
         RESUME,
         STATUS,
         AbortRequest,
-        BakeCommand,
-        BakeReport,
         CanaryCommand,
         CanaryOutcome,
         CanaryRequest,
         CanaryStatus,
-        JudgeCommand,
         RouteCommand,
         StepReport,
     )
@@ -55,16 +50,12 @@ with workflow.unsafe.imports_passed_through():
         Stage,
     )
     from tidegate.domain.release import Outcome, Phase
-    from tidegate.domain.verdict import Result, Verdict
 
 _DONE = {
     Purpose.INITIALISATION: Outcome.INITIALISED,
     Purpose.RELEASE: Outcome.PROMOTED,
     Purpose.UPKEEP: Outcome.UNCHANGED,
 }
-_SHORTEST_SOAK = 0.1
-"""Seconds that a bake goes on for after a pause in its last moment."""
-
 T = TypeVar("T")
 
 
@@ -78,6 +69,7 @@ class Canary:
         self._limits = request.limits
         self._control = Control()
         self._logbook = Logbook(request)
+        self._analysis = Analysis(request, self._control, self._logbook)
         self._fences = Fences(int(workflow.info().start_time.timestamp() * 1000))
         self._weight: int | None = None
         self._purpose = Purpose.UPKEEP
@@ -94,7 +86,7 @@ class Canary:
         except Aborted as abort:
             return await self._turn_back(abort.outcome, str(abort))
         except (ActivityError, ReleaseFailed) as error:
-            return await self._turn_back(Outcome.ROLLED_BACK, reason_of(error))
+            return await self._turn_back(outcome_of(error), reason_of(error))
         except asyncio.CancelledError:
             await self._turn_back(Outcome.ABORTED, "cancelled in Temporal")
             raise
@@ -104,7 +96,7 @@ class Canary:
     def pause(self) -> None:
         """Hold the plan where it is; the traffic stays, the time does not count."""
         self._control.ask_pause()
-        self._logbook.note("Pause asked for by signal")
+        self._logbook.note(narration.pausing(self._logbook.status.phase))
 
     @workflow.signal(name=RESUME)
     def resume(self) -> None:
@@ -147,7 +139,7 @@ class Canary:
             if self._control.promoted and _is_analysis(stage):
                 continue
             if _may_pause_before(stage):
-                await self._unless_aborted(self._hold_while_paused())
+                await self._unless_aborted(self._analysis.hold_while_paused())
             self._logbook.enter_stage(index, stage)
             await self._unless_aborted(self._perform(stage))
 
@@ -160,7 +152,7 @@ class Canary:
             case Route():
                 await self._route(stage)
             case Bake():
-                await self._bake(stage)
+                await self._analysis.bake(stage)
             case Promote():
                 await self._promote()
             case Drain():
@@ -193,76 +185,6 @@ class Canary:
             self._logbook.enter_phase(Phase.FINALISING)
             self._logbook.note(narration.ROUTING_TO_PRIMARY)
 
-    async def _bake(self, bake: Bake) -> None:
-        while not self._control.promoted:
-            verdicts = await self._soak_and_judge(bake)
-            if all(verdict.passed for verdict in verdicts):
-                return
-            self._count_failed_check(verdicts)
-
-    async def _soak_and_judge(self, bake: Bake) -> tuple[Verdict, ...]:
-        """Let the routing stand for the bake's time, pauses not counted, and ask every check."""
-        remaining = bake.seconds
-        while True:
-            started = workflow.now()
-            load = asyncio.create_task(self._put_under_load(bake, remaining))
-            try:
-                if await self._stand(remaining, f"Bake {bake.seconds:g}s at {bake.weight} %"):
-                    return await self._judge(load)
-            finally:
-                load.cancel()
-            if self._control.promoted:
-                return ()
-            remaining = max(_SHORTEST_SOAK, remaining - (workflow.now() - started).total_seconds())
-            await self._hold_while_paused()
-
-    async def _stand(self, seconds: float, summary: str) -> bool:
-        """True when the time is over; False when a pause or a promotion came first."""
-        ends = workflow.now() + timedelta(seconds=seconds)
-        self._logbook.update(waiting_for=f"the bake's end at {ends:%H:%M:%S} UTC")
-        try:
-            await workflow.wait_condition(
-                lambda: self._control.paused or self._control.promoted,
-                timeout=seconds,
-                timeout_summary=summary,
-            )
-        except TimeoutError:
-            return True
-        return False
-
-    async def _put_under_load(self, bake: Bake, seconds: float) -> BakeReport:
-        if not bake.hooks:
-            return BakeReport()
-        try:
-            return await workflow.execute_activity_method(
-                LoadTestActivities.run,
-                BakeCommand(ref=self._ref, seconds=seconds),
-                **under_load(", ".join(bake.hooks), seconds=seconds),
-            )
-        except ActivityError as error:
-            reason = f"load test: {reason_of(error)}"
-            return BakeReport(verdicts=(Verdict(check=bake.hooks[0], result=Result.FAILED, reason=reason),))
-
-    async def _judge(self, load: asyncio.Task[BakeReport]) -> tuple[Verdict, ...]:
-        self._logbook.update(waiting_for="the checks' numbers")
-        judgement = await workflow.execute_activity_method(
-            MetricsActivities.judge, JudgeCommand(ref=self._ref), **self._quick("Judge")
-        )
-        report = await load
-        verdicts = report.verdicts + judgement.verdicts
-        self._logbook.update(verdicts=verdicts, load=report.load, waiting_for="")
-        return verdicts
-
-    def _count_failed_check(self, verdicts: tuple[Verdict, ...]) -> None:
-        status = self._logbook.status
-        failed = status.failed_checks + 1
-        self._logbook.update(failed_checks=failed)
-        name = self._ref.full_name
-        self._logbook.note(narration.halted(name, verdicts, failed, status.threshold), warning=True)
-        if failed >= status.threshold:
-            self._logbook.note(narration.threshold_reached(name, failed), warning=True)
-            raise ReleaseFailed(narration.threshold_reason(verdicts, failed, status.threshold))
-
     async def _promote(self) -> None:
         self._logbook.enter_phase(Phase.PROMOTING)
         self._logbook.note(narration.copying(self._ref.full_name, self._target, self._ref.namespace))
@@ -294,24 +216,15 @@ class Canary:
         self._logbook.update(waiting_for="")
         self._logbook.report(report)
 
-    async def _hold_while_paused(self) -> None:
-        if not self._control.paused:
-            return
-        phase = self._logbook.status.phase
-        self._logbook.enter_phase(Phase.PAUSED)
-        self._logbook.update(paused=True, waiting_for="the signal resume, promote or abort")
-        await workflow.wait_condition(lambda: not self._control.paused)
-        self._logbook.update(paused=False, waiting_for="")
-        self._logbook.enter_phase(phase)
-
     async def _unless_aborted(self, work: Coroutine[Any, Any, T]) -> T:
         return await unless_aborted(self._control, work)
 
     async def _turn_back(self, outcome: Outcome, reason: str) -> CanaryOutcome:
+        """End on the old side. Without a release under way there is nothing to bring back."""
         if self._purpose is not Purpose.RELEASE:
-            outcome = Outcome.FAILED if outcome is Outcome.ROLLED_BACK else outcome
             self._logbook.note(f"{outcome}: {reason}", warning=True)
             return self._logbook.close(outcome, reason)
+        outcome = Outcome.ROLLED_BACK if outcome in (Outcome.FAILED, Outcome.INVALID) else outcome
         self._logbook.enter_phase(Phase.ROLLING_BACK)
         self._logbook.update(paused=False, waiting_for="the way back", doing="Roll back")
         self._logbook.note(narration.rolling_back(self._ref.full_name, reason), warning=True)

@@ -14,7 +14,7 @@ from workflows.children import Children
 from workflows.control import Aborted, Control, unless_aborted
 from workflows.logbook import PHASE
 from workflows.rollback import Fences
-from workflows.steps import Options, failure_type, fetching, quick, reason_of, waiting
+from workflows.steps import Options, failure_type, fetching, outcome_of, quick, reason_of, waiting
 
 with workflow.unsafe.imports_passed_through():
     from activities.git import GitActivities
@@ -46,12 +46,9 @@ with workflow.unsafe.imports_passed_through():
     )
     from tidegate.decisions.details import release_details
     from tidegate.decisions.narration import release_reason
-    from tidegate.domain.errors import InvalidInput, RevisionNotFound
     from tidegate.domain.release import Outcome, Phase, worst
 
 T = TypeVar("T")
-
-_INVALID = (InvalidInput.__name__, RevisionNotFound.__name__)
 
 
 @workflow.defn(name=RELEASE_WORKFLOW)
@@ -88,8 +85,7 @@ class Release:
         except FailureError as error:
             if not isinstance(error, ActivityError | ApplicationError):
                 raise
-            invalid = failure_type(error) in _INVALID
-            outcome = self._close(Outcome.INVALID if invalid else Outcome.FAILED, reason_of(error))
+            outcome = self._close(outcome_of(error), reason_of(error))
         await workflow.wait_condition(workflow.all_handlers_finished)
         if self._queue:
             self._hand_over(outcome)

@@ -11,11 +11,17 @@ from temporalio import workflow
 from temporalio.common import RetryPolicy
 from temporalio.exceptions import ActivityError, ApplicationError, FailureError, TimeoutError
 
+with workflow.unsafe.imports_passed_through():
+    from tidegate.domain.errors import InvalidInput, RevisionNotFound
+    from tidegate.domain.release import Outcome
+
 RETRY = RetryPolicy(
     initial_interval=timedelta(milliseconds=300),
     backoff_coefficient=2.0,
     maximum_interval=timedelta(seconds=10),
 )
+_INVALID = (InvalidInput.__name__, RevisionNotFound.__name__)
+
 HEARTBEAT_TIMEOUT = timedelta(seconds=10)
 _QUICK = timedelta(seconds=20)
 _FETCH = timedelta(seconds=150)
@@ -94,6 +100,11 @@ def failure_type(error: BaseException) -> str:
     """The name of the error that an activity raised, or "" when it was none of ours."""
     root = _root(error)
     return root.type or "" if isinstance(root, ApplicationError) else ""
+
+
+def outcome_of(error: BaseException) -> Outcome:
+    """Whether the input is at fault or something else: exit code 2 or 1."""
+    return Outcome.INVALID if failure_type(error) in _INVALID else Outcome.FAILED
 
 
 def reason_of(error: BaseException) -> str:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from tidegate.contracts import CanaryOutcome
-from tidegate.domain.release import Outcome, worst
+from tidegate.domain.release import Outcome, Phase, worst
 from tidegate.domain.verdict import LoadReport, Verdict
 
 
@@ -37,6 +37,13 @@ def threshold_reason(verdicts: Sequence[Verdict], failed: int, threshold: int) -
     """Why the analysis gave up, with the last numbers."""
     reasons = ", ".join(verdict.reason for verdict in verdicts if not verdict.passed)
     return f"{failed} of {threshold} failed checks: {reasons}"
+
+
+def pausing(phase: Phase) -> str:
+    """A pause was asked for; from the promotion on it comes too late."""
+    if phase in (Phase.PROMOTING, Phase.FINALISING, Phase.ROLLING_BACK):
+        return f"Pause asked for by signal, too late: {phase} goes on to its end"
+    return "Pause asked for by signal"
 
 
 def rolling_back(canary: str, reason: str) -> str:

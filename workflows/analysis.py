@@ -1,0 +1,121 @@
+"""The analysis: a routing stands for its bake under load, then its checks are judged; again, until it passes.
+
+A pause stops the bake's clock, a promotion by hand ends the bake.
+"""
+
+import asyncio
+from datetime import timedelta
+
+from temporalio import workflow
+from temporalio.exceptions import ActivityError
+
+from workflows.control import Control
+from workflows.logbook import Logbook
+from workflows.steps import quick, reason_of, under_load
+
+with workflow.unsafe.imports_passed_through():
+    from activities.load_test import LoadTestActivities
+    from activities.metrics import MetricsActivities
+    from tidegate.contracts import BakeCommand, BakeReport, CanaryRequest, JudgeCommand
+    from tidegate.decisions import narration
+    from tidegate.domain.errors import ReleaseFailed
+    from tidegate.domain.plan import Bake
+    from tidegate.domain.release import Phase
+    from tidegate.domain.verdict import Result, Verdict
+
+_SHORTEST_SOAK = 0.1
+"""Seconds that a bake goes on for after a pause in its last moment."""
+
+
+class Analysis:
+    """The bakes of one canary, and its failed checks."""
+
+    def __init__(self, request: CanaryRequest, control: Control, logbook: Logbook) -> None:
+        self._ref = request.ref
+        self._limits = request.limits
+        self._control = control
+        self._logbook = logbook
+
+    async def bake(self, bake: Bake) -> None:
+        """Repeat a bake until it passes. Raises ReleaseFailed at the threshold of failed checks."""
+        while not self._control.promoted:
+            verdicts = await self._soak_and_judge(bake)
+            if all(verdict.passed for verdict in verdicts):
+                return
+            self._count_failed_check(verdicts)
+
+    async def _soak_and_judge(self, bake: Bake) -> tuple[Verdict, ...]:
+        """Let the routing stand for the bake's time, pauses not counted, and ask every check."""
+        remaining = bake.seconds
+        while True:
+            started = workflow.now()
+            load = asyncio.create_task(self._put_under_load(bake, remaining))
+            try:
+                if await self._stand(remaining, f"Bake {bake.seconds:g}s at {bake.weight} %"):
+                    return await self._judge(load)
+            finally:
+                load.cancel()
+            if self._control.promoted:
+                return ()
+            remaining = max(_SHORTEST_SOAK, remaining - (workflow.now() - started).total_seconds())
+            await self.hold_while_paused()
+
+    async def _stand(self, seconds: float, summary: str) -> bool:
+        """True when the time is over; False when a pause or a promotion came first."""
+        ends = workflow.now() + timedelta(seconds=seconds)
+        self._logbook.update(waiting_for=f"the bake's end at {ends:%H:%M:%S} UTC")
+        try:
+            await workflow.wait_condition(
+                lambda: self._control.paused or self._control.promoted,
+                timeout=seconds,
+                timeout_summary=summary,
+            )
+        except TimeoutError:
+            return True
+        return False
+
+    async def _put_under_load(self, bake: Bake, seconds: float) -> BakeReport:
+        if not bake.hooks:
+            return BakeReport()
+        try:
+            return await workflow.execute_activity_method(
+                LoadTestActivities.run,
+                BakeCommand(ref=self._ref, seconds=seconds),
+                **under_load(", ".join(bake.hooks), seconds=seconds),
+            )
+        except ActivityError as error:
+            reason = f"load test: {reason_of(error)}"
+            return BakeReport(verdicts=(Verdict(check=bake.hooks[0], result=Result.FAILED, reason=reason),))
+
+    async def _judge(self, load: asyncio.Task[BakeReport]) -> tuple[Verdict, ...]:
+        self._logbook.update(waiting_for="the checks' numbers")
+        judgement = await workflow.execute_activity_method(
+            MetricsActivities.judge,
+            JudgeCommand(ref=self._ref),
+            **quick("Judge", budget_seconds=self._limits.outage_budget_seconds),
+        )
+        report = await load
+        verdicts = report.verdicts + judgement.verdicts
+        self._logbook.update(verdicts=verdicts, load=report.load, waiting_for="")
+        return verdicts
+
+    def _count_failed_check(self, verdicts: tuple[Verdict, ...]) -> None:
+        status = self._logbook.status
+        failed = status.failed_checks + 1
+        self._logbook.update(failed_checks=failed)
+        name = self._ref.full_name
+        self._logbook.note(narration.halted(name, verdicts, failed, status.threshold), warning=True)
+        if failed >= status.threshold:
+            self._logbook.note(narration.threshold_reached(name, failed), warning=True)
+            raise ReleaseFailed(narration.threshold_reason(verdicts, failed, status.threshold))
+
+    async def hold_while_paused(self) -> None:
+        """Stay where the plan is for as long as somebody asks for it; the traffic stays too."""
+        if not self._control.paused:
+            return
+        phase = self._logbook.status.phase
+        self._logbook.enter_phase(Phase.PAUSED)
+        self._logbook.update(paused=True, waiting_for="the signal resume, promote or abort")
+        await workflow.wait_condition(lambda: not self._control.paused)
+        self._logbook.update(paused=False, waiting_for="")
+        self._logbook.enter_phase(phase)
