@@ -221,6 +221,7 @@ class Canary:
 
     async def _turn_back(self, outcome: Outcome, reason: str) -> CanaryOutcome:
         """End on the old side. Without a release under way there is nothing to bring back."""
+        self._logbook.close_stage()
         if self._purpose is not Purpose.RELEASE:
             self._logbook.note(f"{outcome}: {reason}", warning=True)
             return self._logbook.close(outcome, reason)
