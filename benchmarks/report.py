@@ -4,17 +4,25 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from benchmarks.figures import AIMS, Aim, Figures
+from benchmarks.figures import AIMS, Aim, Figures, Overhead
 from benchmarks.machine import Machine
 
 
 def report(figures: Figures, machine: Machine) -> RenderableType:
     """All that one run prints."""
-    return Group(_headline(figures), "", _costs(figures), "", Text(str(machine), style="dim"))
+    overhead = figures.overhead
+    beyond = overhead.seconds - overhead.bakes_seconds
+    return Group(
+        Text("Tidegate, a release of ten steps with 2 s intervals", style="bold"),
+        _headline(figures),
+        Text(f"Where the {beyond:.2f} s beyond the bakes went", style="bold"),
+        _costs(overhead),
+        Text(f"Measured on {machine}", style="dim"),
+    )
 
 
 def _headline(figures: Figures) -> Table:
-    table = Table(title="Tidegate, ten steps with 2 s intervals", title_justify="left")
+    table = Table()
     table.add_column("Figure")
     table.add_column("Measured", justify="right")
     table.add_column("Aim", justify="right")
@@ -24,7 +32,7 @@ def _headline(figures: Figures) -> Table:
     for aim in AIMS:
         verdict = Text("aim missed", style="bold red") if aim.key in missed else Text("met", style="green")
         table.add_row(aim.title, _number(found[aim.key], aim), f"<= {aim.most:g}", verdict, why[aim.key])
-    events = "" if figures.steps.count == 0 else f"{figures.steps.release_events} in the whole release"
+    events = f"{figures.steps.release_events} in the whole release"
     table.add_row("History events per step", f"{found['events_per_step']:g}", "", "", events)
     return table
 
@@ -45,12 +53,8 @@ def _explanations(figures: Figures) -> dict[str, str]:
     }
 
 
-def _costs(figures: Figures) -> Table:
-    overhead = figures.overhead
-    beyond = overhead.seconds - overhead.bakes_seconds
-    table = Table(
-        title=f"Where the {beyond:.2f} s beyond the bakes went", title_justify="left", show_footer=True
-    )
+def _costs(overhead: Overhead) -> Table:
+    table = Table(show_footer=True)
     table.add_column("Part")
     table.add_column("Times", justify="right")
     table.add_column(
