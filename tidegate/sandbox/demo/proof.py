@@ -12,13 +12,13 @@ from tidegate.sandbox.inventory import CONTROL_PLANE, WORKLOADS
 
 REQUESTS = 200
 
-_ROUTES = "custom-columns=NAME:.metadata.name,TO:{0}.destination.host,WEIGHT:{0}.weight".format(
-    ".spec.http[0].route[*]"
-)
 _VIRTUAL_SERVICE = ["kubectl", "--context", CONTROL_PLANE, "-n", "test", "get", "virtualservice", "podinfo"]
 _DEPLOYMENTS = ["kubectl", "--context", WORKLOADS, "-n", "test", "get", "deployments"]
 
-SHOWN: tuple[Command, ...] = ([*_VIRTUAL_SERVICE, "-o", _ROUTES], _DEPLOYMENTS)
+SHOWN: tuple[Command, ...] = (
+    [*_VIRTUAL_SERVICE, "-o", "custom-columns=TO:..host,WEIGHT:..weight"],
+    _DEPLOYMENTS,
+)
 """How anybody looks at the same."""
 
 

@@ -39,7 +39,8 @@ async def _show(directory: Path, screen: Screen, keep: bool) -> None:
         await _tell(world, screen)
         if keep and screen.is_terminal and sys.stdin.isatty():
             await _until_enter(screen, typed(world.directory / "environment"))
-    screen.say(f"All of it is down again. The demo took {monotonic() - began:.0f} s.", "dim")
+    hint = "" if keep else " `make demo KEEP=1` leaves it up, to read both runs in the UI."
+    screen.say(f"\nAll of it is down again, after {monotonic() - began:.0f} s.{hint}", "dim")
 
 
 async def _tell(world: World, screen: Screen) -> None:

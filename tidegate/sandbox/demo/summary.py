@@ -76,10 +76,12 @@ def surprises(expected: Sequence[Expected], found: Sequence[Release], users: Exp
 
 def experience(users: Experience) -> list[str]:
     """What the users got, in lines."""
-    served = ", ".join(f"{number:,} by {version}" for version, number in sorted(users.versions.items()))
-    lines = [f"{users.requests:,} requests by users while all this went on: {served}"]
-    lines += [
-        f"{number} of them failed because {version} failed them while it was tried"
-        for version, number in users.own_errors.items()
+    served = ", ".join(f"{number} by {version}" for version, number in sorted(users.versions.items()))
+    faulty = ", ".join(
+        f"{number} by {version} while it was tried" for version, number in sorted(users.own_errors.items())
+    )
+    return [
+        f"Users made {users.requests} requests meanwhile.",
+        f"  answered: {served or 'none'}",
+        f"  failed:   {faulty or 'none by a faulty version'}; {users.lost.total()} for any other reason",
     ]
-    return [*lines, f"{users.lost.total()} of them failed for any other reason"]

@@ -1,0 +1,126 @@
+"""What is shipped, what is documented and what is shown as an example: that it is there, and works."""
+
+import os
+import re
+import subprocess
+import sys
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tidegate.sandbox.demo.example import PLACEHOLDER
+
+CHECKOUT = Path(__file__).parents[1]
+EXAMPLE = CHECKOUT / "examples" / "01-podinfo"
+MAKEFILE = (CHECKOUT / "Makefile").read_text()
+DOCUMENTS = sorted(
+    [*CHECKOUT.glob("*.md"), *CHECKOUT.glob("docs/**/*.md"), *CHECKOUT.glob("examples/**/*.md")]
+)
+
+
+def _run(*argv: str, cwd: Path = CHECKOUT, **environment: str) -> str:
+    done = subprocess.run(
+        argv, cwd=cwd, env={**os.environ, **environment}, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("wheel")
+    _run(sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(folder))
+    (built,) = folder.glob("*.whl")
+    return built
+
+
+@pytest.fixture(scope="module")
+def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("installed")
+    options = ("--quiet", "--no-deps", "--no-index", "--disable-pip-version-check", "--target", str(folder))
+    _run(sys.executable, "-m", "pip", "install", *options, str(wheel))
+    return folder
+
+
+def test_the_wheel_holds_tidegate_and_nothing_else(wheel: Path) -> None:
+    names = zipfile.ZipFile(wheel).namelist()
+
+    assert {name.partition("/")[0].partition("-")[0] for name in names} == {"tidegate"}
+    assert {"tidegate/py.typed", "tidegate/sandbox/crds/flagger.yaml"} <= set(names)
+
+
+def test_the_wheel_brings_its_licence(wheel: Path) -> None:
+    archive = zipfile.ZipFile(wheel)
+    (licence,) = (name for name in archive.namelist() if name.endswith("/licenses/LICENSE"))
+
+    assert "Apache License" in archive.read(licence).decode()
+
+
+def test_the_installed_command_runs_what_was_installed(installed: Path, tmp_path: Path) -> None:
+    script = installed / "bin" / "tidegate"
+    where = "import tidegate; print(tidegate.__file__)"
+
+    printed = _run(sys.executable, str(script), "--help", cwd=tmp_path, PYTHONPATH=str(installed))
+    assert "validate" in printed
+    found = _run(sys.executable, "-c", where, cwd=tmp_path, PYTHONPATH=str(installed))
+    assert Path(found.strip()).is_relative_to(installed)
+
+
+def _documented_targets() -> Iterator[tuple[str, str]]:
+    for document in DOCUMENTS:
+        for target in re.findall(r"(?:^|`)make ([a-z]+)", document.read_text(), re.MULTILINE):
+            yield document.name, target
+
+
+def test_the_readme_tells_of_make_demo_and_make_test() -> None:
+    assert {("README.md", "demo"), ("README.md", "test")} <= set(_documented_targets())
+
+
+def test_every_documented_target_of_make_exists() -> None:
+    targets = set(re.findall(r"^([a-z]+):", MAKEFILE, re.MULTILINE))
+
+    assert {target for _, target in _documented_targets()} <= targets
+
+
+def test_make_lists_every_target() -> None:
+    listed = set(re.findall(r"^  make (\w+)", _run("make", "--no-print-directory"), re.MULTILINE))
+    (phony,) = re.findall(r"^\.PHONY: (.*)", MAKEFILE, re.MULTILINE)
+
+    assert listed == set(phony.split())
+
+
+@pytest.mark.parametrize("script", ["scripts/setup", ".ci/run"])
+def test_scripts_are_executable_and_stop_at_the_first_error(script: str) -> None:
+    path = CHECKOUT / script
+
+    assert os.access(path, os.X_OK)
+    assert "\nset -euo pipefail\n" in path.read_text()
+    _run("bash", "-n", str(path))
+
+
+@pytest.fixture
+def application(tmp_path: Path) -> Path:
+    """The example's application, with its manifests in a repository."""
+    repository = tmp_path / "podinfo"
+    identity = ("-c", "user.name=Test", "-c", "user.email=test@localhost", "-c", "commit.gpgsign=false")
+    _run("git", "init", "--quiet", "--initial-branch=latest", str(repository))
+    _run("cp", "-r", f"{EXAMPLE}/.", str(repository))
+    _run("git", "-C", str(repository), "add", ".")
+    _run("git", "-C", str(repository), *identity, "commit", "--quiet", "-m", "podinfo")
+    application = repository / "application.yaml"
+    application.write_text(application.read_text().replace(PLACEHOLDER, repository.as_uri()))
+    return application
+
+
+def test_the_example_is_valid(application: Path, tmp_path: Path) -> None:
+    (tmp_path / "tidegate.toml").write_text(
+        '[clusters.asm]\nserver = "https://asm"\n[clusters.mesh01]\nserver = "https://mesh01"\n'
+        '[clusters.mesh02]\nserver = "https://mesh02"\n[mesh]\ncontrol_plane = "asm"\n'
+        f'[load]\ncluster = "mesh01"\nmode = "native"\n[git]\ncache = "{tmp_path}/cache"\n'
+    )
+    config = str(tmp_path / "tidegate.toml")
+    printed = _run(sys.executable, "starter.py", "validate", "-f", str(application), TIDEGATE_CONFIG=config)
+
+    assert "3 objects, canaries: podinfo.test" in printed
