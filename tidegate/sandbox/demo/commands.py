@@ -11,6 +11,7 @@ from tidegate.sandbox.demo.example import CHECKOUT, Command
 from tidegate.sandbox.demo.screen import Screen
 from tidegate.sandbox.processes import die_with_parent
 
+_PATIENCE = 180.0
 _ENDS_WITHIN = 5.0
 
 
@@ -28,7 +29,10 @@ class Commands:
         self._screen = screen
 
     async def run(self, command: Command, expected: int = 0) -> None:
-        """Show a command and run it. Raises CommandError for another exit code than `expected`."""
+        """Show a command and run it.
+
+        Raises CommandError for another exit code than `expected`, and when it takes over three minutes.
+        """
         self._screen.command(command)
         code, _ = await self._execute(command, captured=False)
         if code != expected:
@@ -51,7 +55,9 @@ class Commands:
             preexec_fn=die_with_parent(os.getpid()),
         )
         try:
-            output, _ = await child.communicate()
+            output, _ = await asyncio.wait_for(child.communicate(), _PATIENCE)
+        except TimeoutError:
+            raise CommandError(f"`{' '.join(command)}` did not end within {_PATIENCE:g} s") from None
         finally:
             await _end(child)
         return await child.wait(), output or b""

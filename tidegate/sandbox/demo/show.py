@@ -23,7 +23,7 @@ async def show(directory: Path, screen: Screen, keep: bool) -> None:
     try:
         await _show(directory, screen, keep)
     except asyncio.CancelledError:
-        screen.say("\nInterrupted.", "yellow")
+        screen.say("\nInterrupted; taking everything down ...", "yellow")
         raise
 
 
