@@ -1,6 +1,5 @@
 """The manifests that the end-to-end tests release: podinfo in a namespace of its own, baked for seconds."""
 
-from collections.abc import Mapping
 from typing import Any
 
 import yaml
@@ -53,7 +52,7 @@ def deployment(namespace: str, version: str, *flags: str) -> dict[str, Any]:
 
 def canary(namespace: str, **analysis: Any) -> dict[str, Any]:
     """25 % and 50 %, a bake of 1.5 s each, two checks and the load to judge."""
-    usual: Mapping[str, Any] = {
+    usual = {
         "interval": "1500ms",
         "threshold": 2,
         "maxWeight": 50,
@@ -82,3 +81,16 @@ def load_test(namespace: str) -> dict[str, Any]:
         "timeout": "5s",
         "metadata": {"cmd": f"hey -z 1m -q 10 -c 2 http://podinfo-canary.{namespace}:9898/"},
     }
+
+
+def request_rate(address: str) -> str:
+    """A MetricTemplate: the canary's requests a second."""
+    labels = 'destination_workload="{{ target }}",destination_workload_namespace="{{ namespace }}"'
+    query = f'sum(rate(istio_requests_total{{reporter="destination",{labels}}}[{{{{ interval }}}}]))'
+    template = {
+        "apiVersion": "flagger.app/v1beta1",
+        "kind": "MetricTemplate",
+        "metadata": {"name": "rate"},
+        "spec": {"provider": {"type": "prometheus", "address": address}, "query": query},
+    }
+    return yaml.safe_dump(template)

@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 import pytest
 
+from tests.e2e import manifests
 from tests.e2e.conftest import NewApplication, Worker
 from tests.e2e.user import Application, Baking, Ended, Observed, serves
 
@@ -101,3 +102,16 @@ async def test_the_temporal_ui_shows_where_a_release_stands(baking: Baking) -> N
     assert f"{application.name} to mesh02/{application.namespace}" in described
     await application.tell("abort")
     await baking.command.ended()
+
+
+async def test_a_metric_template_is_asked_at_its_in_cluster_address(podinfo: Application) -> None:
+    template = manifests.request_rate("http://prometheus.istio-system:9090")
+    check = {"name": "rate", "interval": "2s", "templateRef": {"name": "rate"}, "thresholdRange": {"min": 5}}
+    files = manifests.podinfo(podinfo.name, "3.1.1", stepWeights=[50], stepWeight=None, metrics=[check])
+    await podinfo.commit_files({"podinfo.yaml": files, "template.yaml": template})
+    ended = await podinfo.start()
+
+    assert (ended.code, ended.outcome["outcome"]) == (0, "promoted"), ended
+    assert [(verdict["check"], verdict["value"] >= 5) for verdict in ended.canary["verdicts"]] == [
+        ("rate", True)
+    ]

@@ -122,16 +122,20 @@ class User:
     environment: Mapping[str, str] = field(default_factory=dict)
     commands: list[Command] = field(default_factory=list)
 
+    def variables(self) -> dict[str, str]:
+        """The shell's environment."""
+        inherited = {name: value for name, value in os.environ.items() if not _is_ours(name)}
+        return {**inherited, **self.world.environment(), **self.environment}
+
     async def begin(self, *argv: str) -> Command:
         """Start a command."""
-        inherited = {name: value for name, value in os.environ.items() if not _is_ours(name)}
         child = await asyncio.create_subprocess_exec(
             *argv,
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
             limit=2**22,  # a status is one line
-            env={**inherited, **self.world.environment(), **self.environment},
+            env=self.variables(),
             cwd=CHECKOUT,
         )
         self.commands.append(Command(child))
