@@ -34,11 +34,11 @@ def main(arguments: list[str] | None = None) -> int:
         end_with_parent(os.getppid())
     try:
         return asyncio.run(_run(options))
-    except Surprise as surprise:
+    except (Surprise, CommandError) as surprise:
         logs = typed(options.dir / "logs")
         sys.stderr.write(f"\ndemo: not as it has to be: {surprise}\ndemo: logs are in {logs}\n")
         return UNEXPECTED
-    except (ProcessError, CommandError, OSError, ExceptionGroup) as error:
+    except (ProcessError, OSError, ExceptionGroup) as error:
         for reason in _reasons(error):
             sys.stderr.write(f"sandbox: {reason}\n")
         return NOT_UP
@@ -85,7 +85,7 @@ def _reasons(error: Exception) -> list[str]:
     """The errors within; those which nobody foresaw are raised again."""
     if isinstance(error, ExceptionGroup):
         return [reason for inner in error.exceptions for reason in _reasons(inner)]
-    if not isinstance(error, (ProcessError, CommandError, OSError)):
+    if not isinstance(error, (ProcessError, OSError)):
         raise error
     return [str(error)]
 

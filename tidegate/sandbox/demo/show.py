@@ -17,8 +17,8 @@ from tidegate.sandbox.world import World, own_environment
 async def show(directory: Path, screen: Screen, keep: bool) -> None:
     """Run the demo; with `keep`, on a terminal, its world stays up until Enter is pressed.
 
-    Raises Surprise when something was not as it has to be, ProcessError or OSError when the world does not
-    come up.
+    Raises Surprise or CommandError when something was not as it has to be, ProcessError or OSError when the
+    world does not come up.
     """
     try:
         await _show(directory, screen, keep)

@@ -5,7 +5,7 @@ import shutil
 
 from tidegate.domain.release import Phase
 from tidegate.sandbox.demo import summary
-from tidegate.sandbox.demo.commands import CommandError, Commands
+from tidegate.sandbox.demo.commands import Commands
 from tidegate.sandbox.demo.example import BETTER, BROKEN, CHECKOUT, FIRST, Example, Version
 from tidegate.sandbox.demo.proof import SHOWN, proof
 from tidegate.sandbox.demo.screen import Screen
@@ -37,7 +37,11 @@ class Story:
         self._surprises: list[str] = []
 
     async def tell(self, temporal_ui: str) -> None:
-        """All of it. Raises Surprise, with every reason, when something was not as it has to be."""
+        """All of it.
+
+        Raises CommandError when a command did not end as it has to, and Surprise, with every reason, when
+        something else was not as it has to be.
+        """
         await self._repository()
         await self._first_release()
         async with self._users:
@@ -104,10 +108,7 @@ class Story:
             await self._commands.run(command)
 
     async def _release(self, expected: int = 0) -> None:
-        try:
-            await self._commands.run(self._example.starter("start", "--wait"), expected)
-        except CommandError as error:
-            raise Surprise(str(error)) from None
+        await self._commands.run(self._example.starter("start", "--wait"), expected)
 
 
 async def create(example: Example, commands: Commands, shown: bool) -> None:
