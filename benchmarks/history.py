@@ -77,13 +77,20 @@ class History(NamedTuple):
         return tuple(_activity(event, events) for event in self.events if event.type == _COMPLETED)
 
     def stretch(self) -> Stretch:
-        """From the first routing after the target came up to the promotion; ValueError without them."""
-        first, last = self._first(ROUTE), self._first(PROMOTE)
-        part = self.events[first:last]
+        """From the first routing to the workflow task that decides to promote, without what that orders.
+
+        ValueError when the history has no routing or no promotion.
+        """
+        first, promotion = self._first(ROUTE), self._first(PROMOTE)
+        part = list(self.events[first:promotion])
+        while part and part[-1].type != "WORKFLOW_TASK_COMPLETED":
+            part.pop()
+        if not part:
+            raise ValueError("the history has no workflow task between routing and promotion")
         return Stretch(
             steps=sum(_schedules(event, ROUTE) for event in part),
             began=part[0].at,
-            ended=self.events[last].at,
+            ended=part[-1].at,
             events=len(part),
             actions=actions_of(part),
         )

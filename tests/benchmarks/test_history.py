@@ -90,10 +90,12 @@ def test_the_steps_lie_between_the_first_routing_and_the_promotion(written: Writ
     written.activity("workload_scale_up")
     for _ in range(2):
         written.step()
+    written.event("WORKFLOW_TASK_COMPLETED")
+    written.event("UPSERT_WORKFLOW_SEARCH_ATTRIBUTES")
     written.activity("workload_promote")
     written.activity("traffic_route")
     stretch = written.read().stretch()
-    assert (stretch.steps, stretch.events, stretch.actions) == (2, 22, 8)
+    assert (stretch.steps, stretch.events, stretch.actions) == (2, 23, 8)
     assert (stretch.began, stretch.ended) == (NOON + timedelta(seconds=4), NOON + timedelta(seconds=26))
 
 
