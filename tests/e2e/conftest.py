@@ -88,9 +88,11 @@ async def _initialised(
 
 
 @pytest.fixture
-async def podinfo(_initialised: Stock[Application]) -> Application:
+async def podinfo(_initialised: Stock[Application]) -> AsyncIterator[Application]:
     """An application whose first version, 3.1.0, serves."""
-    return await _initialised.take()
+    application = await _initialised.take()
+    yield application
+    await application.remove()
 
 
 @pytest.fixture(scope="session")
@@ -107,9 +109,11 @@ async def _baking(
 
 
 @pytest.fixture
-async def baking(_baking: Stock[Baking]) -> Baking:
+async def baking(_baking: Stock[Baking]) -> AsyncIterator[Baking]:
     """An application whose version 3.1.1 has 25 % of the traffic, in a bake that would last for minutes."""
-    return await _baking.take()
+    baking = await _baking.take()
+    yield baking
+    await baking.application.remove()
 
 
 @pytest.fixture(scope="session")

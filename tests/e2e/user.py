@@ -263,6 +263,11 @@ class Application:
         ended = await self.start("--no-validate")
         assert (ended.code, ended.outcome["outcome"]) == (0, "initialised"), ended
 
+    async def remove(self) -> None:
+        """Delete it from all clusters: Envoy watches a limited number of files."""
+        delete = ("delete", "namespace", self.namespace, "--ignore-not-found", "--wait=false")
+        await asyncio.gather(*(self.user.kubectl(cluster, *delete) for cluster in ("asm", "mesh02")))
+
     async def begin_long_bake(self) -> "Baking":
         """Begin to release version 3.1.1, whose first bake would last for minutes."""
         sha = await self.commit("3.1.1", interval="10m")
