@@ -154,18 +154,18 @@ class World:
         prefix = self._take_network()
         self._ending.push_async_callback(self._envoy.close)
         await self._ending.enter_async_context(self._processes)
-        programs = [self._envoy.start(self._processes)]
-        programs.append(self._prometheus.start(self._processes, self._envoy.layout.admin_port))
+        programs = [self._prometheus.start(self._processes, self._envoy.layout.admin_port)]
         if self._temporal:
             programs.append(self._temporal.start(self._processes))
         async with asyncio.TaskGroup() as group:
             for program in programs:
                 group.create_task(program)
-            group.create_task(self._start_clusters(prefix))
+            envoy = group.create_task(self._envoy.start(self._processes))
+            group.create_task(self._start_clusters(prefix, envoy))
         await self._ending.enter_async_context(self._workers)
         self._write_files()
 
-    async def _start_clusters(self, prefix: str) -> None:
+    async def _start_clusters(self, prefix: str, envoy: asyncio.Task[None]) -> None:
         for name, cluster in self.clusters.items():
             self._ending.push_async_callback(cluster.stop)
             await cluster.start(port=0)
@@ -179,6 +179,7 @@ class World:
             self._envoy, self.clients[CONTROL_PLANE], [self.clients[LOAD], self.clients[WORKLOADS]]
         )
         self._ending.push_async_callback(follower.stop)
+        await envoy
         await follower.start()
         await self._until_loadtester_is_ready()
 
