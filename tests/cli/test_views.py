@@ -10,7 +10,7 @@ from rich.console import Console, RenderableType
 
 from tidegate.cli.changes import changes
 from tidegate.cli.observation import Observation, Retry
-from tidegate.cli.views import outcome_view, plan_view, release_view
+from tidegate.cli.views import costs, outcome_view, plan_view, release_view
 from tidegate.contracts import (
     CanaryOutcome,
     CanaryStatus,
@@ -163,10 +163,20 @@ def test_a_release_that_was_rolled_back() -> None:
         == """\
 podinfo 3f2a1b9c: rolled back in 1m05s; podinfo.test: failed checks threshold
 reached 5
-  podinfo.test: rolled back in 1m01s; failed checks threshold reached 5
-    longest stages: Bake 2s at 5%, 1 check 10.0s, Scale up target 1.5s
+  podinfo.test took 10.0s in bake, 1.5s in scale up target
   synced 1 configured, 2 unchanged"""
     )
+
+
+def test_the_time_is_told_by_kind_of_stage_the_longest_first() -> None:
+    stages = [
+        StageTiming(stage="Route 90/10", seconds=0.1),
+        StageTiming(stage="Bake 2s at 10%, 1 check", seconds=2.04),
+        StageTiming(stage="Route 80/20", seconds=0.2),
+        StageTiming(stage="Bake 2s at 20%, 1 check", seconds=2.0),
+        StageTiming(stage="Promote to primary", seconds=0.7),
+    ]
+    assert costs(stages) == "4.0s in 2 bakes, 0.7s in promote to primary, 0.3s in 2 routes"
 
 
 def test_a_plan() -> None:

@@ -104,7 +104,7 @@ class Neighbours:
         name = call.split()[0]
         if self.fail.get(name):
             raise self.fail[name].pop(0)
-        while name in self.hang:
+        while name in self.hang or call in self.hang:
             activity.heartbeat()
             await asyncio.sleep(0.02)
 
@@ -287,7 +287,7 @@ class Stage:
         self.neighbours.plan = release_plan(seconds=0.2, drain=0.1)
         self.neighbours.hang = {step}
         handle = await self.start_canary()
-        await self.until(lambda: any(call.split()[0] == step for call in self.neighbours.calls))
+        await self.until(lambda: any(step in (call, call.split()[0]) for call in self.neighbours.calls))
         return handle
 
     async def until(self, condition: Callable[[], bool]) -> None:

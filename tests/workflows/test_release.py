@@ -139,6 +139,28 @@ async def test_superseding_drops_what_was_queued_and_says_so(stage: Stage) -> No
     assert (await successor.result()).sha == NEWER
 
 
+async def test_a_start_tried_again_while_it_waits_is_not_dropped(stage: Stage) -> None:
+    handle = await busy(stage)
+    await stage.submit(release_request(NEW))
+    await stage.submit(release_request(NEW))
+    stage.neighbours.hang.clear()
+    successor, _ = await handed_over(stage, handle)
+    assert (await first_request(successor))["dropped"] == []
+    assert (await successor.result()).sha == NEW
+
+
+async def test_nobody_attaches_to_a_release_that_turns_back(stage: Stage) -> None:
+    handle = await busy(stage)
+    stage.neighbours.hang.add("restore")
+    await stage.submit(release_request(NEW))
+    _, submission = await stage.submit(release_request(OLD))
+    assert submission.disposition is Disposition.SUPERSEDING
+    stage.neighbours.hang.clear()
+    successor, _ = await handed_over(stage, handle)
+    assert (await first_request(successor))["dropped"] == [NEW]
+    assert (await successor.result()).sha == OLD
+
+
 async def test_a_rejected_revision_leaves_the_running_one_alone(stage: Stage) -> None:
     handle = await busy(stage)
     _, submission = await stage.submit(release_request(NEW, on_conflict=OnConflict.REJECT))

@@ -1,6 +1,7 @@
 """What a release looks like on a screen: pure functions from observations to rich renderables."""
 
-from collections.abc import Iterable, Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 
 from rich.console import Group, RenderableType
@@ -21,7 +22,7 @@ from tidegate.cli.words import (
     split,
     value_of,
 )
-from tidegate.contracts import CanaryOutcome, CanaryStatus, Note, ReleaseOutcome, ReleaseStatus
+from tidegate.contracts import CanaryOutcome, CanaryStatus, Note, ReleaseOutcome, ReleaseStatus, StageTiming
 from tidegate.domain.plan import Plan, describe
 from tidegate.domain.release import Phase
 from tidegate.domain.verdict import Verdict
@@ -79,8 +80,9 @@ def canary_view(status: CanaryStatus) -> RenderableType:
 def outcome_view(outcome: ReleaseOutcome) -> RenderableType:
     """How a release ended, canary by canary, with the time that each kind of stage took."""
     parts: list[RenderableType] = [Text(outcome_line(outcome), style=outcome_style(outcome.outcome))]
+    alone = len(outcome.canaries) == 1
     for canary in outcome.canaries:
-        parts += _canary_outcome(canary)
+        parts += _canary_outcome(canary, alone=alone)
     if outcome.objects:
         parts.append(_line(f"  synced {_counted(each.action for each in outcome.objects)}"))
     parts += [_line(f"  warning: {warning}", "yellow") for warning in outcome.warnings]
@@ -170,13 +172,30 @@ def _notes(notes: tuple[Note, ...]) -> Iterator[Text]:
         )
 
 
-def _canary_outcome(canary: CanaryOutcome) -> Iterator[Text]:
+def _canary_outcome(canary: CanaryOutcome, *, alone: bool) -> Iterator[Text]:
+    """A canary that is alone ended as its release did, and that is said already."""
     took = f" in {elapsed(canary.seconds)}" if canary.seconds else ""
-    yield _line(f"  {canary.canary}: {canary.outcome}{took}; {canary.reason}")
-    slowest = sorted(canary.stages, key=lambda stage: stage.seconds, reverse=True)[:3]
-    if slowest:
-        longest = ", ".join(f"{stage.stage} {stage.seconds:.1f}s" for stage in slowest)
-        yield _line(f"    longest stages: {longest}", "dim")
+    if not alone:
+        yield _line(f"  {canary.canary}: {canary.outcome}{took}; {canary.reason}")
+    if canary.stages:
+        yield _line(f"  {canary.canary} took {costs(canary.stages)}", "dim")
+
+
+def costs(stages: Sequence[StageTiming]) -> str:
+    """Where the time went, the longest first: "30.6s in 10 bakes, 1.2s in scale up target"."""
+    seconds: dict[str, float] = {}
+    count: Counter[str] = Counter()
+    for each in stages:
+        kind = each.stage.split()[0]
+        kind = kind if kind in ("Bake", "Route", "Drain") else each.stage
+        seconds[kind] = seconds.get(kind, 0.0) + each.seconds
+        count[kind] += 1
+    slowest = sorted(seconds, key=lambda kind: -seconds[kind])
+    return ", ".join(f"{seconds[kind]:.1f}s in {_plural(kind.lower(), count[kind])}" for kind in slowest)
+
+
+def _plural(name: str, count: int) -> str:
+    return name if count == 1 else f"{count} {name}s"
 
 
 def _counted(actions: Iterable[str]) -> str:
@@ -194,4 +213,4 @@ def _line(text: str, style: str = "") -> Text:
     return Text(text, style=style)
 
 
-__all__ = ["canary_view", "outcome_view", "plan_view", "release_view"]
+__all__ = ["canary_view", "costs", "outcome_view", "plan_view", "release_view"]

@@ -78,6 +78,8 @@ def finished(outcome: Outcome, canary: str, plan_reason: str) -> str:
     """Why a canary that went well ended as it did."""
     if outcome is Outcome.PROMOTED:
         return f"{canary} passed its analysis and serves all traffic from the primary"
+    if outcome is Outcome.INITIALISED:
+        return f"the primary of {canary} serves all traffic; the next version will be released gradually"
     return plan_reason
 
 
