@@ -24,7 +24,7 @@ from tidegate.domain.verdict import LoadReport, Result, Verdict
 from tidegate.settings import LoadSettings, Settings
 
 BEAT_SHARE = 0.7
-"""Of the heartbeat timeout: the SDK sends no beat earlier than 0.8 of it after the last, and each is billed."""
+"""Of the heartbeat timeout: the SDK sends none earlier than 0.8 of it after the last, and each is billed."""
 
 _BEAT_SECONDS = 1.0
 """Where no timeout was set."""

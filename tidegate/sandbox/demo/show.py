@@ -14,8 +14,12 @@ from tidegate.sandbox.demo.users import Users
 from tidegate.sandbox.world import World, own_environment
 
 
+READING_SECONDS = 60.0
+"""How long the world of a demo on a terminal stays up after the summary."""
+
+
 async def show(directory: Path, screen: Screen, keep: bool) -> None:
-    """Run the demo; with `keep`, on a terminal, its world stays up until Enter is pressed.
+    """Run the demo. On a terminal its world stays up for a minute; with `keep`, until Enter is pressed.
 
     Raises Surprise or CommandError when something was not as it has to be, ProcessError or OSError when the
     world does not come up.
@@ -37,8 +41,11 @@ async def _show(directory: Path, screen: Screen, keep: bool) -> None:
         screen.say(f"Up after {monotonic() - began:.1f} s. Logs are in {typed(world.directory / 'logs')}.")
         screen.address("Temporal UI", world.temporal_ui_url)
         await _tell(world, screen)
-        if keep and screen.is_terminal and sys.stdin.isatty():
-            await _until_enter(screen, typed(world.directory / "environment"))
+        if screen.is_terminal and sys.stdin.isatty():
+            screen.say(
+                f"\n`source {typed(world.directory / 'environment')}` in another shell to look around."
+            )
+            await _linger(screen, None if keep else READING_SECONDS)
     hint = "" if keep else " `make demo KEEP=1` leaves it up, to read both runs in the UI."
     screen.say(f"\nAll of it is down again, after {monotonic() - began:.0f} s.{hint}", "dim")
 
@@ -50,14 +57,18 @@ async def _tell(world: World, screen: Screen) -> None:
     await story.tell(world.temporal_ui_url)
 
 
-async def _until_enter(screen: Screen, environment: str) -> None:
-    screen.say(f"\nIt stays up: `source {environment}` in another shell to look around.")
-    screen.say("Press Enter to take it down.", "bold")
+async def _linger(screen: Screen, seconds: float | None) -> None:
+    """Leave somebody at a terminal the time to read both runs in the UI, or all the time they want."""
+    how_long = f"in {seconds:g} s, or when you press Enter" if seconds else "when you press Enter"
+    screen.say(f"The Temporal UI has every step of both runs. All of it is taken down {how_long}.", "bold")
     pressed = asyncio.Event()
     loop = asyncio.get_running_loop()
     loop.add_reader(sys.stdin.fileno(), pressed.set)
     try:
-        await pressed.wait()
+        async with asyncio.timeout(seconds):
+            await pressed.wait()
+    except TimeoutError:
+        screen.say("Taking it down ...", "dim")
     finally:
         loop.remove_reader(sys.stdin.fileno())
 
