@@ -13,7 +13,6 @@ from tidegate.sandbox.demo.story import Story
 from tidegate.sandbox.demo.users import Users
 from tidegate.sandbox.world import World, own_environment
 
-
 READING_SECONDS = 60.0
 """How long the world of a demo on a terminal stays up after the summary."""
 
