@@ -31,6 +31,12 @@ def test_a_url_that_names_no_service_of_a_namespace_is_refused(url: str) -> None
         proxy_path(url)
 
 
+@pytest.mark.parametrize("path", ["../../secrets", "a/../../b", "%2e%2E/secrets", "./x", "..\\x"])
+def test_a_path_that_climbs_out_of_the_proxy_is_refused(path: str) -> None:
+    with pytest.raises(InvalidInput, match="climbs"):
+        proxy_path(f"http://loadtester.test/{path}")
+
+
 def test_the_target_is_called_with_the_clusters_credentials(cluster: Cluster, api: ClusterApi) -> None:
     target = cluster.service_proxy("http://nobody.test/")
     answer = httpx.get(target.url, headers=target.headers, verify=target.verify)

@@ -2,7 +2,7 @@
 
 import ssl
 from dataclasses import dataclass, field
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from tidegate.domain.errors import InvalidInput
 
@@ -30,6 +30,9 @@ def proxy_path(url: str) -> str:
         raise InvalidInput(
             f"{url!r} cannot be called through the service proxy", mend="write http://<service>.<namespace>/"
         )
+    if not {".", ".."}.isdisjoint(unquote(parts.path).replace("\\", "/").split("/")):
+        # Clients resolve such parts, and would leave the proxy for the API itself, with our credentials.
+        raise InvalidInput(f"{url!r} climbs with '..'", mend="write the path without dots of its own")
     scheme = "https:" if parts.scheme == "https" else ""
     port = parts.port or _PORTS[parts.scheme]
     path = f"/api/v1/namespaces/{namespace}/services/{scheme}{service}:{port}/proxy{parts.path or '/'}"
