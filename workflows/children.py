@@ -73,10 +73,7 @@ class Children:
     async def tell(self, signal: str, *arguments: AbortRequest) -> None:
         """Pass a signal on. A canary that has ended meanwhile has nothing left to do with it."""
         for handle in list(self._handles.values()):
-            try:
-                await handle.signal(signal, args=arguments)
-            except TemporalError as error:
-                workflow.logger.info("%s not told %s: %s", handle.id, signal, error)
+            await _tell(handle, signal, *arguments)
 
     async def _release_one(
         self, ref: CanaryRef, limits: Limits, revision: str, changed: Callable[[], None]
@@ -122,11 +119,18 @@ class Children:
     async def _catch_up(self, handle: Handle) -> None:
         """Tell a canary what was asked before it existed."""
         if self._control.abort is not None:
-            await handle.signal(ABORT, self._control.abort)
+            await _tell(handle, ABORT, self._control.abort)
         elif self._control.promoted:
-            await handle.signal(PROMOTE)
+            await _tell(handle, PROMOTE)
         elif self._control.paused:
-            await handle.signal(PAUSE)
+            await _tell(handle, PAUSE)
+
+
+async def _tell(handle: Handle, signal: str, *arguments: AbortRequest) -> None:
+    try:
+        await handle.signal(signal, args=arguments)
+    except TemporalError as error:
+        workflow.logger.info("%s not told %s: %s", handle.id, signal, error)
 
 
 async def _evict(workflow_id: str) -> None:

@@ -131,7 +131,8 @@ class Release:
             if request == self._request:
                 return self._submission(Disposition.STARTED, request)
         wanted = await self._pinned(request)
-        if wanted.revision == await self._sha() and wanted.application == self._request.application:
+        same = wanted.revision == await self._sha() and wanted.application == self._request.application
+        if same and not self._control.aborted:
             return self._submission(Disposition.ATTACHED, wanted)
         if self._status.outcome is not None:
             return self._enqueue(wanted)
@@ -227,7 +228,8 @@ class Release:
         return self._status.sha
 
     async def _supersede(self, request: ReleaseRequest) -> Submission:
-        self._dropped += tuple(waiting.revision for waiting in self._queue)
+        dropped = dict.fromkeys([*self._dropped, *(waiting.revision for waiting in self._queue)])
+        self._dropped = tuple(revision for revision in dropped if revision != request.revision)
         self._queue = [request]
         self._show_queue()
         abort = AbortRequest(reason=f"superseded by {request.revision[:12]}", superseded=True)
