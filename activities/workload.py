@@ -99,7 +99,8 @@ class WorkloadActivities:
     def scale_down(self, command: CanaryCommand) -> StepReport:
         """Take the target's replicas away, unless there is no primary yet that serves in its place.
 
-        The primary's record of what it ran before goes first: from here on the promotion stands.
+        The primary's record of what it ran before goes first: from here on the promotion stands. On the way
+        back it stays: where it could not be restored, the next release's prepare does it.
         """
         site = self._sites.find(command.ref)
         names, primary = site.bundle.names, site.primary()
@@ -107,7 +108,8 @@ class WorkloadActivities:
             return StepReport(
                 warnings=(f"{names.target} was left alone: {names.primary} does not serve yet",)
             )
-        site.change_deployment(names.primary, command.fence, promotion.settled)
+        if not command.turning_back:
+            site.change_deployment(names.primary, command.fence, promotion.settled)
         if site.target() is None:
             return StepReport(warnings=(f"there is no {names.target} to scale down",))
         site.change_deployment(names.target, command.fence, lambda live: _scaled(live, 0))

@@ -341,6 +341,8 @@ class CanaryCommand(Model):
     ref: CanaryRef
     fence: Fence
     deadline_seconds: float = 600.0
+    turning_back: bool = False
+    """scale_down: whether the release did not stand, so that a promotion not undone yet stays undoable."""
 
 
 class StepReport(Model):

@@ -183,10 +183,14 @@ class World:
         deadline_seconds: float = 10,
         attempt: int = 1,
         cancel: bool = False,
+        turning_back: bool = False,
     ) -> StepReport:
         """Run workload_<name>; with `cancel`, it is cancelled while it waits."""
         command = CanaryCommand(
-            ref=self.ref(revision), fence=fence or self.fence(), deadline_seconds=deadline_seconds
+            ref=self.ref(revision),
+            fence=fence or self.fence(),
+            deadline_seconds=deadline_seconds,
+            turning_back=turning_back,
         )
         method: Callable[[CanaryCommand], StepReport] = getattr(self._workload, name)
         return self._call(method, command, attempt, cancel)

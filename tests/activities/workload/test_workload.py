@@ -244,6 +244,15 @@ def test_a_scale_down_ends_the_promotion_for_good(world: Any) -> None:
     assert world.plan("b").plan.purpose is Purpose.UPKEEP
 
 
+def test_a_scale_down_on_the_way_back_leaves_an_unrestored_promotion_undoable(world: Any) -> None:
+    _promoted(world)
+    world.step("scale_up", "b")
+    world.step("scale_down", "b", turning_back=True)
+    assert world.plan("b").plan.purpose is Purpose.RELEASE
+    world.step("prepare", "b")
+    assert world.image("podinfo-primary") == "podinfo:1"
+
+
 def test_a_late_scale_up_is_refused(world: Any) -> None:
     world.initialise()
     with pytest.raises(ApplicationError) as raised:
