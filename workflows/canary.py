@@ -141,7 +141,11 @@ class Canary:
             if _may_pause_before(stage):
                 await self._unless_aborted(self._analysis.hold_while_paused())
             self._logbook.enter_stage(index, stage)
-            await self._unless_aborted(self._perform(stage))
+            if isinstance(stage, ScaleDown):
+                # It makes the promotion final with its first write: no abort may say otherwise afterwards.
+                await to_the_end(self._perform(stage))
+            else:
+                await self._unless_aborted(self._perform(stage))
 
     async def _perform(self, stage: Stage) -> None:
         match stage:

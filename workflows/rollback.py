@@ -94,6 +94,4 @@ async def _at_best(method: Any, command: CanaryCommand, summary: str, say: Say) 
 
 
 def _command(ref: CanaryRef, fences: Fences, deadline_seconds: float) -> CanaryCommand:
-    return CanaryCommand(
-        ref=ref, fence=fences.next(), deadline_seconds=deadline_seconds, turning_back=True
-    )
+    return CanaryCommand(ref=ref, fence=fences.next(), deadline_seconds=deadline_seconds, turning_back=True)

@@ -238,6 +238,15 @@ async def test_a_promotion_is_not_undone_by_a_scale_down_that_fails(stage: Stage
     assert outcome.notes[-1].text == "the target was not scaled down: 2 pods are still there"
 
 
+async def test_an_abort_comes_too_late_for_a_promotion_that_is_being_made_final(stage: Stage) -> None:
+    handle = await stage.hang_in("scale_down")
+    await handle.signal(ABORT)
+    await handle.cancel()
+    stage.neighbours.hang.clear()
+    assert (await handle.result()).outcome is Outcome.PROMOTED
+    assert "restore" not in stage.neighbours.calls
+
+
 async def test_a_load_test_that_breaks_is_a_failed_check(stage: Stage) -> None:
     broken = ApplicationError("load tester answered 500", type="ReleaseFailed", non_retryable=True)
     stage.neighbours.fail = {"load": [broken, broken]}
