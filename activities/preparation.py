@@ -4,13 +4,17 @@ A target that serves is never disturbed: its Service and its traffic go over to 
 primary's pods are ready.
 """
 
+from contextlib import suppress
+
 from activities.rollout import await_rollout
 from activities.site import Site, described
+from tidegate.adapters.kubernetes import Change
 from tidegate.contracts import CANARY_FIELD_MANAGER, CanaryCommand, StepReport
-from tidegate.decisions.revision import template_hash
+from tidegate.decisions.revision import purpose_of, template_hash
 from tidegate.decisions.rollout import Progress, rollout_of, wanted_replicas
 from tidegate.domain.errors import NotReady
 from tidegate.domain.manifest import Manifest, dig, name_of
+from tidegate.domain.plan import Purpose
 from tidegate.manifests import promotion
 from tidegate.manifests.autoscaler import min_replicas, primary_autoscaler
 from tidegate.manifests.istio import destination_rules
@@ -19,13 +23,14 @@ from tidegate.manifests.services import services, taken_over
 
 
 def prepare(site: Site, command: CanaryCommand) -> StepReport:
-    """Everything but the primary's template becomes as Git describes it."""
+    """Everything but the primary's template becomes as Git describes it; its size where nothing is released."""
     live = site.primary()
     if live is None or promotion.is_initialising(live):
         return _initialise(site, command, live)
     warnings = _undo_unfinished(site, command, live)
     notes = _surround(site, command)
-    return StepReport(notes=notes, warnings=(*warnings, *_complaints(site)))
+    resized = _resize(site, command)
+    return StepReport(notes=(*notes, *resized), warnings=(*warnings, *_complaints(site)))
 
 
 def _initialise(site: Site, command: CanaryCommand, live: Manifest | None) -> StepReport:
@@ -58,6 +63,30 @@ def _undo_unfinished(site: Site, command: CanaryCommand, live: Manifest) -> tupl
     except NotReady as error:
         return said, str(error)
     return (said,)
+
+
+def _resize(site: Site, command: CanaryCommand) -> tuple[str, ...]:
+    """Give the primary its size in Git, unless a promotion will: an analysis needs all that serves now."""
+    replicas, live = site.bundle.replicas, site.primary()
+    if replicas is None or purpose_of(live, site.bundle.target)[0] is not Purpose.UPKEEP:
+        return ()
+    name = site.bundle.names.primary
+    change = site.change_deployment(name, command.fence, lambda live: promotion.resized(live, replicas))
+    said = said_of_size(change)
+    if said:
+        with suppress(NotReady):  # What is not ready yet is told with the primary's other complaints.
+            await_rollout(site, name, command.deadline_seconds)
+    return said
+
+
+def said_of_size(change: Change) -> tuple[str, ...]:
+    """A note on a Deployment's new size; none when it is the old one."""
+    before, after = (wanted_replicas(each) for each in (change.before or change.after, change.after))
+    return (
+        ()
+        if before == after
+        else (f"{name_of(change.after)} has {after} replicas, as in Git: {before} before",)
+    )
 
 
 def _surround(site: Site, command: CanaryCommand) -> tuple[str, ...]:

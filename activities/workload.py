@@ -2,7 +2,7 @@
 
 from temporalio import activity
 
-from activities.preparation import prepare
+from activities.preparation import prepare, said_of_size
 from activities.rollout import await_no_replicas, await_rollout
 from activities.site import Bundles, Site, Sites
 from activities.step import step
@@ -64,17 +64,19 @@ class WorkloadActivities:
     @activity.defn(name="workload_promote")
     @step
     def promote(self, command: CanaryCommand) -> StepReport:
-        """Write the target's template into the primary, and wait until all its pods run it."""
+        """Write the target's template and size into the primary, and wait until all its pods run it."""
         site = self._sites.find(command.ref)
-        name, target = site.bundle.names.primary, site.bundle.target
+        name, target, replicas = site.bundle.names.primary, site.bundle.target, site.bundle.replicas
         hash_, revision = template_hash(target), command.ref.owner.source.sha
-        site.change_deployment(
+        change = site.change_deployment(
             name,
             command.fence,
-            lambda live: promotion.promoted(live, target, template_hash=hash_, revision=revision),
+            lambda live: promotion.promoted(
+                live, target, template_hash=hash_, revision=revision, replicas=replicas
+            ),
         )
         await_rollout(site, name, command.deadline_seconds)
-        return StepReport(notes=(f"{name} runs {revision[:7]}",))
+        return StepReport(notes=(f"{name} runs {revision[:7]}", *said_of_size(change)))
 
     @activity.defn(name="workload_restore")
     @step

@@ -127,6 +127,18 @@ def test_a_promotion_carries_the_template_over_and_keeps_the_replicas(samples: A
     assert promotion.is_unfinished(after)
 
 
+def test_a_promotion_to_another_size_is_undone_with_it(samples: Any) -> None:
+    live = _live(samples)
+    after = promotion.promoted(live, _newer(samples), template_hash="new", revision="def", replicas=9)
+    assert after["spec"]["replicas"] == 9
+    assert promotion.restored(after) == live
+
+
+def test_a_promotion_without_a_size_leaves_the_present_one_when_it_is_undone(samples: Any) -> None:
+    after = promotion.resized(_promoted(samples, _live(samples)), 4)
+    assert promotion.restored(after)["spec"]["replicas"] == 4
+
+
 def test_promoting_twice_is_the_same_as_once(samples: Any) -> None:
     once = _promoted(samples, _live(samples))
     assert _promoted(samples, once) == once

@@ -42,6 +42,12 @@ class Bundle(Model):
         """The label that tells the target's pods from the primary's."""
         return selector_of(self.target)
 
+    @property
+    def replicas(self) -> int | None:
+        """The primary's size in Git; None where an autoscaler decides, or Git names none above 0."""
+        asked = dig(self.target, "spec", "replicas")
+        return asked if self.autoscaler is None and isinstance(asked, int) and asked > 0 else None
+
     def template_of(self, metric: Metric) -> MetricTemplate | None:
         """The MetricTemplate of a metric; None when it has no templateRef."""
         ref = metric.template_ref

@@ -1,4 +1,4 @@
-"""How a live primary changes: promoted, restored, settled. Each takes the live object and returns a new one.
+"""How a live primary changes: promoted, restored, settled, resized. Each makes a new object of the live one.
 
 A promotion leaves a record of what ran before it in the object itself, in the same write; restoring needs
 nothing but that record.
@@ -34,13 +34,19 @@ def is_unfinished(primary: Manifest) -> bool:
     return ROLLBACK in annotations(primary)
 
 
-def promoted(primary: Manifest, target: Manifest, *, template_hash: str, revision: str) -> Manifest:
-    """The primary with the target's template; its replicas stay. Twice is the same as once."""
+def promoted(
+    primary: Manifest, target: Manifest, *, template_hash: str, revision: str, replicas: int | None = None
+) -> Manifest:
+    """The primary with the target's template, and with so many replicas; None: as many as it has.
+
+    Twice is the same as once.
+    """
     marks = annotations(primary)
     if marks.get(TEMPLATE_HASH) == template_hash and INITIALISING not in marks:
         return deepcopy(primary)
-    record = marks.get(ROLLBACK) or _record(primary)
-    changed = _with_rollout(primary, rollout_of(target))
+    size = {} if replicas is None else {"replicas": replicas}
+    record = marks.get(ROLLBACK) or _record(primary, (*CARRIED, *size))
+    changed = _with_rollout(primary, rollout_of(target) | size)
     return _marked(changed, {ROLLBACK: record, TEMPLATE_HASH: template_hash, REVISION: revision})
 
 
@@ -61,9 +67,14 @@ def settled(primary: Manifest) -> Manifest:
     return _marked(primary, {ROLLBACK: None})
 
 
-def _record(primary: Manifest) -> str:
+def resized(primary: Manifest, replicas: int) -> Manifest:
+    """The primary with so many replicas."""
+    return _with_spec(primary, primary["spec"] | {"replicas": replicas})
+
+
+def _record(primary: Manifest, fields: tuple[str, ...]) -> str:
     marks = annotations(primary)
-    rollout = {field: primary["spec"][field] for field in CARRIED if field in primary["spec"]}
+    rollout = {field: primary["spec"][field] for field in fields if field in primary["spec"]}
     record = {
         "rollout": rollout,
         "hash": marks.get(TEMPLATE_HASH, ""),
@@ -83,8 +94,13 @@ def _read(primary: Manifest) -> Manifest | None:
 
 
 def _with_rollout(primary: Manifest, rollout: Manifest) -> Manifest:
+    """The replicas stay where the rollout names none."""
     spec = {key: value for key, value in primary["spec"].items() if key not in CARRIED}
-    return deepcopy(primary | {"spec": spec | rollout})
+    return _with_spec(primary, spec | rollout)
+
+
+def _with_spec(primary: Manifest, spec: Manifest) -> Manifest:
+    return deepcopy(primary | {"spec": spec})
 
 
 def _marked(primary: Manifest, marks: dict[str, str | None]) -> Manifest:

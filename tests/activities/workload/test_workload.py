@@ -1,5 +1,6 @@
 """The workload's steps against a cluster API: what each does, twice, late, or cut short."""
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -17,8 +18,17 @@ def _annotations(manifest: Any) -> Any:
 
 
 def _without_autoscaler(deployment: Any, hpa: Any, canary: Any) -> None:
-    deployment["spec"]["replicas"] = 3
-    del canary["spec"]["autoscalerRef"]
+    _sized(3)(deployment, hpa, canary)
+
+
+def _sized(replicas: int | None) -> Callable[..., None]:
+    """The manifests without the canary's autoscaler; None: without a size."""
+
+    def change(deployment: Any, hpa: Any, canary: Any) -> None:
+        deployment["spec"] |= {} if replicas is None else {"replicas": replicas}
+        del canary["spec"]["autoscalerRef"]
+
+    return change
 
 
 def test_a_first_prepare_makes_all_that_a_release_needs(world: Any) -> None:
@@ -186,6 +196,49 @@ def test_promoting_twice_keeps_the_first_record(world: Any) -> None:
     record = _annotations(world.deployment("podinfo-primary"))[ROLLBACK]
     world.step("promote", "b")
     assert _annotations(world.deployment("podinfo-primary"))[ROLLBACK] == record
+
+
+def _replicas(world: Any) -> int:
+    replicas: int = world.deployment("podinfo-primary")["spec"]["replicas"]
+    return replicas
+
+
+@pytest.mark.parametrize(("size", "replicas"), [(5, 5), (1, 1), (None, 3), (0, 3)])
+def test_a_promotion_without_an_autoscaler_brings_gits_size(
+    world: Any, size: int | None, replicas: int
+) -> None:
+    world.commit("a", change=_sized(3))
+    world.initialise()
+    world.commit("b", "podinfo:2", change=_sized(size))
+    world.sync("b")
+    assert (world.step("prepare", "b").notes, _replicas(world)) == ((), 3)
+    world.step("scale_up", "b")
+    assert world.deployment("podinfo")["spec"]["replicas"] == 3
+    notes = world.step("promote", "b").notes
+    changed = () if replicas == 3 else (f"podinfo-primary has {replicas} replicas, as in Git: 3 before",)
+    assert (notes, _replicas(world)) == (("podinfo-primary runs b", *changed), replicas)
+    world.step("restore", "b")
+    assert (world.image("podinfo-primary"), _replicas(world)) == ("podinfo:1", 3)
+
+
+@pytest.mark.parametrize("size", [5, 1])
+def test_an_unchanged_template_of_another_size_is_brought_by_prepare(world: Any, size: int) -> None:
+    world.commit("a", change=_sized(3))
+    world.initialise()
+    world.commit("b", change=_sized(size))
+    assert world.plan("b").plan.purpose is Purpose.UPKEEP
+    report = world.step("prepare", "b")
+    assert report.notes == (f"podinfo-primary has {size} replicas, as in Git: 3 before",)
+    assert (report.warnings, world.step("prepare", "b").notes) == ((), ())
+    assert world.deployment("podinfo-primary")["status"]["replicas"] == size
+
+
+def test_an_autoscaled_primary_keeps_its_autoscalers_size(world: Any) -> None:
+    world.initialise()
+    world.commit("b", "podinfo:2", change=lambda deployment, *_: deployment["spec"].update(replicas=9))
+    for step in ("prepare", "promote", "scale_down", "prepare"):
+        world.step(step, "b")
+    assert _replicas(world) == 2
 
 
 def test_a_restored_primary_runs_what_it_ran(world: Any) -> None:
