@@ -166,9 +166,10 @@ async def test_an_abort_after_a_promotion_signal_still_wins(stage: Stage) -> Non
 async def test_a_route_command_that_comes_back_from_the_dead_is_refused(stage: Stage) -> None:
     handle = await stage.hang_in("route 10")
     await handle.signal(ABORT)
-    await handle.result()
+    await stage.until(lambda: "restore" in stage.neighbours.calls)
     stage.neighbours.hang.clear()
     await stage.until(lambda: "refused" in stage.neighbours.calls)
+    await handle.result()
     assert stage.neighbours.weight == 0
 
 
