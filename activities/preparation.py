@@ -23,7 +23,7 @@ from tidegate.manifests.services import services, taken_over
 
 
 def prepare(site: Site, command: CanaryCommand) -> StepReport:
-    """Everything but the primary's template becomes as Git describes it; its size where nothing is released."""
+    """Everything but the primary's template becomes as Git has it; its size where nothing is released."""
     live = site.primary()
     if live is None or promotion.is_initialising(live):
         return _initialise(site, command, live)

@@ -81,7 +81,7 @@ class Analysis:
             return await workflow.execute_activity_method(
                 LoadTestActivities.run,
                 BakeCommand(ref=self._ref, seconds=seconds),
-                **under_load(", ".join(bake.hooks), seconds=seconds),
+                **under_load(", ".join(bake.hooks), seconds=seconds, hook_seconds=bake.hook_seconds),
             )
         except ActivityError as error:
             reason = f"load test: {reason_of(error)}"
@@ -94,10 +94,19 @@ class Analysis:
             JudgeCommand(ref=self._ref),
             **quick("Judge", budget_seconds=self._limits.outage_budget_seconds),
         )
+        if not await self._is_answered(load):
+            return ()
         report = await load
         verdicts = report.verdicts + judgement.verdicts
         self._logbook.update(verdicts=verdicts, load=report.load, waiting_for="")
         return verdicts
+
+    async def _is_answered(self, load: asyncio.Task[BakeReport]) -> bool:
+        """Wait for hooks that outlast the bake; False when a promotion by hand came first."""
+        if not load.done():
+            self._logbook.update(waiting_for="the hooks' answers")
+        await workflow.wait_condition(lambda: load.done() or self._control.promoted)
+        return load.done()
 
     def _count_failed_check(self, verdicts: tuple[Verdict, ...]) -> None:
         status = self._logbook.status

@@ -71,9 +71,12 @@ def waiting(summary: str, *, deadline_seconds: float, budget_seconds: float) -> 
     )
 
 
-def under_load(summary: str, *, seconds: float) -> Options:
-    """A bake's load test. It beats once or twice a bake: every heartbeat that arrives is paid for."""
-    limit = timedelta(seconds=seconds) + _MARGIN
+def under_load(summary: str, *, seconds: float, hook_seconds: float) -> Options:
+    """A bake's load test. It beats once or twice a bake: every heartbeat that arrives is paid for.
+
+    An attempt that takes over after a worker's death calls the hooks anew, as late as at the bake's end.
+    """
+    limit = timedelta(seconds=seconds + hook_seconds) + _MARGIN
     return Options(
         start_to_close_timeout=limit,
         schedule_to_close_timeout=limit,

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from tidegate.adapters import webhook
 from tidegate.adapters.reach import Direct
 from tidegate.adapters.webhook import Payload, call_webhook
+from tidegate.decisions import hooks
 from tidegate.domain.canary import Webhook
 
 Serve = Callable[[Callable[[web.Request], Awaitable[web.StreamResponse]]], Awaitable[str]]
@@ -20,7 +20,7 @@ PAYLOAD = Payload(
 
 @pytest.fixture(autouse=True)
 def _short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(webhook, "FIRST_PAUSE_SECONDS", 0.01)
+    monkeypatch.setattr(hooks, "FIRST_PAUSE_SECONDS", 0.01)
 
 
 def hook(url: str, timeout: str, retries: int) -> Webhook:

@@ -64,6 +64,22 @@ def test_a_release_is_walked_in_this_order() -> None:
 
 
 @pytest.mark.parametrize(
+    ("webhooks", "seconds"),
+    [
+        ([], 0),
+        ([{}], 10),
+        ([{"timeout": "1m"}, {"timeout": "5s"}], 65),
+        ([{"timeout": "2s", "retries": 1}], 2 * 2 + 0.5),
+        ([{"timeout": "1m", "retries": 6}], 7 * 60 + 0.5 + 1 + 2 + 4 + 5 + 5),
+    ],
+)
+def test_a_bake_knows_how_long_its_hooks_may_take(webhooks: list[dict[str, Any]], seconds: float) -> None:
+    named = [{"name": "smoke", "url": "http://loadtester.test/"} | webhook for webhook in webhooks]
+    plan = compile_plan(canary(stepWeight=50, maxWeight=50, webhooks=named), Purpose.RELEASE, 5.0)
+    assert [stage.hook_seconds for stage in plan.stages if isinstance(stage, Bake)] == [seconds]
+
+
+@pytest.mark.parametrize(
     ("purpose", "expected"),
     [
         (Purpose.INITIALISATION, ["prepare", "route", "drain", "scale-down"]),

@@ -1,16 +1,17 @@
 """Flagger's webhooks: POST a payload, and say in one line why it did not succeed."""
 
 import asyncio
+from itertools import islice
 
 import httpx
 
 from tidegate.adapters.reach import Target, TooLarge, client, read_bounded, shown, why
+from tidegate.decisions.hooks import pauses
 from tidegate.domain.base import Model
 from tidegate.domain.canary import Webhook
 
 LAST_SUCCESS = 202
 MAX_REASON = 200
-FIRST_PAUSE_SECONDS, LAST_PAUSE_SECONDS = 0.5, 5.0
 
 
 class Payload(Model):
@@ -33,14 +34,12 @@ async def call_webhook(hook: Webhook, payload: Payload, target: Target) -> str:
 
     Connection errors, 429 and 5xx are tried again; `timeout` is for each attempt, its answer included.
     """
-    pause = FIRST_PAUSE_SECONDS
     async with client(target, hook.timeout) as http:
-        for _ in range(hook.retries):
+        for pause in islice(pauses(), hook.retries):
             answer = await _attempt(http, hook, payload, target)
             if not answer.retry:
                 return answer.reason
             await asyncio.sleep(pause)
-            pause = min(2 * pause, LAST_PAUSE_SECONDS)
         return (await _attempt(http, hook, payload, target)).reason
 
 

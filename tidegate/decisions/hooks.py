@@ -1,5 +1,7 @@
-"""Which of a canary's webhooks native load stands in for, and whether it can."""
+"""A canary's webhooks: how long they may take, which of them native load replaces, and whether it can."""
 
+from collections.abc import Iterator
+from itertools import takewhile
 from urllib.parse import urlsplit
 
 from tidegate.decisions.hey import FIELD, HeyCommand, is_hey, parse_hey
@@ -8,6 +10,23 @@ from tidegate.domain.errors import InvalidInput
 
 NATIVE = "native"
 """The value of `load.mode` that lets the worker send the load."""
+
+FIRST_PAUSE_SECONDS, LAST_PAUSE_SECONDS = 0.5, 5.0
+
+
+def pauses() -> Iterator[float]:
+    """Seconds between a hook's attempts: each pause is twice the one before, up to the last."""
+    pause = FIRST_PAUSE_SECONDS
+    while True:
+        yield pause
+        pause = min(2 * pause, LAST_PAUSE_SECONDS)
+
+
+def longest_seconds(hook: Webhook) -> float:
+    """What a hook may take when none of its attempts succeeds and each uses up its timeout."""
+    rising = list(takewhile(lambda pause: pause < LAST_PAUSE_SECONDS, pauses()))
+    pausing = sum(rising[: hook.retries]) + LAST_PAUSE_SECONDS * max(0, hook.retries - len(rising))
+    return hook.timeout * (hook.retries + 1) + pausing
 
 
 def is_native_load(hook: Webhook, mode: str) -> bool:

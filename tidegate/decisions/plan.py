@@ -1,5 +1,6 @@
 """Compile a canary into its plan, before anything moves."""
 
+from tidegate.decisions.hooks import longest_seconds
 from tidegate.domain.canary import Analysis, Canary
 from tidegate.domain.plan import (
     Bake,
@@ -57,4 +58,5 @@ def _bake(canary: Canary, weight: int) -> Bake:
         weight=weight,
         checks=tuple(metric.name for metric in analysis.metrics),
         hooks=tuple(webhook.name for webhook in analysis.webhooks),
+        hook_seconds=sum(longest_seconds(webhook) for webhook in analysis.webhooks),
     )

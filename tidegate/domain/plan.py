@@ -29,13 +29,17 @@ class Route(Model):
 
 
 class Bake(Model):
-    """A routing stands for `seconds` under load, then every check is asked."""
+    """A routing stands for `seconds` under load, then every check is asked.
+
+    `hook_seconds` is what the hooks, called in turn, may take at the longest; the bake waits for them.
+    """
 
     kind: Literal["bake"] = "bake"
     seconds: float = Field(gt=0)
     weight: int
     checks: tuple[str, ...] = ()
     hooks: tuple[str, ...] = ()
+    hook_seconds: float = Field(default=0.0, ge=0)
 
 
 class Promote(Model):
