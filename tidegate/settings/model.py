@@ -126,7 +126,12 @@ class LoadSettings(_Section):
 
 
 class GitCredential(_Section):
-    """Credentials for the repositories under one URL prefix; always by reference, never by value."""
+    """Credentials for the repositories under one URL prefix; always by reference, never by value.
+
+    The longest prefix that ends where a path segment of the URL does wins. User names do not count. A port
+    does: `https://git.example` stands for port 443, `ssh://git.example` for port 22, and any other port gets
+    no credentials unless the prefix names it, as in `https://git.example:8443`.
+    """
 
     username_env: str = ""
     """Environment variable that holds the https user name. Empty: `git`, which token logins accept."""
@@ -152,7 +157,7 @@ class GitSettings(_Section):
     again. Its owner must be the worker's user."""
 
     credentials: dict[str, GitCredential] = Field(default_factory=dict)
-    """Credentials by URL prefix; the longest prefix that ends at a `/` of the URL wins."""
+    """Credentials by URL prefix."""
 
     fetch_timeout_seconds: PositiveFloat = 120
     """Seconds that one conversation with a remote may take before it counts as unreachable; long enough for

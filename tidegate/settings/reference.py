@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from inspect import getdoc
 from typing import get_args
 
 from pydantic import BaseModel
@@ -44,7 +45,7 @@ def _section_tables(model: type[BaseModel], title: str) -> Iterator[str]:
     rows = [_row(name, field) for name, field in model.model_fields.items() if not nested[name]]
     if rows:
         columns = ["| setting | default | meaning |", "| --- | --- | --- |"]
-        yield "\n".join([f"## `[{title}]`", "", model.__doc__ or "", "", *columns, *rows])
+        yield "\n".join([f"## `[{title}]`", "", getdoc(model) or "", "", *columns, *rows])
     for name, table in nested.items():
         if table:
             yield from _section_tables(table, f"{title}.{name}{KEYS.get(name, '')}".lstrip("."))

@@ -123,15 +123,28 @@ def test_a_token_opens_a_repository_and_is_stored_nowhere(
     assert not [f for f in settings.cache.rglob("*") if f.is_file() and TOKEN.encode() in f.read_bytes()]
 
 
-@pytest.mark.parametrize("token", ["wr0ng-s3cret", ""])
 def test_a_refused_login_is_no_reason_to_try_again(
-    published: Path, certificate: Path, settings: GitSettings, token: str
+    published: Path, certificate: Path, settings: GitSettings
 ) -> None:
     with serving(published, certificate) as (address, _):
-        repositories = repositories_for(settings, address if token else "https://else.example", token)
-        with pytest.raises(AccessDenied) as caught:
+        repositories = repositories_for(settings, address, "wr0ng-s3cret")
+        with pytest.raises(AccessDenied, match="Authentication failed") as caught:
             repositories.resolve(f"{address}/repo.git", "main")
     assert "wr0ng-s3cret" not in str(caught.value)
+
+
+@pytest.mark.parametrize("user", ["", "ann@"])
+def test_a_login_that_the_settings_lack_is_told_with_what_to_add(
+    published: Path, certificate: Path, settings: GitSettings, user: str
+) -> None:
+    with serving(published, certificate) as (address, _):
+        repositories = repositories_for(settings, "https://127.0.0.1")  # another port
+        with pytest.raises(AccessDenied) as caught:
+            repositories.resolve(f"{address.replace('//', f'//{user}')}/repo.git", "main")
+    assert str(caught.value) == (
+        f"Git repository {address}/repo.git denied access: it asks for a login and no [git.credentials] of "
+        f'the settings fits; add [git.credentials."{address}"] with token_env'
+    )
 
 
 def test_a_missing_repository_is_invalid_input(

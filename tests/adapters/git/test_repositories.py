@@ -275,14 +275,30 @@ def test_a_host_that_never_answers_is_unreachable(
         ("https://ann@git.example/team/a", "team"),
         ("https://git.example/team-b/a", "host"),
         ("https://git.example/other", "host"),
+        ("https://git.example:443/team/a", "team"),
         ("https://git.example:8443/team/a", ""),
+        ("https://git.example:4430/team/a", ""),
+        ("https://other.example/a", "port"),
+        ("https://other.example/a/b", "path"),
+        ("https://other.example:443/a", "port"),
+        ("https://other.example:8443/a", "other port"),
+        ("ssh://git@other.example:22/a", "ssh url"),
+        ("ssh://git@other.example:443/a", ""),
         ("https://git.example.evil/team/a", ""),
         ("git@git.example:team/a", "ssh"),
         ("git@git.example.evil:team/a", ""),
     ],
 )
 def test_the_longest_prefix_of_whole_segments_wins(url: str, expected: str) -> None:
-    prefixes = {"https://git.example": "host", "https://git.example/team": "team", "git@git.example": "ssh"}
+    prefixes = {
+        "https://git.example": "host",
+        "https://git.example/team": "team",
+        "git@git.example": "ssh",
+        "https://other.example:443/": "port",
+        "https://other.example/a/b": "path",
+        "https://other.example:8443": "other port",
+        "ssh://other.example": "ssh url",
+    }
     credentials = {prefix: GitCredential(token_env=name) for prefix, name in prefixes.items()}
     assert credential_for(url, credentials).token_env == expected
 

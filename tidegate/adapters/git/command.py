@@ -58,10 +58,13 @@ esac
 """
 
 LOCAL_TIMEOUT_SECONDS = 120.0
+_LOGIN = ("authentication failed", "could not read username", "could not read password")
+_NO_LOGIN = (
+    "it asks for a login and no [git.credentials] of the settings fits; "
+    'add [git.credentials."{prefix}"] with token_env'
+)
 _DENIED = (
-    "authentication failed",
-    "could not read username",
-    "could not read password",
+    *_LOGIN,
     "permission denied",
     "host key verification failed",
     "error: 401",
@@ -114,6 +117,8 @@ class GitCommand:
     def explain(self, failure: GitFailed) -> TidegateError:
         """What a failed conversation with the repository means to a release."""
         text = failure.message.lower()
+        if self._lacks_login(text):
+            return AccessDenied(self.neighbour, _NO_LOGIN.format(prefix=f"https://{self.address.host}"))
         if any(sign in text for sign in _DENIED):
             return AccessDenied(self.neighbour, failure.message)
         if any(sign in text for sign in _WRONG_ADDRESS):
@@ -121,6 +126,11 @@ class GitCommand:
                 f"{self.address} cannot be read: {failure.message}", field=FIELD, mend="correct the URL"
             )
         return Unreachable(self.neighbour, failure.message)
+
+    def _lacks_login(self, text: str) -> bool:
+        """Whether the repository's own host asked for a login that the settings do not have."""
+        asked = self.address.host in text and any(sign in text for sign in _LOGIN)
+        return asked and self.address.transport == "https" and not self._credential.token_env
 
     @property
     def neighbour(self) -> str:

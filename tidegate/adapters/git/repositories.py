@@ -19,6 +19,7 @@ from tidegate.settings import GitCredential, GitSettings
 FIELD = "spec.source.targetRevision"
 HEADS, TAGS = "refs/heads/", "refs/tags/"
 _FULL_SHA = re.compile(r"[0-9a-f]{40}", re.IGNORECASE)
+_OWN_PORTS = {"https": ":443", "ssh": ":22"}
 _SHORT_SHA = re.compile(r"[0-9a-f]{4,39}", re.IGNORECASE)
 
 Kind = Literal["branch", "tag", "commit"]
@@ -153,7 +154,9 @@ def choose_ref(revision: str, refs: Collection[str]) -> str | None:
 def credential_for(repo_url: str, credentials: Mapping[str, GitCredential]) -> GitCredential:
     """The credential of the longest prefix that covers the URL; an empty one when there is none."""
     covering = [prefix for prefix in credentials if _covers(_folded(prefix), _folded(repo_url))]
-    return credentials[max(covering, key=len)] if covering else GitCredential()
+    return (
+        credentials[max(covering, key=lambda prefix: len(_folded(prefix)))] if covering else GitCredential()
+    )
 
 
 def _covers(prefix: str, url: str) -> bool:
@@ -164,13 +167,14 @@ def _covers(prefix: str, url: str) -> bool:
 
 
 def _folded(url: str) -> str:
-    """Scheme and host in lower case, without user and password, which a prefix need not repeat."""
+    """Scheme and host in lower case, without what a prefix need not repeat: a user, the scheme's own port."""
     scheme, separator, rest = url.partition("://")
     if not separator:
         host, colon, path = url.partition(":")
         return host.lower() + colon + path
-    host, slash, path = rest.partition("/")
-    return f"{scheme.lower()}://{host.rpartition('@')[2].lower()}{slash}{path}"
+    origin, slash, path = rest.partition("/")
+    host = origin.rpartition("@")[2].lower().removesuffix(_OWN_PORTS.get(scheme.lower(), ""))
+    return f"{scheme.lower()}://{host}{slash}{path}"
 
 
 def _unknown(revision: str) -> RevisionNotFound:
