@@ -62,7 +62,12 @@ class SyncActivities:
         refuse_unservable(plan, self._clusters)
         return Survey(
             canaries=tuple(
-                CanaryRef(owner=owner, namespace=bundle.canary.namespace, name=bundle.canary.name)
+                CanaryRef(
+                    owner=owner,
+                    namespace=bundle.canary.namespace,
+                    name=bundle.canary.name,
+                    service=bundle.names.apex,
+                )
                 for bundle in contents.bundles
             ),
             objects=len(plan.items),

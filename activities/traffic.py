@@ -6,11 +6,11 @@ from activities.site import Bundles, Site, Sites, described
 from activities.step import step
 from tidegate.adapters.kubernetes import Change, Clusters
 from tidegate.contracts import CANARY_FIELD_MANAGER, RouteCommand, StepReport
-from tidegate.domain.errors import Conflict, ReleaseFailed
+from tidegate.domain.errors import Conflict, ReleaseFailed, TidegateError
 from tidegate.domain.manifest import Manifest
 from tidegate.manifests import promotion
 from tidegate.manifests.drift import drift, last_writer
-from tidegate.manifests.istio import virtual_service, weights
+from tidegate.manifests.istio import GROUP, VERSIONS, routed_back, virtual_service, weights
 from tidegate.settings.model import Settings
 
 
@@ -18,13 +18,20 @@ class TrafficActivities:
     """Steps on the mesh control plane."""
 
     def __init__(self, clusters: Clusters, manifests: Bundles, settings: Settings) -> None:
+        self._clusters = clusters
+        self._settings = settings
         self._sites = Sites(clusters, manifests, settings)
 
     @activity.defn(name="traffic_route")
     @step
     def route(self, command: RouteCommand) -> StepReport:
         """Give the canary its share and the primary the rest; says what somebody else had changed."""
-        site = self._sites.find(command.ref)
+        try:
+            site = self._sites.find(command.ref)
+        except TidegateError as error:
+            if command.canary_weight or not command.ref.service:
+                raise
+            return self._route_back_as_it_is(command, error)
         wanted = virtual_service(
             site.bundle.canary,
             site.istio_version("VirtualService"),
@@ -35,6 +42,24 @@ class TrafficActivities:
         change = site.apply_to_mesh(wanted, command.fence)
         _verify(site, wanted, change.after)
         return StepReport(warnings=_drift(site, wanted, change, command))
+
+    def _route_back_as_it_is(self, command: RouteCommand, error: TidegateError) -> StepReport:
+        """The way back needs no manifests: the live routes name both sides."""
+        ref = command.ref
+        mesh = self._clusters.cluster(self._settings.mesh_cluster(ref.owner.cluster))
+        version = mesh.served(GROUP, "VirtualService", VERSIONS)
+        if mesh.get(version, "VirtualService", ref.namespace, ref.service) is None:
+            raise error
+        mesh.fenced_update(
+            version,
+            "VirtualService",
+            ref.namespace,
+            ref.service,
+            command.fence,
+            lambda live: routed_back(live, ref.service),
+            manager=CANARY_FIELD_MANAGER,
+        )
+        return StepReport(warnings=(f"routed back without the manifests: {error}",))
 
 
 def _leads_to_primary(site: Site, wanted: Manifest) -> bool:

@@ -115,11 +115,16 @@ class ApplicationRef(Model):
 
 
 class CanaryRef(Model):
-    """One Canary manifest among an application's manifests."""
+    """One Canary manifest among an application's manifests.
+
+    `service` is the name of its apex service, and so of its VirtualService: with it, traffic finds its way
+    back even when the manifests are out of reach.
+    """
 
     owner: ApplicationRef
     namespace: str
     name: str
+    service: str = ""
 
     @property
     def full_name(self) -> str:

@@ -28,6 +28,7 @@ from tidegate.contracts import (
     SourceRef,
     StepReport,
 )
+from tidegate.domain.errors import Unreachable
 from tidegate.domain.manifest import Manifest
 from tidegate.manifests.bundle import Bundle, read_contents
 from tidegate.sandbox.client import NAMESPACES, PODS, ApiError, ClusterClient, Object, Resource
@@ -134,6 +135,7 @@ class World:
         self.workloads: Cluster = clusters.cluster(WORKLOADS)
         self.mesh: Cluster = clusters.cluster(MESH)
         self.git: dict[str, list[Manifest]] = {}
+        self.git_down = False
         self._workload = WorkloadActivities(clusters, self, settings)
         self._traffic = TrafficActivities(clusters, self, settings)
         self._sequence = itertools.count(1)
@@ -150,6 +152,8 @@ class World:
         self.git[revision] = manifests
 
     def bundle(self, ref: CanaryRef) -> Bundle:
+        if self.git_down:
+            raise Unreachable("Git repository file:///repo", "connection refused")
         rendered = [(deepcopy(manifest), "") for manifest in self.git[ref.owner.source.sha]]
         return read_contents(rendered, ref.namespace).bundle(ref.namespace, ref.name)
 
@@ -165,7 +169,7 @@ class World:
         owner = ApplicationRef(
             application="podinfo", cluster=WORKLOADS, namespace="test", create_namespace=True, source=source
         )
-        return CanaryRef(owner=owner, namespace="test", name="podinfo")
+        return CanaryRef(owner=owner, namespace="test", name="podinfo", service="podinfo")
 
     def fence(self) -> Fence:
         """A token later than all before it."""

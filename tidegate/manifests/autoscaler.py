@@ -5,7 +5,7 @@ from typing import Any
 
 from tidegate.domain.errors import InvalidInput
 from tidegate.domain.manifest import Manifest, dig, name_of
-from tidegate.manifests.naming import SUFFIX
+from tidegate.manifests.naming import PRIMARY_SUFFIX
 
 KIND = "HorizontalPodAutoscaler"
 CURRENT = "autoscaling/v2"
@@ -42,7 +42,7 @@ def primary_autoscaler(autoscaler: Manifest, primary: str) -> Manifest:
         "apiVersion": autoscaler["apiVersion"],
         "kind": KIND,
         "metadata": {
-            "name": name_of(autoscaler) + SUFFIX,
+            "name": name_of(autoscaler) + PRIMARY_SUFFIX,
             "namespace": autoscaler["metadata"]["namespace"],
         },
         "spec": spec,

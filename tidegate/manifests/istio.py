@@ -6,7 +6,7 @@ from typing import Any
 from tidegate.domain.canary import Canary
 from tidegate.domain.canary import Service as CanaryService
 from tidegate.domain.manifest import Manifest, dig
-from tidegate.manifests.naming import names
+from tidegate.manifests.naming import CANARY_SUFFIX, PRIMARY_SUFFIX, names
 
 GROUP = "networking.istio.io"
 VERSIONS = ("v1", "v1beta1", "v1alpha3")
@@ -50,6 +50,18 @@ def weights(virtual_service: Manifest, canary: Canary) -> tuple[int, int] | None
         for host in (known.primary_service, known.canary_service)
     )
     return primary, target
+
+
+def routed_back(live: Manifest, service: str) -> Manifest:
+    """A live VirtualService whose splits between `service`'s two sides are 100/0, the rest as it is."""
+    shares = {service + PRIMARY_SUFFIX: 100, service + CANARY_SUFFIX: 0}
+    changed = deepcopy(live)
+    for rule in dig(changed, "spec", "http") or ():
+        routes = rule.get("route") or ()
+        if {dig(route, "destination", "host") for route in routes} == set(shares):
+            for route in routes:
+                route["weight"] = shares[route["destination"]["host"]]
+    return changed
 
 
 def _destinations(canary: Canary, canary_weight: int) -> list[Manifest]:

@@ -9,7 +9,8 @@ from tidegate.domain.manifest import Manifest, dig, name_of
 SELECTOR_LABELS = ("app", "name", "app.kubernetes.io/name")
 """The first of these in the target's selector tells the target's pods from the primary's."""
 
-SUFFIX = "-primary"
+PRIMARY_SUFFIX = "-primary"
+CANARY_SUFFIX = "-canary"
 LONGEST_LABEL = 63
 
 
@@ -32,12 +33,12 @@ def names(canary: Canary) -> Names:
     autoscaler = canary.spec.autoscaler_ref.name if canary.spec.autoscaler_ref else ""
     return Names(
         target=target,
-        primary=target + SUFFIX,
+        primary=target + PRIMARY_SUFFIX,
         apex=apex,
-        primary_service=apex + SUFFIX,
-        canary_service=f"{apex}-canary",
+        primary_service=apex + PRIMARY_SUFFIX,
+        canary_service=apex + CANARY_SUFFIX,
         autoscaler=autoscaler,
-        primary_autoscaler=autoscaler and autoscaler + SUFFIX,
+        primary_autoscaler=autoscaler and autoscaler + PRIMARY_SUFFIX,
     )
 
 
@@ -59,7 +60,7 @@ def selector_of(target: Manifest) -> Selector:
             field="spec.selector.matchLabels",
             mend="add one of them to the selector and to the pod template's labels",
         )
-    return _checked(target, Selector(label, str(wanted[label]), str(wanted[label]) + SUFFIX))
+    return _checked(target, Selector(label, str(wanted[label]), str(wanted[label]) + PRIMARY_SUFFIX))
 
 
 def _checked(target: Manifest, selector: Selector) -> Selector:
@@ -74,6 +75,6 @@ def _checked(target: Manifest, selector: Selector) -> Selector:
         raise InvalidInput(
             f"the label value {selector.primary!r} is longer than {LONGEST_LABEL} characters",
             field=f"spec.selector.matchLabels.{selector.label}",
-            mend=f"use a value of at most {LONGEST_LABEL - len(SUFFIX)} characters",
+            mend=f"use a value of at most {LONGEST_LABEL - len(PRIMARY_SUFFIX)} characters",
         )
     return selector

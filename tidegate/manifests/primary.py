@@ -5,7 +5,7 @@ from typing import Any
 
 from tidegate.domain.errors import ReleaseFailed
 from tidegate.domain.manifest import Manifest, dig, name_of
-from tidegate.manifests.naming import SUFFIX, Selector, selector_of
+from tidegate.manifests.naming import PRIMARY_SUFFIX, Selector, selector_of
 
 ROLLOUT_FIELDS = ("strategy", "minReadySeconds", "progressDeadlineSeconds", "revisionHistoryLimit")
 """The parts of a Deployment's spec, apart from its template, that a promotion carries over."""
@@ -29,7 +29,7 @@ def primary(target: Manifest, *, replicas: int, annotations: dict[str, str]) -> 
         "apiVersion": target["apiVersion"],
         "kind": "Deployment",
         "metadata": {
-            "name": name_of(target) + SUFFIX,
+            "name": name_of(target) + PRIMARY_SUFFIX,
             "namespace": target["metadata"]["namespace"],
             "labels": _labels(target, selector),
             "annotations": _annotations(target) | annotations,

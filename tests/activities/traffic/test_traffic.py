@@ -114,3 +114,34 @@ def test_without_a_primary_no_traffic_is_split(world: Any) -> None:
         "ReleaseFailed",
         "podinfo-primary does not serve: no traffic can be split",
     )
+
+
+def test_traffic_comes_back_while_git_is_out_of_reach(world: Any) -> None:
+    world.initialise()
+    world.route(30, expected=0)
+    _edited(world, timeout="5s")
+    world.git_down = True
+    report = world.route(0, expected=30)
+    assert world.weights() == [100, 0]
+    assert world.routes()["spec"]["http"][0]["timeout"] == "5s"
+    assert report.warnings == (
+        "routed back without the manifests: Git repository file:///repo is out of reach: connection refused",
+    )
+
+
+def test_a_late_way_back_without_git_is_refused_too(world: Any) -> None:
+    world.initialise()
+    late = world.fence()
+    world.route(30)
+    world.git_down = True
+    with pytest.raises(ApplicationError) as raised:
+        world.route(0, fence=late)
+    assert raised.value.type == "StaleCommand"
+
+
+def test_no_traffic_is_moved_to_a_canary_without_its_manifests(world: Any) -> None:
+    world.initialise()
+    world.git_down = True
+    with pytest.raises(ApplicationError) as raised:
+        world.route(30)
+    assert (raised.value.type, world.weights()) == ("Unreachable", [100, 0])
