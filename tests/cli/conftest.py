@@ -44,7 +44,12 @@ from tidegate.domain.release import Outcome, Phase
 from tidegate.domain.verdict import Result as CheckResult
 from tidegate.domain.verdict import Verdict
 
-ENDS = {"abort": Outcome.ABORTED, "promote": Outcome.PROMOTED, "fail": Outcome.ROLLED_BACK}
+ENDS = {
+    "abort": Outcome.ABORTED,
+    "promote": Outcome.PROMOTED,
+    "fail": Outcome.ROLLED_BACK,
+    "refuse": Outcome.INVALID,
+}
 
 
 @workflow.defn(name=CANARY_WORKFLOW)
@@ -193,6 +198,10 @@ class StandInRelease:
     @workflow.signal(name="fail")
     async def fail(self) -> None:
         await self._tell("end", "fail")
+
+    @workflow.signal(name="refuse")
+    async def refuse(self) -> None:
+        await self._tell("end", "refuse")
 
 
 @pytest.fixture(scope="session")

@@ -66,7 +66,12 @@ async def test_a_second_start_follows_its_policy(
 
 @pytest.mark.parametrize(
     ("signal", "exit_code", "outcome"),
-    [("promote", 0, "promoted"), ("fail", 1, "rolled back"), ("abort", 3, "aborted")],
+    [
+        ("promote", 0, "promoted"),
+        ("fail", 1, "rolled back"),
+        ("refuse", 2, "invalid"),
+        ("abort", 3, "aborted"),
+    ],
 )
 async def test_waiting_exits_with_the_outcome(
     tidegate: Tidegate,
@@ -85,6 +90,18 @@ async def test_waiting_exits_with_the_outcome(
     result = await waiting
     *_, last = map(json.loads, result.stdout.splitlines())
     assert (result.exit_code, last["event"], last["outcome"]) == (exit_code, "outcome", outcome)
+
+
+@pytest.mark.parametrize("as_json", [True, False])
+async def test_what_the_worker_refuses_is_one_line_on_standard_error(
+    tidegate: Tidegate, client: Client, name: str, started: None, as_json: bool
+) -> None:
+    watching = asyncio.create_task(tidegate("watch", f"{name}@mesh02/test", *["--json"] * as_json))
+    await end(client, name, "refuse")
+    result = await watching
+    assert (result.exit_code, result.stderr) == (2, "error: ended by invalid\n")
+    assert ("outcome" in result.stdout) == as_json
+    assert (f"{name} v1: invalid in 1m01s; ended by invalid" in result.stdout) != as_json
 
 
 @pytest.mark.usefixtures("started")
@@ -179,13 +196,13 @@ async def test_an_unknown_release_is_invalid_input(tidegate: Tidegate) -> None:
 
 
 @pytest.mark.usefixtures("started")
-async def test_a_terminated_release_failed(tidegate: Tidegate, client: Client, name: str) -> None:
+async def test_a_terminated_release_was_aborted(tidegate: Tidegate, client: Client, name: str) -> None:
     await client.get_workflow_handle(release_workflow_id("mesh02", "test", name)).terminate(reason="by hand")
     result = await tidegate("watch", f"{name}@mesh02/test", "--json")
     last = json.loads(result.stdout.splitlines()[-1])
     assert (result.exit_code, last["outcome"], last["reason"]) == (
-        1,
-        "failed",
+        3,
+        "aborted",
         "the workflow was terminated: by hand",
     )
 

@@ -120,6 +120,7 @@ async def test_a_worker_refuses_bad_manifests_too(podinfo: Application, unchange
 
     assert (ended.code, ended.outcome["outcome"]) == (2, "invalid"), ended
     assert [word for word in words if word not in ended.outcome["reason"]] == []
+    assert f"error: {ended.outcome['reason']}" in ended.err.splitlines()
 
 
 async def test_a_kind_that_no_cluster_serves_is_refused(podinfo: Application, unchanged: None) -> None:
@@ -129,6 +130,7 @@ async def test_a_kind_that_no_cluster_serves_is_refused(podinfo: Application, un
 
     assert (ended.code, ended.outcome["outcome"]) == (2, "invalid"), ended
     assert "Widget" in ended.outcome["reason"]
+    assert f"error: {ended.outcome['reason']}" in ended.err.splitlines()
 
 
 @pytest.mark.parametrize("command", ["validate", "start"])

@@ -142,7 +142,7 @@ def _words(cause: BaseException) -> tuple[Outcome, str]:
             return Outcome.ABORTED, "the workflow was cancelled"
         case TerminatedError():
             why = f": {cause.message}" if cause.message not in ("", "Workflow terminated") else ""
-            return Outcome.FAILED, f"the workflow was terminated{why}"
+            return Outcome.ABORTED, f"the workflow was terminated{why}"
         case _:
             return Outcome.FAILED, f"the workflow failed: {_innermost(cause)}"
 

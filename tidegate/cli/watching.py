@@ -16,15 +16,21 @@ from tidegate.cli.output import Output
 from tidegate.cli.release_name import ReleaseName
 from tidegate.contracts import ReleaseOutcome
 from tidegate.domain.duration import format_duration
+from tidegate.domain.release import Outcome
 
 POLL_SECONDS = 0.4
 
 
 async def watch_to_end(client: Client, release: ReleaseName, follower: Follower, output: Output) -> int:
-    """Show the release until the follower knows its outcome; the outcome's exit code."""
+    """Show the release until the follower knows its outcome; the outcome's exit code.
+
+    What the worker refuses is an error like what this command refuses: one line on standard error.
+    """
     with display_for(output) as display:
         outcome = await _shown(client, release, follower, display)
         display.end(outcome, ui_link(client, release.workflow_id, follower.run_id))
+    if outcome.outcome is Outcome.INVALID:
+        output.problem(" ".join(outcome.reason.split()))
     return outcome.outcome.exit_code
 
 
