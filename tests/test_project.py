@@ -10,10 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from tidegate.sandbox.demo.example import PLACEHOLDER
-
 CHECKOUT = Path(__file__).parents[1]
-EXAMPLE = CHECKOUT / "examples" / "01-podinfo"
+EXAMPLES = {
+    "01-podinfo": ("latest", "3 objects, canaries: podinfo.test"),
+    "02-own-application": ("main", "2 objects, canaries: shop.shop"),
+}
+"""Each example's branch, and what `validate` says of it."""
 MAKEFILE = (CHECKOUT / "Makefile").read_text()
 DOCUMENTS = sorted(
     [*CHECKOUT.glob("*.md"), *CHECKOUT.glob("docs/**/*.md"), *CHECKOUT.glob("examples/**/*.md")]
@@ -100,27 +102,41 @@ def test_scripts_are_executable_and_stop_at_the_first_error(script: str) -> None
     _run("bash", "-n", str(path))
 
 
-@pytest.fixture
-def application(tmp_path: Path) -> Path:
+def _in_a_repository(example: str, branch: str, folder: Path) -> Path:
     """The example's application, with its manifests in a repository."""
-    repository = tmp_path / "podinfo"
+    repository = folder / example
     identity = ("-c", "user.name=Test", "-c", "user.email=test@localhost", "-c", "commit.gpgsign=false")
-    _run("git", "init", "--quiet", "--initial-branch=latest", str(repository))
-    _run("cp", "-r", f"{EXAMPLE}/.", str(repository))
+    _run("git", "init", "--quiet", f"--initial-branch={branch}", str(repository))
+    _run("cp", "-r", f"{CHECKOUT}/examples/{example}/.", str(repository))
     _run("git", "-C", str(repository), "add", ".")
-    _run("git", "-C", str(repository), *identity, "commit", "--quiet", "-m", "podinfo")
+    _run("git", "-C", str(repository), *identity, "commit", "--quiet", "-m", example)
     application = repository / "application.yaml"
-    application.write_text(application.read_text().replace(PLACEHOLDER, repository.as_uri()))
+    address = f"repoURL: {repository.as_uri()}"
+    application.write_text(re.sub(r"repoURL: https://\S+", address, application.read_text()))
     return application
 
 
-def test_the_example_is_valid(application: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("example", EXAMPLES)
+def test_the_example_is_valid(example: str, tmp_path: Path) -> None:
     (tmp_path / "tidegate.toml").write_text(
         '[clusters.asm]\nserver = "https://asm"\n[clusters.mesh01]\nserver = "https://mesh01"\n'
         '[clusters.mesh02]\nserver = "https://mesh02"\n[mesh]\ncontrol_plane = "asm"\n'
         f'[load]\ncluster = "mesh01"\nmode = "native"\n[git]\ncache = "{tmp_path}/cache"\n'
     )
+    branch, said = EXAMPLES[example]
+    application = _in_a_repository(example, branch, tmp_path)
     config = str(tmp_path / "tidegate.toml")
     printed = _run(sys.executable, "starter.py", "validate", "-f", str(application), TIDEGATE_CONFIG=config)
 
-    assert "3 objects, canaries: podinfo.test" in printed
+    assert said in printed
+
+
+def test_every_example_is_tested() -> None:
+    assert {path.name for path in (CHECKOUT / "examples").iterdir()} == set(EXAMPLES)
+
+
+def test_the_quickstart_shows_the_example_as_it_is() -> None:
+    shown = (CHECKOUT / "docs/quickstart.md").read_text()
+    files = (CHECKOUT / "examples/02-own-application").rglob("*.yaml")
+
+    assert [file.name for file in files if f"```yaml\n{file.read_text()}```" not in shown] == []
