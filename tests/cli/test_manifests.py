@@ -182,6 +182,16 @@ def test_invalid_input_is_one_line_and_exits_2(
     assert (result.exit_code, result.stderr, result.stdout) == (2, f"error: {line}\n", "")
 
 
+@pytest.mark.parametrize("command", ["validate", "plan", "start"])
+def test_an_empty_revision_does_not_release_the_branch(world: World, command: str) -> None:
+    result = world.run(command, "--revision", "")
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert result.stderr == (
+        "error: --revision: is empty; give a branch, tag or SHA, or leave it out to release the "
+        "Application's targetRevision\n"
+    )
+
+
 def test_invalid_input_as_json_is_a_document(world: World) -> None:
     world.edit(IN_GIT, "stepWeight: 25", "stepWeight: 250")
     document = json.loads(world.run("validate", "--json").stdout)

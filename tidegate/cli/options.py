@@ -23,7 +23,7 @@ File = Annotated[
     Path, typer.Option("--file", "-f", help="File with the Argo CD Application.", show_default=False)
 ]
 Revision = Annotated[
-    str,
+    str | None,
     typer.Option(
         help="Branch, tag, SHA or version range; the Application's targetRevision when not given.",
         show_default=False,

@@ -14,7 +14,7 @@ from tidegate.settings import load_settings
 
 
 @exits
-def plan(file: File, revision: Revision = "", json: Json = False) -> int:
+def plan(file: File, revision: Revision = None, json: Json = False) -> int:
     """Print the stages of a release and its earliest end; nothing is changed, no cluster is asked.
 
     A canary without a primary is initialised instead, and one whose template is unchanged ends at once.

@@ -61,7 +61,7 @@ async def find_release(client: Client, name: str | None, file: Path | None) -> R
     if (name is None) == (file is None):
         raise InvalidInput("needs an application", mend="give its name or, with -f, its file")
     if file is not None:
-        return ReleaseName.of_request(request_from(file, "", load_settings()))
+        return ReleaseName.of_request(request_from(file, None, load_settings()))
     matched = _NAME.fullmatch(name or "")
     if matched is None:
         raise InvalidInput(
@@ -74,14 +74,24 @@ async def find_release(client: Client, name: str | None, file: Path | None) -> R
     return _only(parts["application"], await _known_releases(client, parts["application"]))
 
 
-def request_from(file: Path, revision: str, settings: Settings) -> ReleaseRequest:
-    """A request for what the file describes. Raises InvalidInput or SettingsError."""
+def request_from(file: Path, revision: str | None, settings: Settings) -> ReleaseRequest:
+    """A request for what the file describes, at its own targetRevision when `revision` is None.
+
+    Raises InvalidInput or SettingsError. An empty revision is refused: it is an unset variable of somebody's
+    CI, and would release whatever the branch holds.
+    """
+    if revision is not None and not revision.strip():
+        raise InvalidInput(
+            "is empty",
+            field="--revision",
+            mend="give a branch, tag or SHA, or leave it out to release the Application's targetRevision",
+        )
     application = read_application(file)
     destination = application.spec.destination
     return ReleaseRequest(
         application=application,
         cluster=settings.cluster_for(server=destination.server, name=destination.name),
-        revision=revision,
+        revision=revision or "",
         started_by=f"{getpass.getuser()}@{socket.gethostname()}",
     )
 

@@ -48,7 +48,7 @@ Validate = Annotated[
 @exits
 def start(
     file: File,
-    revision: Revision = "",
+    revision: Revision = None,
     wait: Wait = False,
     timeout: Timeout = None,
     on_conflict: Conflict = OnConflict.SUPERSEDE,

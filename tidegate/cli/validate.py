@@ -10,7 +10,7 @@ from tidegate.settings import load_settings
 
 
 @exits
-def validate(file: File, revision: Revision = "", json: Json = False) -> int:
+def validate(file: File, revision: Revision = None, json: Json = False) -> int:
     """Resolve, render and check the manifests; nothing is changed, no cluster is asked."""
     output = Output(as_json=json)
     settings = load_settings()
