@@ -2,8 +2,10 @@
 
 from tidegate.adapters.kubernetes import Cluster
 from tidegate.contracts import FIELD_MANAGER, Fence
+from tidegate.decisions.ownership import refuse_takeover
 from tidegate.decisions.sync_action import action
 from tidegate.decisions.sync_set import ISTIO_SUFFIX, SyncItem
+from tidegate.domain.manifest import Manifest
 from tidegate.manifests import istio
 
 
@@ -26,7 +28,15 @@ def fitted(item: SyncItem, cluster: Cluster) -> SyncItem:
 
 
 def write(item: SyncItem, cluster: Cluster, fence: Fence) -> str:
-    """Apply the item unless a later command was obeyed; created, configured or unchanged."""
+    """Apply the item unless a later command was obeyed; created, configured or unchanged.
+
+    InvalidInput when the live object is another application's.
+    """
     fit = fitted(item, cluster)
-    change = cluster.fenced_apply_to(fit.ref, fit.desired, fence, manager=FIELD_MANAGER)
+
+    def desired(live: Manifest | None) -> Manifest:
+        refuse_takeover(fit, live)
+        return fit.desired(live)
+
+    change = cluster.fenced_apply_to(fit.ref, desired, fence, manager=FIELD_MANAGER)
     return action(change.before, change.after)

@@ -1,9 +1,10 @@
-"""What is checked before a sync changes anything: namespaces, kinds, and one dry run of all of it."""
+"""What is checked before a sync changes anything: namespaces, kinds, owners, and one dry run of all of it."""
 
 from activities.sync_objects import fitted
-from tidegate.adapters.kubernetes import Clusters
+from tidegate.adapters.kubernetes import Cluster, Clusters
 from tidegate.contracts import FIELD_MANAGER
-from tidegate.decisions.sync_set import NeededNamespace, SyncSet
+from tidegate.decisions.ownership import refuse_takeover
+from tidegate.decisions.sync_set import NeededNamespace, SyncItem, SyncSet
 from tidegate.domain.errors import InvalidInput
 
 Place = tuple[str, str]
@@ -25,6 +26,8 @@ def missing_namespaces(plan: SyncSet, clusters: Clusters) -> list[NeededNamespac
 def refuse_unservable(plan: SyncSet, clusters: Clusters) -> None:
     """Dry-run every object that can be; InvalidInput or AccessDenied name the object and its cluster.
 
+    InvalidInput too for an object that another application has brought.
+
     Left out are objects whose namespace or kind comes with this very sync.
     """
     new = {(each.cluster, each.name) for each in missing_namespaces(plan, clusters)}
@@ -38,7 +41,14 @@ def refuse_unservable(plan: SyncSet, clusters: Clusters) -> None:
         if fit.ref.namespace and place not in known:
             known[place] = place not in new and _exists(place, clusters)
         if known.get(place, True):
-            cluster.apply(fit.desired(None), manager=FIELD_MANAGER, dry_run=True)
+            _try(fit, cluster)
+
+
+def _try(item: SyncItem, cluster: Cluster) -> None:
+    """The owner has to be read first: the dry run's answer carries our own mark."""
+    ref = item.ref
+    refuse_takeover(item, cluster.get(ref.api_version, ref.kind, ref.namespace, ref.name))
+    cluster.apply(item.desired(None), manager=FIELD_MANAGER, dry_run=True)
 
 
 def _exists(place: Place, clusters: Clusters) -> bool:

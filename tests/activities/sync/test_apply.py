@@ -184,3 +184,27 @@ def test_an_object_that_is_denied_is_named(apply: Any, apis: list[ClusterApi]) -
     with pytest.raises(ApplicationError, match="cluster mesh02 denied access: Namespace test") as caught:
         apply(CONFIG_MAP)
     assert (caught.value.type, caught.value.non_retryable) == ("AccessDenied", True)
+
+
+def test_an_object_of_another_application_is_not_taken_over(apply: Any, mesh02: Cluster) -> None:
+    metadata = {
+        "name": "colours",
+        "namespace": "test",
+        "annotations": {TRACKING_ANNOTATION: "harbour:/ConfigMap:test/colours"},
+    }
+    mesh02.apply(CONFIG_MAP | {"metadata": metadata, "data": {"sky": "red"}}, manager="argocd-controller")
+    with pytest.raises(
+        ApplicationError, match=r"cluster mesh02 belongs to the application harbour"
+    ) as caught:
+        apply(CONFIG_MAP)
+    found = mesh02.get("v1", "ConfigMap", "test", "colours")
+    assert (caught.value.type, found and found["data"]) == ("InvalidInput", {"sky": "red"})
+
+
+@pytest.mark.parametrize("mark", [{}, {TRACKING_ANNOTATION: "podinfo:/ConfigMap:test/colours"}])
+def test_an_object_of_nobody_or_of_the_same_application_is_adopted(
+    apply: Any, mesh02: Cluster, mark: dict[str, str]
+) -> None:
+    metadata = {"name": "colours", "namespace": "test", "annotations": mark}
+    mesh02.apply(CONFIG_MAP | {"metadata": metadata, "data": {"sky": "red"}}, manager="argocd-controller")
+    assert apply(CONFIG_MAP) == [("ConfigMap test/colours", "mesh02", "configured")]

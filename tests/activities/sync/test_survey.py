@@ -10,6 +10,7 @@ from temporalio.testing import ActivityEnvironment
 from activities.sync import SyncActivities
 from tidegate.adapters.kubernetes import Cluster
 from tidegate.contracts import ApplicationRef, Survey
+from tidegate.decisions.sync_set import TRACKING_ANNOTATION
 from tidegate.domain.manifest import Manifest
 
 
@@ -152,3 +153,21 @@ def test_a_kind_that_the_mesh_does_not_serve_is_named(survey: Any, mesh02: Clust
 def test_a_canary_needs_istio_on_the_mesh(survey: Any, mesh02: Cluster) -> None:
     with pytest.raises(ApplicationError, match="cluster asm does not serve VirtualService"):
         survey(CANARY, deployment(), create_namespace=True)
+
+
+def test_an_object_of_another_application_is_refused_until_its_mark_is_removed(
+    survey: Any, mesh02: Cluster
+) -> None:
+    brought = config_map()
+    brought["metadata"]["annotations"] = {TRACKING_ANNOTATION: "harbour:/ConfigMap:test/colours"}
+    mesh02.apply(brought, manager="tidegate")
+    with pytest.raises(ApplicationError) as caught:
+        survey(config_map())
+    assert (caught.value.type, caught.value.message) == (
+        "InvalidInput",
+        "ConfigMap test/colours in cluster mesh02 belongs to the application harbour; take it out of one of "
+        "the two, or, if harbour was renamed or gave it up, remove the object's annotation "
+        "argocd.argoproj.io/tracking-id",
+    )
+    mesh02.apply(config_map(), manager="tidegate")
+    assert survey(config_map()).objects == 1
