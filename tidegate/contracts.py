@@ -190,6 +190,16 @@ class AbortRequest(Model):
     reason: str = ""
     superseded: bool = False
 
+    @classmethod
+    def read(cls, argument: object) -> Self:
+        """A request from whatever somebody typed into the UI: an abort is never lost to a wrong argument."""
+        if isinstance(argument, cls):
+            return argument
+        if isinstance(argument, dict):
+            superseded = argument.get("superseded") is True
+            return cls(reason=str(argument.get("reason") or ""), superseded=superseded)
+        return cls(reason=str(argument or ""))
+
 
 class Note(Model):
     """One line of what a release did."""

@@ -52,7 +52,7 @@ class Analysis:
             load = asyncio.create_task(self._put_under_load(bake, remaining))
             try:
                 if await self._stand(remaining, f"Bake {bake.seconds:g}s at {bake.weight} %"):
-                    return await self._judge(load)
+                    return await self._judge(load, f"{len(bake.checks)} checks at {bake.weight} %")
             finally:
                 load.cancel()
             if self._control.promoted:
@@ -81,18 +81,22 @@ class Analysis:
             return await workflow.execute_activity_method(
                 LoadTestActivities.run,
                 BakeCommand(ref=self._ref, seconds=seconds),
-                **under_load(", ".join(bake.hooks), seconds=seconds, hook_seconds=bake.hook_seconds),
+                **under_load(
+                    f"{', '.join(bake.hooks)} at {bake.weight} %",
+                    seconds=seconds,
+                    hook_seconds=bake.hook_seconds,
+                ),
             )
         except ActivityError as error:
             reason = f"load test: {reason_of(error)}"
             return BakeReport(verdicts=(Verdict(check=bake.hooks[0], result=Result.FAILED, reason=reason),))
 
-    async def _judge(self, load: asyncio.Task[BakeReport]) -> tuple[Verdict, ...]:
+    async def _judge(self, load: asyncio.Task[BakeReport], summary: str) -> tuple[Verdict, ...]:
         self._logbook.update(waiting_for="the checks' numbers")
         judgement = await workflow.execute_activity_method(
             MetricsActivities.judge,
             JudgeCommand(ref=self._ref),
-            **quick("Judge", budget_seconds=self._limits.outage_budget_seconds),
+            **quick(summary, budget_seconds=self._limits.outage_budget_seconds),
         )
         if not await self._is_answered(load):
             return ()

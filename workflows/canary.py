@@ -75,6 +75,7 @@ class Canary:
         self._purpose = Purpose.UPKEEP
         self._target = ""
         self._reason = ""
+        self._skipped_from: int | None = None
         self._deadline = 0.0
 
     @workflow.run
@@ -111,9 +112,9 @@ class Canary:
         self._logbook.note("Promotion asked for by signal: skipping what is left of the analysis")
 
     @workflow.signal(name=ABORT)
-    def abort(self, request: AbortRequest | None = None) -> None:
-        """Roll back now, whatever is under way."""
-        self._control.ask_abort(request)
+    def abort(self, argument: Any = None) -> None:
+        """Roll back now, whatever is under way; the argument, an AbortRequest or a text, says why."""
+        self._control.ask_abort(AbortRequest.read(argument))
         self._logbook.note("Abort asked for by signal")
 
     @workflow.query(name=STATUS)
@@ -137,6 +138,7 @@ class Canary:
     async def _walk(self, plan: Plan) -> None:
         for index, stage in enumerate(plan.stages):
             if self._control.promoted and _is_analysis(stage):
+                self._skip()
                 continue
             if _may_pause_before(stage):
                 await self._unless_aborted(self._analysis.hold_while_paused())
@@ -157,6 +159,8 @@ class Canary:
                 await self._route(stage)
             case Bake():
                 await self._analysis.bake(stage)
+                if self._control.promoted:
+                    self._skip()
             case Promote():
                 await self._promote()
             case Drain():
@@ -243,7 +247,13 @@ class Canary:
         outcome, name = _DONE[self._purpose], self._ref.full_name
         if self._purpose is Purpose.INITIALISATION:
             self._logbook.note(narration.initialised(name))
-        return self._logbook.close(outcome, narration.finished(outcome, name, self._reason))
+        reason = narration.finished(outcome, name, self._reason, self._skipped_from)
+        return self._logbook.close(outcome, reason)
+
+    def _skip(self) -> None:
+        """Remember at which weight somebody ended the analysis."""
+        if self._skipped_from is None:
+            self._skipped_from = self._weight or 0
 
     def _quick(self, summary: str) -> Options:
         return quick(summary, budget_seconds=self._limits.outage_budget_seconds)

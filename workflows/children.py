@@ -50,6 +50,7 @@ class Children:
     def __init__(self, control: Control) -> None:
         self._control = control
         self._handles: dict[str, Handle] = {}
+        self.outcomes: list[CanaryOutcome] = []
 
     @property
     def ids(self) -> tuple[str, ...]:
@@ -67,8 +68,10 @@ class Children:
             for run in runs:
                 run.cancel()
             await workflow.wait_condition(lambda: all(run.done() for run in runs))
+            self.outcomes = [run.result() for run in runs if not run.cancelled()]
             raise
-        return [run.result() for run in runs]
+        self.outcomes = [run.result() for run in runs]
+        return self.outcomes
 
     async def tell(self, signal: str, *arguments: AbortRequest) -> None:
         """Pass a signal on. A canary that has ended meanwhile has nothing left to do with it."""
@@ -79,7 +82,10 @@ class Children:
         self, ref: CanaryRef, limits: Limits, revision: str, changed: Callable[[], None]
     ) -> CanaryOutcome:
         request = CanaryRequest(ref=ref, limits=limits, revision=revision)
-        handle = await self._start(request)
+        try:
+            handle = await self._start(request)
+        except ApplicationError as error:
+            return CanaryOutcome(canary=ref.full_name, outcome=Outcome.FAILED, reason=error.message)
         self._handles[handle.id] = handle
         changed()
         await self._catch_up(handle)

@@ -9,6 +9,7 @@ from temporalio.common import SearchAttributeKey
 with workflow.unsafe.imports_passed_through():
     from tidegate.contracts import (
         PHASE_ATTRIBUTE,
+        REVISION_ATTRIBUTE,
         CanaryOutcome,
         CanaryRequest,
         CanaryStatus,
@@ -21,6 +22,7 @@ with workflow.unsafe.imports_passed_through():
     from tidegate.domain.release import Outcome, Phase
 
 PHASE = SearchAttributeKey.for_keyword(PHASE_ATTRIBUTE)
+REVISION = SearchAttributeKey.for_keyword(REVISION_ATTRIBUTE)
 _KEPT_NOTES = 200
 
 

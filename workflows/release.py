@@ -4,6 +4,7 @@ One run at a time for an application at a destination. Starting another revision
 as an update; it hands over by continuing as new, so that no start is lost with the process that asked.
 """
 
+import asyncio
 from collections.abc import Coroutine
 from typing import Any, NoReturn, TypeVar
 
@@ -12,7 +13,7 @@ from temporalio.exceptions import ActivityError, ApplicationError, FailureError
 
 from workflows.children import Children
 from workflows.control import Aborted, Control, unless_aborted
-from workflows.logbook import PHASE
+from workflows.logbook import PHASE, REVISION
 from workflows.rollback import Fences
 from workflows.steps import Options, failure_type, fetching, outcome_of, quick, reason_of, waiting
 
@@ -78,6 +79,8 @@ class Release:
     @workflow.run
     async def run(self, request: ReleaseRequest) -> ReleaseOutcome:
         """Bring it there, say how it ended, and hand over to whoever waits."""
+        if request.previous is not None:
+            self._enter_phase(Phase.RESOLVING)
         try:
             outcome = await self._bring()
         except Aborted as abort:
@@ -86,6 +89,9 @@ class Release:
             if not isinstance(error, ActivityError | ApplicationError):
                 raise
             outcome = self._close(outcome_of(error), reason_of(error))
+        except asyncio.CancelledError:
+            self._close(Outcome.ABORTED, "cancelled in Temporal", self._children.outcomes)
+            raise
         await workflow.wait_condition(workflow.all_handlers_finished)
         if self._queue:
             self._hand_over(outcome)
@@ -113,10 +119,11 @@ class Release:
         await self._children.tell(PROMOTE)
 
     @workflow.signal(name=ABORT)
-    async def abort(self, request: AbortRequest | None = None) -> None:
-        """Roll every canary back now."""
+    async def abort(self, argument: Any = None) -> None:
+        """Roll every canary back now; the argument, an AbortRequest or a text, says why."""
+        request = AbortRequest.read(argument)
         self._control.ask_abort(request)
-        await self._children.tell(ABORT, request or AbortRequest())
+        await self._children.tell(ABORT, request)
 
     @workflow.query(name=STATUS)
     def status(self) -> ReleaseStatus:
@@ -291,9 +298,12 @@ class Release:
         return await unless_aborted(self._control, work)
 
     def _enter_phase(self, phase: Phase) -> None:
+        """Show a phase, and make it and the revision searchable where Temporal knows the attributes."""
         self._update(phase=phase)
-        if self._limits.search_attributes:
-            workflow.upsert_search_attributes([PHASE.value_set(phase.value)])
+        searchable = workflow.info().typed_search_attributes.get(PHASE) is not None
+        if searchable or self._limits.search_attributes:
+            revision = self._status.sha or self._status.revision
+            workflow.upsert_search_attributes([PHASE.value_set(phase.value), REVISION.value_set(revision)])
 
     def _update(self, **changes: Any) -> None:
         self._status = self._status.model_copy(update=changes)

@@ -48,8 +48,7 @@ async def roll_back(ref: CanaryRef, fences: Fences, say: Say, *, drain_seconds: 
     `drain_seconds` pass before the target's pods go, for the requests that they still have.
     """
     say(StepReport(notes=(narration.ROUTING_TO_PRIMARY,)))
-    if not await _route_to_primary(ref, fences, say):
-        return
+    await _route_to_primary(ref, fences, say)
     await _at_best(WorkloadActivities.restore, _command(ref, fences, 600.0), "Restore primary", say)
     say(StepReport(notes=(narration.failed(ref.full_name),)))
     if drain_seconds:
@@ -57,8 +56,8 @@ async def roll_back(ref: CanaryRef, fences: Fences, say: Say, *, drain_seconds: 
     await _at_best(WorkloadActivities.scale_down, _command(ref, fences, 60.0), "Scale down target", say)
 
 
-async def _route_to_primary(ref: CanaryRef, fences: Fences, say: Say) -> bool:
-    """All traffic to the primary, however long it takes; False when a later release is in charge."""
+async def _route_to_primary(ref: CanaryRef, fences: Fences, say: Say) -> None:
+    """All traffic to the primary, however long it takes, unless a later release is in charge of it."""
     pause_seconds = 5.0
     while True:
         try:
@@ -66,11 +65,11 @@ async def _route_to_primary(ref: CanaryRef, fences: Fences, say: Say) -> bool:
         except ActivityError as error:
             say(StepReport(warnings=(reason_of(error),)))
             if failure_type(error) == StaleCommand.__name__:
-                return False
+                return
             await workflow.sleep(pause_seconds, summary="Route 100/0 failed; next try")
             pause_seconds = min(2 * pause_seconds, _LONGEST_PAUSE)
         else:
-            return True
+            return
 
 
 async def _route(ref: CanaryRef, fences: Fences) -> StepReport:

@@ -248,7 +248,9 @@ class Stage:
     async def start_canary(self) -> Handle:
         """Start a Canary workflow by itself."""
         ref = CanaryRef(owner=owner_ref(), namespace="test", name="podinfo")
-        request = CanaryRequest(ref=ref, limits=Limits(outage_budget_seconds=60), revision="a" * 40)
+        request = CanaryRequest(
+            ref=ref, limits=Limits(drain_seconds=0.1, outage_budget_seconds=60), revision="a" * 40
+        )
         return await self.client.start_workflow(
             Canary.run,
             request,

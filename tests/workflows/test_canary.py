@@ -138,8 +138,29 @@ async def test_a_promotion_by_hand_skips_the_rest_of_the_analysis(stage: Stage, 
     stage.neighbours.hang.clear()
     outcome = await handle.result()
     assert outcome.outcome is Outcome.PROMOTED
+    assert outcome.reason.startswith("podinfo.test was promoted on request at ")
     assert "route 20" not in stage.neighbours.calls
     assert stage.neighbours.calls[-3:] == ["promote", "route 0", "scale_down"]
+
+
+@pytest.mark.parametrize(
+    ("argument", "reason"),
+    [
+        ("pager", "pager"),
+        ({"reason": 5}, "5"),
+        ({"why": "x"}, "aborted by signal"),
+        (None, "aborted by signal"),
+    ],
+)
+async def test_an_abort_is_never_lost_to_a_wrong_argument(
+    stage: Stage, argument: object, reason: str
+) -> None:
+    handle = await stage.hang_in("load")
+    await handle.signal(ABORT, argument)
+    await stage.until(lambda: "restore" in stage.neighbours.calls)
+    stage.neighbours.hang.clear()
+    outcome = await handle.result()
+    assert (outcome.outcome, outcome.reason) == (Outcome.ABORTED, reason)
 
 
 async def test_a_promotion_ends_a_pause(stage: Stage) -> None:

@@ -220,6 +220,10 @@ async def test_a_cancellation_waits_for_the_canarys_way_back(stage: Stage) -> No
         await handle.result()
     assert isinstance(failure.value.cause, CancelledError)
     assert (stage.neighbours.weight, stage.neighbours.replicas) == (0, 0)
+    status: ReleaseStatus = await handle.query(Release.status)
+    assert status.outcome is not None
+    assert (status.phase, status.outcome.reason) == (Phase.ABORTED, "cancelled in Temporal")
+    assert [canary.outcome for canary in status.outcome.canaries] == [Outcome.ABORTED]
 
 
 async def test_a_cancelled_canary_ends_its_release_as_aborted(stage: Stage) -> None:

@@ -28,7 +28,7 @@ async def _judged_while_hooks_hang(stage: Stage) -> Handle:
 
 
 async def test_a_load_test_has_the_bakes_time_and_its_hooks(stage: Stage) -> None:
-    stage.neighbours.plan = _with_slow_hooks(stage.neighbours.plan)
+    stage.neighbours.plan = _with_slow_hooks(release_plan(seconds=0.2, drain=0.1))
     handle = await stage.start_canary()
     assert (await handle.result()).outcome is Outcome.PROMOTED
     scheduled = [
@@ -38,7 +38,7 @@ async def test_a_load_test_has_the_bakes_time_and_its_hooks(stage: Stage) -> Non
     ]
     loads = [each for each in scheduled if each.activity_type.name == "load_test_run"]
     limits = {(each.start_to_close_timeout.seconds, each.schedule_to_close_timeout.seconds) for each in loads}
-    assert limits == {(660, 660)}
+    assert limits == {(630, 630)}
 
 
 async def test_a_bake_waits_for_hooks_that_outlast_it(stage: Stage) -> None:

@@ -12,7 +12,7 @@ from tidegate.cli.signalling import Steering, ended, name_of, steer
 from tidegate.contracts import ABORT, AbortRequest
 from tidegate.domain.release import Phase
 
-ABORTING = (Phase.ROLLING_BACK, Phase.ABORTED, Phase.FAILED)
+ABORTING = (Phase.ROLLING_BACK, Phase.ABORTED, Phase.SUPERSEDED, Phase.FAILED)
 
 Reason = Annotated[str, typer.Option(help="Why, for whoever reads the release later.", show_default=False)]
 

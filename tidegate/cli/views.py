@@ -36,6 +36,8 @@ _PHASE_STYLES = {
     Phase.FAILED: "red",
     Phase.ROLLING_BACK: "red",
     Phase.ABORTED: "yellow",
+    Phase.SUPERSEDED: "yellow",
+    Phase.INVALID: "red",
     Phase.PAUSED: "yellow",
 }
 

@@ -21,6 +21,8 @@ class Phase(StrEnum):
     UNCHANGED = "Unchanged"
     FAILED = "Failed"
     ABORTED = "Aborted"
+    SUPERSEDED = "Superseded"
+    INVALID = "Invalid"
 
 
 class Outcome(StrEnum):
@@ -63,9 +65,9 @@ _LAST_PHASES = {
     Outcome.UNCHANGED: Phase.UNCHANGED,
     Outcome.ROLLED_BACK: Phase.FAILED,
     Outcome.FAILED: Phase.FAILED,
-    Outcome.INVALID: Phase.FAILED,
+    Outcome.INVALID: Phase.INVALID,
     Outcome.ABORTED: Phase.ABORTED,
-    Outcome.SUPERSEDED: Phase.ABORTED,
+    Outcome.SUPERSEDED: Phase.SUPERSEDED,
 }
 
 SEVERITY = (
