@@ -27,6 +27,9 @@ from workflows.release import Release
 
 log = logging.getLogger("tidegate.worker")
 
+STICKY_TIMEOUT = timedelta(seconds=2)
+"""How long a dead worker's releases stand still before another one takes them over."""
+
 
 def main() -> int:
     """Run until SIGTERM or SIGINT. 0: stopped gracefully, 2: bad settings, 5: Temporal is out of reach."""
@@ -58,6 +61,7 @@ async def run(settings: Settings) -> None:
             activity_executor=pool,
             max_concurrent_activities=settings.worker.max_concurrent_activities,
             graceful_shutdown_timeout=timedelta(seconds=settings.worker.graceful_shutdown_seconds),
+            sticky_queue_schedule_to_start_timeout=STICKY_TIMEOUT,
         ):
             if settings.worker.health_address:
                 endpoint = HealthEndpoint(settings.worker.health_address, lambda: not stopping.is_set())
