@@ -2,6 +2,7 @@
 
 from temporalio import activity
 
+from activities.judged import marked, refuse_changed, unmarked
 from activities.preparation import prepare, said_of_size
 from activities.rollout import await_no_replicas, await_rollout
 from activities.site import Bundles, Site, Sites
@@ -13,6 +14,7 @@ from tidegate.decisions.revision import purpose_of, template_hash
 from tidegate.decisions.rollout import wanted_replicas
 from tidegate.domain.errors import NotReady
 from tidegate.domain.manifest import Manifest
+from tidegate.domain.marks import TEMPLATE_HASH, annotations
 from tidegate.manifests import promotion
 from tidegate.manifests.autoscaler import min_replicas
 from tidegate.manifests.primary import refuse_stranger
@@ -57,24 +59,29 @@ class WorkloadActivities:
         """Give the target replicas, and wait until all of them run the new version."""
         site = self._sites.find(command.ref)
         name, replicas = site.bundle.names.target, _canary_replicas(site)
-        site.change_deployment(name, command.fence, lambda live: _scaled(live, replicas))
+        site.change_deployment(
+            name, command.fence, lambda live: _scaled(marked(live, command.fence), replicas)
+        )
         await_rollout(site, name, command.deadline_seconds)
         return StepReport(notes=(f"{name} is ready with {replicas} replicas",))
 
     @activity.defn(name="workload_promote")
     @step
     def promote(self, command: CanaryCommand) -> StepReport:
-        """Write the target's template and size into the primary, and wait until all its pods run it."""
+        """Write the target's template and size into the primary, and wait until all its pods run it.
+
+        ReleaseFailed when somebody has changed the target since its scale-up.
+        """
         site = self._sites.find(command.ref)
         name, target, replicas = site.bundle.names.primary, site.bundle.target, site.bundle.replicas
         hash_, revision = template_hash(target), command.ref.owner.source.sha
-        change = site.change_deployment(
-            name,
-            command.fence,
-            lambda live: promotion.promoted(
-                live, target, template_hash=hash_, revision=revision, replicas=replicas
-            ),
-        )
+
+        def promoted(live: Manifest) -> Manifest:
+            if annotations(live).get(TEMPLATE_HASH) != hash_:
+                refuse_changed(site.target())
+            return promotion.promoted(live, target, template_hash=hash_, revision=revision, replicas=replicas)
+
+        change = site.change_deployment(name, command.fence, promoted)
         await_rollout(site, name, command.deadline_seconds)
         return StepReport(notes=(f"{name} runs {revision[:7]}", *said_of_size(change)))
 
@@ -114,7 +121,7 @@ class WorkloadActivities:
             site.change_deployment(names.primary, command.fence, promotion.settled)
         if site.target() is None:
             return StepReport(warnings=(f"there is no {names.target} to scale down",))
-        site.change_deployment(names.target, command.fence, lambda live: _scaled(live, 0))
+        site.change_deployment(names.target, command.fence, lambda live: _scaled(unmarked(live), 0))
         try:
             await_no_replicas(site, names.target, min(SCALE_DOWN_SECONDS, command.deadline_seconds))
         except NotReady:

@@ -3,7 +3,7 @@
 import json
 
 from tests.e2e.conftest import Worker
-from tests.e2e.user import Application, serves
+from tests.e2e.user import Application, Baking, serves
 
 
 async def test_a_worker_killed_in_mid_bake_is_followed_by_another(
@@ -38,3 +38,18 @@ async def test_weights_that_somebody_edits_are_corrected_at_the_next_step_and_to
     assert (ended.code, ended.outcome["outcome"]) == (0, "promoted"), ended
     (told,) = [note for note in ended.notes if note.startswith("VirtualService")]
     assert told.endswith("was changed by kubectl-patch: weights 90/10 instead of 75/25; corrected")
+
+
+async def test_a_target_that_somebody_changes_in_mid_bake_is_not_promoted(baking: Baking) -> None:
+    application = baking.application
+    image = "podinfod=stefanprodan/podinfo:3.1.2"
+    await application.user.kubectl("mesh02", "-n", application.name, "set", "image", "deploy/podinfo", image)
+    await application.tell("promote")
+    ended = await baking.command.ended()
+
+    assert (ended.code, ended.outcome["outcome"]) == (1, "rolled back"), ended
+    assert ended.outcome["reason"].endswith(
+        f"Deployment {application.name}/podinfo was changed by kubectl-set during the analysis: "
+        "what was judged is not what Git describes"
+    )
+    assert await application.end_state() == serves("3.1.0")

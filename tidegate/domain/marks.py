@@ -1,4 +1,4 @@
-"""The annotations by which a primary remembers what it runs."""
+"""The annotations by which a primary remembers what it runs, and a target what is judged."""
 
 from tidegate.domain.manifest import Manifest, dig
 
@@ -13,6 +13,9 @@ ROLLBACK = "tidegate.dev/rollback"
 
 INITIALISING = "tidegate.dev/initialising"
 """Present until the primary serves for the first time; until then the target is left alone."""
+
+JUDGED_TEMPLATE = "tidegate.dev/judged-template"
+"""On a target with replicas: hash of its live pod template as the analysis began."""
 
 
 def annotations(manifest: Manifest) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""What another writer changed in a VirtualService since the last routing."""
+"""What another writer changed in a VirtualService since the last routing, and who wrote an object last."""
 
 from tidegate.domain.canary import Canary
 from tidegate.domain.manifest import Manifest, dig
@@ -20,12 +20,13 @@ def drift(live: Manifest, wanted: Manifest, canary: Canary, *, expected: int) ->
     return ", ".join(parts)
 
 
-def last_writer(live: Manifest, own: str) -> str:
-    """The manager, other than ourselves, that wrote the spec last; "another writer" when nobody is known."""
+def last_writer(live: Manifest, *own: str, part: tuple[str, ...] = ("spec",)) -> str:
+    """The manager, other than our own, that wrote a part last; "another writer" when nobody is known."""
+    path = [f"f:{key}" for key in part]
     entries = [
         entry
         for entry in dig(live, "metadata", "managedFields") or ()
-        if entry.get("manager") != own and "f:spec" in (entry.get("fieldsV1") or {})
+        if entry.get("manager") not in own and dig(entry, "fieldsV1", *path) is not None
     ]
     latest: Manifest = max(entries, key=lambda entry: str(entry.get("time") or ""), default={})
     return str(latest.get("manager") or "another writer")

@@ -7,7 +7,7 @@ import pytest
 from temporalio.exceptions import ApplicationError, CancelledError
 
 from tidegate.contracts import FENCE_ANNOTATION, Fence
-from tidegate.domain.marks import INITIALISING, ROLLBACK, TEMPLATE_HASH
+from tidegate.domain.marks import INITIALISING, JUDGED_TEMPLATE, ROLLBACK, TEMPLATE_HASH
 from tidegate.domain.plan import Purpose
 
 BROKEN = "podinfo:broken"
@@ -349,3 +349,85 @@ def test_a_primary_of_another_controller_is_released_against_and_then_recorded(w
     world.step("promote")
     world.step("scale_down")
     assert world.plan("a").plan.purpose is Purpose.UPKEEP
+
+
+def _judged(world: Any) -> Fence:
+    """A release under analysis: the fence of its scale-up."""
+    world.initialise()
+    world.commit("b", "podinfo:2")
+    world.sync("b")
+    fence: Fence = world.fence()
+    world.step("scale_up", "b", fence=fence)
+    return fence
+
+
+def _change_target(world: Any, change: Callable[[Any], None], manager: str = "kubectl-set") -> None:
+    def changed(live: Any) -> Any:
+        change(live["spec"])
+        return live
+
+    fence = Fence.parse(_annotations(world.deployment("podinfo"))[FENCE_ANNOTATION])
+    world.workloads.fenced_update("apps/v1", "Deployment", "test", "podinfo", fence, changed, manager=manager)
+
+
+def _other_image(spec: Any) -> None:
+    spec["template"]["spec"]["containers"][0]["image"] = "podinfo:3"
+
+
+def _other_size(spec: Any) -> None:
+    spec["replicas"] = 4
+
+
+def test_a_target_changed_during_its_analysis_is_not_promoted(world: Any) -> None:
+    _judged(world)
+    _change_target(world, _other_image)
+    _change_target(world, _other_size, manager="kube-controller-manager")
+    with pytest.raises(ApplicationError) as raised:
+        world.step("promote", "b")
+    assert (raised.value.type, raised.value.message) == (
+        "ReleaseFailed",
+        "Deployment test/podinfo was changed by kubectl-set during the analysis: "
+        "what was judged is not what Git describes",
+    )
+    assert world.image("podinfo-primary") == "podinfo:1"
+
+
+def test_a_scale_up_that_is_tried_again_keeps_what_it_found_first(world: Any) -> None:
+    fence = _judged(world)
+    _change_target(world, _other_image)
+    world.step("scale_up", "b", fence=fence, attempt=2)
+    with pytest.raises(ApplicationError, match="was changed by kubectl-set during the analysis"):
+        world.step("promote", "b")
+
+
+def test_a_change_after_the_promotion_does_not_stop_its_next_attempt(world: Any) -> None:
+    _judged(world)
+    fence = world.fence()
+    world.step("promote", "b", fence=fence)
+    _change_target(world, _other_image)
+    assert world.step("promote", "b", fence=fence, attempt=2).notes == ("podinfo-primary runs b",)
+
+
+def test_neither_a_sync_of_the_same_revision_nor_an_autoscaler_changes_what_is_judged(world: Any) -> None:
+    world.initialise()
+    world.commit("b", "podinfo:2")
+    world.sync("b")
+    world.sync("b", replicas=0)
+    world.step("scale_up", "b")
+    judged = _annotations(world.deployment("podinfo"))[JUDGED_TEMPLATE]
+    world.sync("b")
+    _change_target(world, _other_size, manager="kube-controller-manager")
+    assert _annotations(world.deployment("podinfo"))[JUDGED_TEMPLATE] == judged
+    world.step("promote", "b")
+    assert world.image("podinfo-primary") == "podinfo:2"
+
+
+def test_the_next_release_is_judged_by_its_own_template(world: Any) -> None:
+    _judged(world)
+    _change_target(world, _other_image)
+    world.step("scale_down", "b", turning_back=True)
+    assert JUDGED_TEMPLATE not in _annotations(world.deployment("podinfo"))
+    world.sync("b")
+    world.step("scale_up", "b")
+    world.step("promote", "b")
+    assert world.image("podinfo-primary") == "podinfo:2"
