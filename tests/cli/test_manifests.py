@@ -122,27 +122,29 @@ IN_GIT, IN_FILE = "repository/deploy/canary.yaml", "application.yaml"
             IN_GIT,
             "maxWeight: 50",
             BOTH,
-            "deploy/canary.yaml: spec.analysis: has both stepWeight and stepWeights; keep one of them",
+            "deploy/canary.yaml: Canary test/podinfo: spec.analysis: "
+            "has both stepWeight and stepWeights; keep one of them",
         ),
         (
             IN_GIT,
             "interval: 30s",
             "interval: soon",
-            "deploy/canary.yaml: spec.analysis.interval: 'soon' is not a duration; "
+            "deploy/canary.yaml: Canary test/podinfo: spec.analysis.interval: 'soon' is not a duration; "
             "write a number with a unit, as in 30s or 1m",
         ),
         (
             IN_GIT,
             "kind: Deployment, name: podinfo",
             "kind: Deployment, name: other",
-            "deploy/canary.yaml: spec.targetRef.name: no Deployment other among the manifests; "
+            "deploy/canary.yaml: Canary test/podinfo: spec.targetRef.name: "
+            "no Deployment other among the manifests; "
             "add the Deployment to the application's path, or correct the name",
         ),
         (
             IN_GIT,
             "stepWeight: 25",
             "iterations: 3",
-            "deploy/canary.yaml: spec.analysis.iterations: is not supported yet; "
+            "deploy/canary.yaml: Canary test/podinfo: spec.analysis.iterations: is not supported yet; "
             "A/B and blue/green are not supported yet: use stepWeight or stepWeights",
         ),
         (
@@ -196,7 +198,7 @@ def test_invalid_input_as_json_is_a_document(world: World) -> None:
     world.edit(IN_GIT, "stepWeight: 25", "stepWeight: 250")
     document = json.loads(world.run("validate", "--json").stdout)
     assert (document["event"], document["exit_code"]) == ("error", 2)
-    assert document["error"].startswith("deploy/canary.yaml: spec.analysis.stepWeight: ")
+    assert document["error"].startswith("deploy/canary.yaml: Canary test/podinfo: spec.analysis.stepWeight: ")
 
 
 def test_a_file_that_is_not_there_is_invalid_input(world: World) -> None:

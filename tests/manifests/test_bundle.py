@@ -146,47 +146,53 @@ MADE = "is made by the release of Canary podinfo; remove this manifest, or give 
 FAULTS = {
     "missing target": (
         _without(0),
-        "canary.yaml: spec.targetRef.name: no Deployment podinfo among the manifests; "
+        "canary.yaml: Canary test/podinfo: spec.targetRef.name: no Deployment podinfo among the manifests; "
         "add the Deployment to the application's path, or correct the name",
     ),
     "missing autoscaler": (
         _without(1),
-        "canary.yaml: spec.autoscalerRef.name: no HorizontalPodAutoscaler podinfo among the manifests; "
+        "canary.yaml: Canary test/podinfo: spec.autoscalerRef.name: "
+        "no HorizontalPodAutoscaler podinfo among the manifests; "
         "add the HorizontalPodAutoscaler to the application's path, or correct the name",
     ),
     "missing template": (
         _without(3),
-        "canary.yaml: spec.analysis.metrics.1.templateRef.name: no MetricTemplate istio-system/latency among "
+        "canary.yaml: Canary test/podinfo: spec.analysis.metrics.1.templateRef.name: "
+        "no MetricTemplate istio-system/latency among "
         "the manifests; add it to the application's path, or correct the reference",
     ),
     "target elsewhere": (
         _with(0, "metadata", "namespace", value="prod"),
-        "canary.yaml: spec.targetRef.name: Deployment podinfo is in namespace prod, and the Canary in test; "
+        "canary.yaml: Canary test/podinfo: spec.targetRef.name: "
+        "Deployment podinfo is in namespace prod, and the Canary in test; "
         "put both into one namespace",
     ),
     "autoscaler of another": (
         _with(1, "spec", "scaleTargetRef", "name", value="other"),
-        "hpa.yaml: spec.scaleTargetRef.name: scales 'other', and the Canary's target is 'podinfo'; "
+        "hpa.yaml: HorizontalPodAutoscaler test/podinfo: spec.scaleTargetRef.name: "
+        "scales 'other', and the Canary's target is 'podinfo'; "
         "let the HPA scale the canary's target",
     ),
     "two canaries of one name": (
         _twice(2),
-        "again.yaml: metadata.name: another Canary has 'podinfo' here too; "
+        "again.yaml: Canary test/podinfo: metadata.name: another Canary has 'podinfo' here too; "
         "keep one of them, or give each its own",
     ),
     "two canaries with one target": (
         _twice(2, name="second"),
-        "again.yaml: spec.targetRef.name: another Canary has 'podinfo' here too; "
+        "again.yaml: Canary test/second: spec.targetRef.name: another Canary has 'podinfo' here too; "
         "keep one of them, or give each its own",
     ),
     "no selector label": (
         _with(0, "spec", "selector", "matchLabels", value={"tier": "web"}),
-        "deployment.yaml: spec.selector.matchLabels: Deployment podinfo selects its pods by none of app, "
+        "deployment.yaml: Deployment test/podinfo: spec.selector.matchLabels: "
+        "selects its pods by none of app, "
         "name, app.kubernetes.io/name; add one of them to the selector and to the pod template's labels",
     ),
     "other labels on the pods": (
         _with(0, "spec", "template", "metadata", "labels", value={"app": "other"}),
-        "deployment.yaml: spec.template.metadata.labels: the pods' label app is 'other', and the selector "
+        "deployment.yaml: Deployment test/podinfo: spec.template.metadata.labels: "
+        "the pods' label app is 'other', and the selector "
         "wants 'podinfo'; give the pod template the labels of the selector",
     ),
     "a label too long": (
@@ -194,41 +200,45 @@ FAULTS = {
             rendered[0][0]["spec"]["selector"]["matchLabels"].update(app="a" * 60),
             rendered[0][0]["spec"]["template"]["metadata"]["labels"].update(app="a" * 60),
         ],
-        f"deployment.yaml: spec.selector.matchLabels.app: the label value '{'a' * 60}-primary' is longer "
+        "deployment.yaml: Deployment test/podinfo: spec.selector.matchLabels.app: "
+        f"the label value '{'a' * 60}-primary' is longer "
         "than 63 characters; use a value of at most 55 characters",
     ),
     "a service name too long": (
         _with(2, "spec", "service", "name", value="s" * 60),
-        f"canary.yaml: spec.service.name: the Service name '{'s' * 60}-primary' is longer than 63 "
+        "canary.yaml: Canary test/podinfo: spec.service.name: "
+        f"the Service name '{'s' * 60}-primary' is longer than 63 "
         "characters; give a shorter one",
     ),
     "another provider": (
         _with(3, "spec", "provider", "type", value="datadog"),
-        "latency.yaml: spec.provider.type: Input should be 'prometheus'; "
+        "latency.yaml: MetricTemplate istio-system/latency: spec.provider.type: "
+        "Input should be 'prometheus'; "
         "correct this value (it is 'datadog')",
     ),
     "a malformed canary": (
         _with(2, "spec", "analysis", "stepWeights", value=[1, 2]),
-        "canary.yaml: spec.analysis: has both stepWeight and stepWeights; keep one of them",
+        "canary.yaml: Canary test/podinfo: spec.analysis: "
+        "has both stepWeight and stepWeights; keep one of them",
     ),
     "a primary in Git": (
         _twice(0, name="podinfo-primary"),
-        f"again.yaml: metadata.name: Deployment podinfo-primary {MADE}",
+        f"again.yaml: Deployment test/podinfo-primary: metadata.name: {MADE}",
     ),
     "the apex service in Git": (
         _extra("v1", "Service", "podinfo"),
-        f"extra.yaml: metadata.name: Service podinfo {MADE}",
+        f"extra.yaml: Service test/podinfo: metadata.name: {MADE}",
     ),
     "the route in Git": (
         _extra("networking.istio.io/v1beta1", "VirtualService", "podinfo"),
-        f"extra.yaml: metadata.name: VirtualService podinfo {MADE}",
+        f"extra.yaml: VirtualService test/podinfo: metadata.name: {MADE}",
     ),
     "an unknown type of metric": (
         lambda rendered: rendered[1][0].update(
             apiVersion="autoscaling/v2beta1",
             spec=rendered[1][0]["spec"] | {"metrics": [{"type": "Guess"}]},
         ),
-        "hpa.yaml: spec.metrics.0.type: 'Guess' is no type of metric; "
+        "hpa.yaml: HorizontalPodAutoscaler test/podinfo: spec.metrics.0.type: 'Guess' is no type of metric; "
         "use Resource, ContainerResource, Pods, Object, External",
     ),
 }

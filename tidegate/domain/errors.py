@@ -41,26 +41,32 @@ class Transient(TidegateError):
 
 
 class InvalidInput(Permanent):
-    """The input is at fault. Its text is one line: where, which field, what is wrong, how to mend it."""
+    """The input is at fault. Its text is one line: where, which field, what is wrong, how to mend it.
 
-    def __init__(self, problem: str, *, file: str = "", field: str = "", mend: str = "") -> None:
+    `subject` is the object in the file, as in "Canary test/podinfo": a rendered file holds many.
+    """
+
+    def __init__(
+        self, problem: str, *, file: str = "", subject: str = "", field: str = "", mend: str = ""
+    ) -> None:
         self.problem = problem
         self.file = file
+        self.subject = subject
         self.field = field
         self.mend = mend
         super().__init__(self._line())
 
     def _line(self) -> str:
-        where = ": ".join(part for part in (self.file, self.field) if part)
+        where = ": ".join(part for part in (self.file, self.subject, self.field) if part)
         line = f"{where}: {self.problem}" if where else self.problem
         line = f"{line}; {self.mend}" if self.mend else line
         return " ".join(line.split())
 
-    def within(self, file: str) -> "InvalidInput":
-        """The same error, naming `file` unless it names one already."""
-        if self.file:
+    def within(self, file: str, subject: str = "") -> "InvalidInput":
+        """The same error, naming `file` and `subject` unless it names a place already."""
+        if self.file or self.subject:
             return self
-        return type(self)(self.problem, file=file, field=self.field, mend=self.mend)
+        return type(self)(self.problem, file=file, subject=subject, field=self.field, mend=self.mend)
 
 
 class RevisionNotFound(InvalidInput):

@@ -22,6 +22,12 @@ class Rendered(NamedTuple):
     manifest: Manifest
     file: str = ""
 
+    def blamed(self, error: InvalidInput) -> InvalidInput:
+        """The error, naming file and object: kustomize renders all objects into one file."""
+        kind, namespace = self.manifest.get("kind") or "", _namespace(self.manifest)
+        name = f"{namespace}/{name_of(self.manifest)}" if namespace else name_of(self.manifest)
+        return error.within(self.file, f"{kind} {name}".strip())
+
 
 class Bundle(Model):
     """A Canary and what it refers to. `templates` has a MetricTemplate by each reference's "ns/name"."""
@@ -73,7 +79,7 @@ def read_contents(rendered: Iterable[tuple[Manifest, str]], namespace: str) -> C
     """Everything in an application's manifests, or InvalidInput; `namespace` is the destination's."""
     warnings: list[str] = []
     objects = [_current(Rendered(*each), namespace, warnings) for each in rendered]
-    found = [(_bundle(each, objects), each.file) for each in objects if _is_canary(each.manifest)]
+    found = [(_bundle(each, objects), each) for each in objects if _is_canary(each.manifest)]
     _refuse_duplicates(found)
     bundles = tuple(bundle for bundle, _ in found)
     warnings.extend(warning for bundle in bundles for warning in bundle.warnings)
@@ -85,22 +91,24 @@ def read_contents(rendered: Iterable[tuple[Manifest, str]], namespace: str) -> C
 def _current(rendered: Rendered, namespace: str, warnings: list[str]) -> Rendered:
     manifest, file = rendered
     if not isinstance(manifest.get("metadata") or {}, dict):
-        raise InvalidInput("is not a mapping", file=file, field="metadata", mend="write name and namespace")
+        error = InvalidInput("is not a mapping", field="metadata", mend="write name and namespace")
+        raise rendered.blamed(error)
+    here = Rendered(placed(manifest, namespace), file)
     if autoscaler.is_old(manifest):
         warnings.append(
             f"{file or name_of(manifest)}: {manifest['apiVersion']} is no longer served by today's clusters; "
             f"HorizontalPodAutoscaler {name_of(manifest)} is applied as {autoscaler.CURRENT}"
         )
     try:
-        return Rendered(placed(autoscaler.converted(manifest), namespace), file)
+        return Rendered(autoscaler.converted(here.manifest), file)
     except InvalidInput as error:
-        raise error.within(file) from None
+        raise here.blamed(error) from None
 
 
 def _bundle(rendered: Rendered, objects: Sequence[Rendered]) -> Bundle:
-    canary = Canary.parse(rendered.manifest, file=rendered.file)
     warnings: list[str] = []
     try:
+        canary = Canary.parse(rendered.manifest)
         target = _target(canary, objects)
         bundle = Bundle(
             canary=canary,
@@ -111,7 +119,7 @@ def _bundle(rendered: Rendered, objects: Sequence[Rendered]) -> Bundle:
         )
         _refuse_long_names(bundle.names)
     except InvalidInput as error:
-        raise error.within(rendered.file) from None
+        raise rendered.blamed(error) from None
     _refuse_clashes(bundle, objects)
     return bundle
 
@@ -122,7 +130,7 @@ def _target(canary: Canary, objects: Sequence[Rendered]) -> Rendered:
     try:
         selector_of(target.manifest)
     except InvalidInput as error:
-        raise error.within(target.file) from None
+        raise target.blamed(error) from None
     return target
 
 
@@ -133,12 +141,12 @@ def _autoscaler(canary: Canary, objects: Sequence[Rendered]) -> Manifest | None:
     found = _referred(canary, objects, "autoscaling", autoscaler.KIND, ref.name, "spec.autoscalerRef.name")
     scaled = dig(found.manifest, "spec", "scaleTargetRef", "name")
     if scaled != canary.spec.target_ref.name:
-        raise InvalidInput(
+        error = InvalidInput(
             f"scales {scaled!r}, and the Canary's target is {canary.spec.target_ref.name!r}",
-            file=found.file,
             field="spec.scaleTargetRef.name",
             mend="let the HPA scale the canary's target",
         )
+        raise found.blamed(error)
     return found.manifest
 
 
@@ -191,7 +199,10 @@ def _template(
             f"MetricTemplate {wanted}/{ref.name} is in namespace {_namespace(template.manifest)} "
             "once rendered; it is used all the same"
         )
-    return MetricTemplate.parse(template.manifest, file=template.file)
+    try:
+        return MetricTemplate.parse(template.manifest)
+    except InvalidInput as error:
+        raise template.blamed(error) from None
 
 
 def _key(ref: TemplateRef, canary: Canary) -> str:
@@ -211,15 +222,16 @@ def _refuse_long_names(known: Names) -> None:
 def _refuse_clashes(bundle: Bundle, objects: Sequence[Rendered]) -> None:
     """What a release makes itself must not be in Git too: each sync would undo the release."""
     made = _made(bundle)
-    for manifest, file in objects:
-        clash = (group_of(str(manifest.get("apiVersion"))), str(manifest.get("kind")), name_of(manifest))
+    for each in objects:
+        manifest = each.manifest
+        clash = (_group(manifest), str(manifest.get("kind")), name_of(manifest))
         if _namespace(manifest) == bundle.canary.namespace and clash in made:
-            raise InvalidInput(
-                f"{clash[1]} {clash[2]} is made by the release of Canary {bundle.canary.name}",
-                file=file,
+            error = InvalidInput(
+                f"is made by the release of Canary {bundle.canary.name}",
                 field="metadata.name",
                 mend="remove this manifest, or give it another name",
             )
+            raise each.blamed(error)
 
 
 def _made(bundle: Bundle) -> set[tuple[str, str, str]]:
@@ -241,18 +253,18 @@ _UNIQUE: dict[str, Callable[[Bundle], str]] = {
 """Field -> its value, which no two canaries of a namespace may share."""
 
 
-def _refuse_duplicates(found: Sequence[tuple[Bundle, str]]) -> None:
+def _refuse_duplicates(found: Sequence[tuple[Bundle, Rendered]]) -> None:
     for field, value_of in _UNIQUE.items():
         seen: set[tuple[str, str]] = set()
-        for bundle, file in found:
+        for bundle, rendered in found:
             value = (bundle.canary.namespace, value_of(bundle))
             if value in seen:
-                raise InvalidInput(
+                error = InvalidInput(
                     f"another Canary has {value[1]!r} here too",
-                    file=file,
                     field=field,
                     mend="keep one of them, or give each its own",
                 )
+                raise rendered.blamed(error)
             seen.add(value)
 
 

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 from tidegate.domain.canary import Canary
 from tidegate.domain.errors import InvalidInput
-from tidegate.domain.manifest import Manifest, dig, name_of
+from tidegate.domain.manifest import Manifest, dig
 
 SELECTOR_LABELS = ("app", "name", "app.kubernetes.io/name")
 """The first of these in the target's selector tells the target's pods from the primary's."""
@@ -56,7 +56,7 @@ def selector_of(target: Manifest) -> Selector:
     label = next((label for label in SELECTOR_LABELS if wanted.get(label)), "")
     if not label:
         raise InvalidInput(
-            f"Deployment {name_of(target)} selects its pods by none of {', '.join(SELECTOR_LABELS)}",
+            f"selects its pods by none of {', '.join(SELECTOR_LABELS)}",
             field="spec.selector.matchLabels",
             mend="add one of them to the selector and to the pod template's labels",
         )
