@@ -32,6 +32,11 @@ def unbuildable(name: str) -> dict[str, str]:
     return {"kustomization.yaml": "resources: [nowhere.yaml]\n"}
 
 
+def customised(name: str) -> dict[str, str]:
+    bad = manifests.podinfo(name, "3.1.1", stepWeight=None, iterations=3)
+    return {"kustomization.yaml": "resources: [podinfo.yaml]\n", "podinfo.yaml": bad}
+
+
 UNTEMPLATED = {"name": "latency", "thresholdRange": {"max": 500}}
 
 MANIFESTS: dict[str, tuple[Files, tuple[str, ...]]] = {
@@ -49,7 +54,7 @@ MANIFESTS: dict[str, tuple[Files, tuple[str, ...]]] = {
     ),
     "an interval that is none": (
         canary(interval="soon"),
-        ("podinfo.yaml", "spec.analysis.interval", "'soon'", "as in 30s"),
+        ("podinfo.yaml: Canary ", "/podinfo: spec.analysis.interval: ", "'soon'", "as in 30s"),
     ),
     "a metric without template": (
         canary(metrics=[UNTEMPLATED]),
@@ -57,6 +62,10 @@ MANIFESTS: dict[str, tuple[Files, tuple[str, ...]]] = {
     ),
     "a missing target": (without_target, ("podinfo.yaml", "spec.targetRef.name", "podinfo", "add")),
     "two canaries with one target": (two_canaries, ("second.yaml", "spec.targetRef", "podinfo")),
+    "a field of a kustomized object": (
+        customised,
+        ("kustomization.yaml: Canary ", "/podinfo: spec.analysis.iterations: ", "use stepWeight"),
+    ),
     "a kustomization that does not build": (unbuildable, ("kustomization.yaml", "nowhere.yaml")),
 }
 
