@@ -142,13 +142,14 @@ def test_the_last_other_writer_of_the_spec_is_named() -> None:
 
 
 def test_the_last_writer_of_a_part_is_none_who_wrote_another_part() -> None:
-    fields = [
-        {"manager": name, "time": time, "fieldsV1": {"f:spec": written}}
-        for name, time, written in (
-            ("tidegate", "2026-01-01T00:00:09Z", {"f:template": {}}),
-            ("kubectl-set", "2026-01-01T00:00:02Z", {"f:template": {}}),
-            ("autoscaler", "2026-01-01T00:00:03Z", {"f:replicas": {}}),
-        )
+    fields: list[Any] = [
+        {"manager": "tidegate", "time": "2026-01-01T00:00:09Z", "fieldsV1": {"f:spec": {"f:template": {}}}},
+        {
+            "manager": "kubectl-set",
+            "time": "2026-01-01T00:00:02Z",
+            "fieldsV1": {"f:spec": {"f:template": {}}},
+        },
+        {"manager": "hpa", "time": "2026-01-01T00:00:03Z", "fieldsV1": {"f:spec": {"f:replicas": {}}}},
     ]
     live = {"metadata": {"managedFields": fields}}
     assert last_writer(live, "tidegate-canary", "tidegate", part=("spec", "template")) == "kubectl-set"
