@@ -154,9 +154,11 @@ class StandInRelease:
             return self._answer(Disposition.REJECTED, request)
         if request.on_conflict is OnConflict.QUEUE:
             self.queue.append(request)
+            self._show_queue()
             return self._answer(Disposition.QUEUED, request)
         self.dropped = tuple(waiting.wanted_revision for waiting in self.queue)
         self.queue, self.superseded = [request], True
+        self._show_queue()
         await self._tell("end", ABORT)
         return self._answer(Disposition.SUPERSEDING, request)
 
@@ -167,6 +169,10 @@ class StandInRelease:
             run_id=workflow.info().run_id,
             wanted=request.wanted_revision,
         )
+
+    def _show_queue(self) -> None:
+        waiting = tuple(each.wanted_revision for each in self.queue)
+        self.state = self.state.model_copy(update={"queued": waiting})
 
     async def _tell(self, signal: str, *arguments: str) -> None:
         await workflow.wait_condition(lambda: self.child is not None)

@@ -218,7 +218,7 @@ async def test_a_terminated_release_was_aborted(tidegate: Tidegate, client: Clie
         (
             ["--wait", "--timeout", "800ms"],
             "no worker answers on task queue 'nobody' yet, waiting for one\n",
-            "error: gave up waiting after 800ms; the release goes on",
+            "error: gave up waiting after 800ms: no worker answers on task queue 'nobody'; the release",
         ),
     ],
 )
@@ -235,6 +235,33 @@ async def test_without_a_worker_starting_says_so_and_gives_up(
     result = await tidegate("start", "-f", application_file, "--no-validate", *options)
     assert (result.exit_code, result.stdout) == (4, stdout)
     assert result.stderr.startswith(stderr)
+
+
+async def test_a_short_timeout_says_that_no_worker_answers(
+    tidegate: Tidegate, application_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TIDEGATE_WORKER__TASK_QUEUE", "nobody")
+    result = await tidegate("start", "-f", application_file, "--no-validate", "--wait", "--timeout", "300ms")
+    assert result.exit_code == 4
+    assert "after 300ms: no worker answers on task queue 'nobody'; the release goes on" in result.stderr
+
+
+async def test_a_timeout_without_waiting_is_refused(tidegate: Tidegate, application_file: Path) -> None:
+    result = await tidegate("start", "-f", application_file, "--timeout", "8s")
+    assert result.exit_code == 2
+    assert (
+        result.stderr == "error: --timeout: limits --wait, which is not given; add --wait, or leave it out\n"
+    )
+
+
+@pytest.mark.usefixtures("started")
+async def test_superseding_says_what_it_drops(tidegate: Tidegate, application_file: Path) -> None:
+    options = ("start", "-f", application_file, "--no-validate", "--revision")
+    await tidegate(*options, "v2", "--on-conflict", "queue")
+    await tidegate(*options, "v3", "--on-conflict", "queue")
+    result = await tidegate(*options, "v3", "--json")
+    assert json.loads(result.stdout)["dropped"] == ["v2"]
+    assert "also drops queued v2\n" in result.stderr
 
 
 async def test_status_without_a_worker_says_so(

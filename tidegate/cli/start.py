@@ -12,11 +12,12 @@ from tidegate.cli.following import Follower
 from tidegate.cli.options import File, Json, Revision, Timeout
 from tidegate.cli.output import Output
 from tidegate.cli.release_name import ReleaseName, request_from
-from tidegate.cli.submission import submit
+from tidegate.cli.submission import queued_behind, submit
 from tidegate.cli.survey import survey
 from tidegate.cli.watching import goes_on, watch_to_end, within
 from tidegate.cli.words import NO_WORKER, short
 from tidegate.contracts import Disposition, OnConflict, ReleaseRequest, Submission
+from tidegate.domain.errors import InvalidInput
 from tidegate.settings import Settings, load_settings
 
 SENTENCES = {
@@ -27,13 +28,15 @@ SENTENCES = {
     Disposition.REJECTED: "another revision of {release}, {running}, is being released; wait for its end, or "
     "use --on-conflict supersede or queue",
 }
+BEGINS_LATER = "a release that was not running begins when one does"
 NOW_RUNNING = (Disposition.STARTED, Disposition.ATTACHED)
 
 Wait = Annotated[bool, typer.Option("--wait/--no-wait", help="Follow the release to its end.")]
 Conflict = Annotated[
     OnConflict,
     typer.Option(
-        help="When another revision is being released: abort that one, wait for it, or do not start."
+        help="When another revision is being released: abort that one and drop all that is queued, wait for "
+        "its end, or do not start."
     ),
 ]
 Validate = Annotated[
@@ -59,6 +62,10 @@ def start(
 
     Starting the same revision again attaches to the running release, so that a retry in CI is safe.
     """
+    if timeout is not None and not wait:
+        raise InvalidInput(
+            "limits --wait, which is not given", field="--timeout", mend="add --wait, or leave it out"
+        )
     output = Output(as_json=json)
     settings = load_settings()
     request = request_from(file, revision, settings).model_copy(update={"on_conflict": on_conflict})
@@ -68,7 +75,7 @@ def start(
     starter = _Starter(request, release, settings.worker.task_queue, output)
 
     async def work(client: Client) -> int:
-        return await within(timeout, release, starter.run(client, wait=wait))
+        return await within(timeout, release, starter.run(client, wait=wait), starter.silence)
 
     return run(work, interrupted=f"interrupted; {goes_on(release)}")
 
@@ -83,16 +90,31 @@ class _Starter:
         self._release = release
         self._task_queue = task_queue
         self._output = output
+        self._answered = False
 
     async def run(self, client: Client, *, wait: bool) -> int:
         silence = self._say_no_worker if wait else self._give_up
+        waiting = await self._droppable(client)
         submission = await submit(client, self._request, self._task_queue, silence)
-        self._tell(submission, ui_link(client, self._release.workflow_id, submission.run_id))
+        self._answered = True
+        supersedes = submission.disposition is Disposition.SUPERSEDING
+        dropped = tuple(each for each in waiting if supersedes and each != submission.wanted)
+        self._tell(submission, ui_link(client, self._release.workflow_id, submission.run_id), dropped)
         if submission.disposition is Disposition.REJECTED:
             return REFUSED
         if not wait:
             return 0
         return await watch_to_end(client, self._release, self._follower(client, submission), self._output)
+
+    def silence(self) -> str:
+        """Why nothing is known of the release; empty once a worker has answered."""
+        return "" if self._answered else f"{NO_WORKER} on task queue {self._task_queue!r}"
+
+    async def _droppable(self, client: Client) -> tuple[str, ...]:
+        """What is queued, and dropped when this start supersedes the running release."""
+        if self._request.on_conflict is not OnConflict.SUPERSEDE:
+            return ()
+        return await queued_behind(client, self._release.workflow_id)
 
     def _follower(self, client: Client, submission: Submission) -> Follower:
         runs_now = submission.disposition in NOW_RUNNING
@@ -101,7 +123,7 @@ class _Starter:
             revisions.add(submission.revision)
         return Follower(client, self._release, submission.run_id, revisions - {""}, waits=not runs_now)
 
-    def _tell(self, submission: Submission, ui: str) -> None:
+    def _tell(self, submission: Submission, ui: str, dropped: tuple[str, ...]) -> None:
         sentence = SENTENCES[submission.disposition].format(
             release=self._release,
             revision=short(submission.wanted or self._request.wanted_revision),
@@ -114,6 +136,7 @@ class _Starter:
                     "workflow_id": self._release.workflow_id,
                     "requested": self._request.wanted_revision,
                     **submission.model_dump(mode="json"),
+                    "dropped": dropped,
                     "ui": ui,
                 }
             )
@@ -121,15 +144,16 @@ class _Starter:
             self._output.problem(sentence)
         else:
             self._output.say(sentence)
+            if dropped:
+                self._output.say(f"also drops queued {', '.join(map(short, dropped))}", "yellow")
             self._output.link(ui)
 
     def _say_no_worker(self) -> None:
-        self._output.say(f"{NO_WORKER} on task queue {self._task_queue!r} yet, waiting for one")
+        self._output.say(f"{self.silence()} yet, waiting for one")
 
     def _give_up(self) -> None:
         raise CommandFailed(
-            f"{NO_WORKER} on task queue {self._task_queue!r}; a release that was not running begins when one "
-            "does",
+            f"{self.silence()}; {BEGINS_LATER}",
             GAVE_UP,
         )
 
@@ -140,5 +164,5 @@ def _validated(request: ReleaseRequest, settings: Settings, file: Path, output: 
     for warning in found.warnings:
         output.warn(warning)
     if request.wanted_revision != found.sha:
-        output.say(f"{request.wanted_revision} is {found.sha}")
+        output.say(f"application {request.application.name} at {found.ref} = {short(found.sha)}")
     return request.model_copy(update={"revision": found.sha})

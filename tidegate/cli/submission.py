@@ -4,15 +4,20 @@ import asyncio
 import contextlib
 import uuid
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
+from pydantic import ValidationError
 from temporalio.client import (
     Client,
     WithStartWorkflowOperation,
+    WorkflowQueryFailedError,
+    WorkflowQueryRejectedError,
     WorkflowUpdateFailedError,
     WorkflowUpdateRPCTimeoutOrCancelledError,
 )
 from temporalio.common import (
+    QueryRejectCondition,
     SearchAttributeKey,
     SearchAttributePair,
     TypedSearchAttributes,
@@ -29,9 +34,11 @@ from tidegate.contracts import (
     PHASE_ATTRIBUTE,
     RELEASE_WORKFLOW,
     REVISION_ATTRIBUTE,
+    STATUS,
     SUBMIT,
     ReleaseOutcome,
     ReleaseRequest,
+    ReleaseStatus,
     Submission,
 )
 from tidegate.domain.errors import AccessDenied, InvalidInput, RevisionNotFound, Unreachable
@@ -39,6 +46,9 @@ from tidegate.domain.release import Phase
 
 SILENCE_SECONDS = 10.0
 """How long no answer is no news: a worker's first answer takes well under a second."""
+
+QUEUE_TIMEOUT = timedelta(seconds=1)
+"""How long a look at the queue may hold up the submission: it is for the message alone."""
 
 COMPLETED_MEANWHILE = "AcceptedUpdateCompletedWorkflow"
 
@@ -66,6 +76,21 @@ async def submit(
     finally:
         asking.cancel()
         await asyncio.gather(asking, return_exceptions=True)
+
+
+async def queued_behind(client: Client, workflow_id: str) -> tuple[str, ...]:
+    """The revisions that wait for the running release's end; none when nothing runs or nobody answers."""
+    handle = client.get_workflow_handle(workflow_id)
+    try:
+        status: ReleaseStatus = await handle.query(
+            STATUS,
+            result_type=ReleaseStatus,
+            reject_condition=QueryRejectCondition.NOT_OPEN,
+            rpc_timeout=QUEUE_TIMEOUT,
+        )
+    except (RPCError, WorkflowQueryFailedError, WorkflowQueryRejectedError, ValidationError):
+        return ()
+    return status.queued
 
 
 async def _submit(client: Client, request: ReleaseRequest, task_queue: str) -> Submission:

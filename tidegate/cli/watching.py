@@ -1,7 +1,7 @@
 """Shows a release until its end, and says what the exit code is."""
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from typing import Any
 
 from temporalio.client import Client
@@ -34,8 +34,16 @@ async def watch_to_end(client: Client, release: ReleaseName, follower: Follower,
     return outcome.outcome.exit_code
 
 
-async def within(seconds: float | None, release: ReleaseName, work: Coroutine[Any, Any, int]) -> int:
-    """The work's exit code. CommandFailed when so many seconds pass before its end."""
+async def within(
+    seconds: float | None,
+    release: ReleaseName,
+    work: Coroutine[Any, Any, int],
+    silence: Callable[[], str] = str,
+) -> int:
+    """The work's exit code. CommandFailed when so many seconds pass before its end.
+
+    `silence` says why nothing is known of the release so far; empty when something is.
+    """
     limit = asyncio.timeout(seconds)
     try:
         async with limit:
@@ -43,7 +51,8 @@ async def within(seconds: float | None, release: ReleaseName, work: Coroutine[An
     except TimeoutError:
         if not limit.expired():
             raise
-        line = f"gave up waiting after {format_duration(seconds or 0)}; {goes_on(release)}"
+        why = f": {silence()}" if silence() else ""
+        line = f"gave up waiting after {format_duration(seconds or 0)}{why}; {goes_on(release)}"
         raise CommandFailed(line, GAVE_UP) from None
 
 
