@@ -71,5 +71,7 @@ def _connect_config() -> ClientConnectConfig:
 def _reason(error: Exception) -> str:
     """One short line: the system's own words where the SDK buried them in a chain of its own."""
     text = " ".join(str(error).split())
+    if "dns error" in text:
+        return "failed to look up the address"
     system = _SYSTEM_WORDS.search(text)
     return system[1] if system else text[:LONGEST_REASON]
