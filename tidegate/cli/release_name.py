@@ -58,7 +58,9 @@ class ReleaseName(Model):
 
 async def find_release(client: Client, name: str | None, file: Path | None) -> ReleaseName:
     """The one release that was meant; InvalidInput when none or several were."""
-    if (name is None) == (file is None):
+    if name is not None and file is not None:
+        raise InvalidInput("both a name and a file are given", mend="give one of them")
+    if name is None and file is None:
         raise InvalidInput("needs an application", mend="give its name or, with -f, its file")
     if file is not None:
         return ReleaseName.of_request(request_from(file, None, load_settings()))

@@ -33,6 +33,8 @@ def survey(request: ReleaseRequest, settings: Settings, file: Path) -> LocalSurv
     try:
         return _survey(request, settings)
     except InvalidInput as error:
+        if request.revision and error.field == "spec.source.targetRevision":
+            raise InvalidInput(error.problem, field="--revision", mend=error.mend) from None
         raise error.within(str(file)) from None
 
 
