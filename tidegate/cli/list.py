@@ -45,9 +45,11 @@ def list_releases(limit: Limit = 20, running: Running = False, json: Json = Fals
     output = Output(as_json=json)
     rows = run(lambda client: _rows(client, limit, running))
     if json:
-        output.document({"releases": [row.model_dump(mode="json") for row in rows]})
+        output.document({"event": "releases", "releases": [row.model_dump(mode="json") for row in rows]})
     elif rows:
         output.result(table_of(rows))
+    elif running:
+        output.say("no release is running")
     else:
         output.say("no releases yet; start one with `tidegate start -f application.yaml`")
     return 0

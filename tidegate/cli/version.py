@@ -18,7 +18,7 @@ def version(json: Json = False) -> int:
     versions["python"] = platform.python_version()
     output = Output(as_json=json)
     if json:
-        output.document(versions)
+        output.document({"event": "version", **versions})
     else:
         output.say(", ".join(f"{name} {number}" for name, number in versions.items()))
     return 0
