@@ -33,7 +33,9 @@ def plan(file: File, revision: Revision = None, json: Json = False) -> int:
     )
     for canary, compiled in found.plans.items():
         output.result(plan_view(canary, compiled))
-    if not found.plans:
+    if found.plans:
+        output.say("the first release of a canary only initialises it")
+    else:
         output.say("no canaries: the sync is the release")
     return 0
 
