@@ -32,7 +32,7 @@ def welcome(world: World, example: Example) -> list[str]:
         ["source", typed(world.directory / "environment")],
         example.starter("plan"),
         start,
-        ["kubectl", "--context", "mesh02", "get", "deploy,canaries", "-A"],
+        ["kubectl", "--context", "mesh02", "get", "deploy,vs", "-A"],
         ["curl", "-H", f"Host: {HOST}", f"{world.gateway_url}/"],
     ]
     then: list[Command] = [
