@@ -113,7 +113,8 @@ podinfo.test  Progressing
   failed checks 1/5
   load      84 requests, 42.0/s, P99 23.2 ms, 200: 83, 500: 1
   waits for the bake
-  12:00:00 warning: Halt podinfo.test advancement latency 612ms > 500ms, latenc…
+  12:00:00 warning: Halt podinfo.test advancement latency 612ms > 500ms, latency
+612ms > 500ms, latency 612ms > 500ms, latency 612ms > 500ms,
 retrying metrics.judge, attempt 3: prometheus is out of reach: refused"""
     )
 

@@ -29,6 +29,9 @@ from tidegate.domain.verdict import Verdict
 
 BAR_WIDTH = 30
 SHOWN_NOTES = 8
+SHORTEST_TOLD = 0.05
+"""Seconds; a kind of stage that took less would be told as 0.0s."""
+
 _PHASE_STYLES = {
     Phase.SUCCEEDED: "green",
     Phase.INITIALIZED: "green",
@@ -168,10 +171,11 @@ def _check(verdict: Verdict) -> tuple[Text, Text, Text, Text]:
 
 def _notes(notes: tuple[Note, ...]) -> Iterator[Text]:
     for note in notes[-SHOWN_NOTES:]:
-        mark = "warning: " if note.warning else ""
-        yield _cut(
-            f"  {note.at.astimezone():%H:%M:%S} {mark}{note.text}", "yellow" if note.warning else "dim"
-        )
+        time = f"  {note.at.astimezone():%H:%M:%S}"
+        if note.warning:
+            yield _line(f"{time} warning: {note.text}", "yellow")
+        else:
+            yield _cut(f"{time} {note.text}", "dim")
 
 
 def _canary_outcome(canary: CanaryOutcome, *, alone: bool) -> Iterator[Text]:
@@ -179,8 +183,8 @@ def _canary_outcome(canary: CanaryOutcome, *, alone: bool) -> Iterator[Text]:
     took = f" in {elapsed(canary.seconds)}" if canary.seconds else ""
     if not alone:
         yield _line(f"  {canary.canary}: {canary.outcome}{took}; {canary.reason}")
-    if canary.stages:
-        yield _line(f"  {canary.canary} took {costs(canary.stages)}", "dim")
+    if took_in := costs(canary.stages):
+        yield _line(f"  {canary.canary} took {took_in}", "dim")
 
 
 def costs(stages: Sequence[StageTiming]) -> str:
@@ -193,7 +197,8 @@ def costs(stages: Sequence[StageTiming]) -> str:
         seconds[kind] = seconds.get(kind, 0.0) + each.seconds
         count[kind] += 1
     slowest = sorted(seconds, key=lambda kind: -seconds[kind])
-    return ", ".join(f"{seconds[kind]:.1f}s in {_plural(kind.lower(), count[kind])}" for kind in slowest)
+    told = [kind for kind in slowest if seconds[kind] >= SHORTEST_TOLD]
+    return ", ".join(f"{seconds[kind]:.1f}s in {_plural(kind.lower(), count[kind])}" for kind in told)
 
 
 def _plural(name: str, count: int) -> str:
