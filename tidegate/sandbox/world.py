@@ -214,11 +214,18 @@ class World:
         marker = self.directory / _MARKER
         if not marker.exists() and any(self.directory.iterdir()):
             raise FileExistsError(f"{self.directory} holds what no sandbox made; choose an empty folder")
-        lock = self._ending.enter_context(marker.open("w"))
+        lock = self._ending.enter_context(marker.open("a+"))
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise FileExistsError(f"another sandbox is up in {self.directory}") from None
+            lock.seek(0)
+            raise FileExistsError(
+                f"another sandbox is up in {self.directory}, process {lock.read().strip()}; "
+                "end that one with Ctrl-C, or choose another folder with --dir"
+            ) from None
+        lock.truncate(0)
+        lock.write(str(os.getpid()))
+        lock.flush()
         for name in _STATE:
             shutil.rmtree(self.directory / name, ignore_errors=True)
         if not self._keep:
@@ -238,6 +245,7 @@ class World:
             git_cache=self.directory / "git",
         )
         write_settings(self.directory / "tidegate.toml", addresses)
+        self._ending.callback((self.directory / "environment").unlink, missing_ok=True)
         write_environment(self.directory / "environment", self.environment(), Path(sys.executable).parent)
         if self._temporal:
             write_temporal(self.directory / "temporal.toml", self._temporal.address, NAMESPACE)

@@ -22,7 +22,11 @@ async def stay(directory: Path, worker: bool) -> None:
             await world.start_worker()
         sys.stdout.write("\n".join(welcome(world, example)) + "\n")
         sys.stdout.flush()
-        await asyncio.Event().wait()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            sys.stdout.write("\ntaking everything down ...\n")
+            sys.stdout.flush()
 
 
 def welcome(world: World, example: Example) -> list[str]:
