@@ -3,6 +3,8 @@
 import asyncio
 import os
 import re
+import signal
+import threading
 from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 from urllib.parse import quote
@@ -14,6 +16,7 @@ from temporalio.envconfig import ClientConfig, ClientConnectConfig
 from tidegate.cli.exits import GAVE_UP, INVALID, OUT_OF_REACH, CommandFailed
 
 CONNECT_SECONDS = 5.0
+LAST_WORDS_SECONDS = 1.0
 DEFAULT_ADDRESS = "localhost:7233"
 UI_VARIABLE = "TEMPORAL_UI_ADDRESS"
 
@@ -24,11 +27,39 @@ T = TypeVar("T")
 
 
 def run(work: Callable[[Client], Coroutine[Any, Any, T]], *, interrupted: str = "interrupted") -> T:
-    """Connect, do the work, and let Ctrl-C end it with `interrupted` as the last word."""
+    """Connect, do the work, and let Ctrl-C end it with `interrupted` as the last word.
+
+    A call that does not let itself be cancelled is left behind after a second: the process ends anyway.
+    """
+    runner = asyncio.Runner()
     try:
-        return asyncio.run(_with_client(work))
-    except KeyboardInterrupt:
+        result = runner.run(_interruptible(_with_client(work)))
+    except _Interrupted:
         raise CommandFailed(interrupted, GAVE_UP) from None
+    except BaseException:
+        runner.close()
+        raise
+    runner.close()
+    return result
+
+
+class _Interrupted(Exception):
+    """Ctrl-C came before the work's end."""
+
+
+async def _interruptible(work: Coroutine[Any, Any, T]) -> T:
+    interrupt = asyncio.Event()
+    if threading.current_thread() is threading.main_thread():
+        asyncio.get_running_loop().add_signal_handler(signal.SIGINT, interrupt.set)
+    working = asyncio.create_task(work)
+    waiting = asyncio.create_task(interrupt.wait())
+    await asyncio.wait({working, waiting}, return_when=asyncio.FIRST_COMPLETED)
+    if working.done():
+        waiting.cancel()
+        return working.result()
+    working.cancel()
+    await asyncio.wait({working}, timeout=LAST_WORDS_SECONDS)
+    raise _Interrupted
 
 
 async def _with_client(work: Callable[[Client], Coroutine[Any, Any, T]]) -> T:
