@@ -43,6 +43,10 @@ class ContentsSource(Protocol):
         """The manifests read and validated; callers do not change them."""
 
 
+QUIET_SECONDS = 2.0
+"""A sync that is over sooner sends no heartbeat: each that arrives is billed."""
+
+
 class SyncActivities:
     """Synchronous: the Kubernetes client blocks, so the worker runs these in its thread pool."""
 
@@ -78,12 +82,12 @@ class SyncActivities:
     @step
     def apply(self, command: SyncCommand) -> SyncReport:
         """Apply everything in Argo CD's order; a later wave waits until the one before is healthy."""
-        plan = self._plan(command.owner)
+        plan, began = self._plan(command.owner), time.monotonic()
         outcomes = [self._create(namespace) for namespace in missing_namespaces(plan, self._clusters)]
         for wave, items in groupby(plan.items, key=lambda item: item.wave):
             if wave:
                 self._await(tuple(item for item in plan.applied if item.wave == wave - 1))
-            outcomes.extend(self._bring(item, command.fence) for item in items)
+            outcomes.extend(self._bring(item, command.fence, began) for item in items)
         return SyncReport(objects=tuple(outcomes))
 
     @activity.defn(name="sync_await_health")
@@ -115,8 +119,9 @@ class SyncActivities:
         self._clusters.cluster(namespace.cluster).apply(manifest, manager=FIELD_MANAGER)
         return ObjectOutcome(object=str(ref_of(manifest)), cluster=namespace.cluster, action=CREATED)
 
-    def _bring(self, item: SyncItem, fence: Fence) -> ObjectOutcome:
-        activity.heartbeat(f"{item.ref} in cluster {item.cluster}")
+    def _bring(self, item: SyncItem, fence: Fence, began: float) -> ObjectOutcome:
+        if time.monotonic() - began >= QUIET_SECONDS:
+            activity.heartbeat(f"{item.ref} in cluster {item.cluster}")
         if item.read_only:
             return ObjectOutcome(object=str(item.ref), cluster=item.cluster, action=READ)
         action = write(item, self._clusters.cluster(item.cluster), fence)
