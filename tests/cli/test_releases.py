@@ -4,7 +4,7 @@ import asyncio
 import json
 from collections.abc import Callable, Coroutine
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 from temporalio.client import Client
@@ -18,6 +18,10 @@ pytestmark = pytest.mark.usefixtures("worker")
 RequestFor = Callable[..., ReleaseRequest]
 Tidegate = Callable[..., Coroutine[Any, Any, Result]]
 
+ACCEPTED: Literal["workflow_execution_update_accepted_event_attributes"] = (
+    "workflow_execution_update_accepted_event_attributes"
+)
+
 
 @pytest.fixture
 async def started(tidegate: Tidegate, client: Client, application_file: Path, name: str) -> None:
@@ -29,6 +33,17 @@ async def started(tidegate: Tidegate, client: Client, application_file: Path, na
         if (await handle.query(STATUS, result_type=ReleaseStatus)).canaries:
             return
     raise AssertionError("the canary did not start")
+
+
+async def submitted(client: Client, name: str, count: int) -> None:
+    """Wait until so many submissions have reached the running release."""
+    handle = client.get_workflow_handle(release_workflow_id("mesh02", "test", name))
+    for _ in range(500):
+        events = [event async for event in handle.fetch_history_events()]
+        if sum(event.HasField(ACCEPTED) for event in events) >= count:
+            return
+        await asyncio.sleep(0.02)
+    raise AssertionError("the submission never came")
 
 
 async def end(client: Client, name: str, signal: str) -> None:
@@ -86,6 +101,7 @@ async def test_waiting_exits_with_the_outcome(
     waiting = asyncio.create_task(
         tidegate("start", "-f", application_file, "--revision", "v1", "--no-validate", "--wait", "--json")
     )
+    await submitted(client, name, 2)
     await end(client, name, signal)
     result = await waiting
     *_, last = map(json.loads, result.stdout.splitlines())
