@@ -156,4 +156,4 @@ async def test_a_bad_application_or_revision_is_refused(
     assert refused(unknown, "destination.name", "'mars'", "known clusters: asm, mesh01, mesh02")
 
     missing = await podinfo.user.starter(command, "-f", str(podinfo.file), "--revision", "v9")
-    assert refused(missing, "application.yaml", "spec.source.targetRevision", "'v9'", "name a branch")
+    assert refused(missing, "--revision", "'v9'", "name a branch")
