@@ -158,7 +158,7 @@ IN_GIT, IN_FILE = "repository/deploy/canary.yaml", "application.yaml"
             IN_FILE,
             "mesh02",
             "mesh09",
-            "settings: destination.name: unknown cluster 'mesh09'; known clusters: mesh02",
+            "application.yaml: spec.destination.name: unknown cluster 'mesh09'; known clusters: mesh02",
         ),
         (
             IN_FILE,

@@ -78,7 +78,8 @@ async def test_a_bad_version_is_rolled_back_and_tried_again_when_it_is_started_a
             ended = await podinfo.start()
 
         assert (ended.code, ended.outcome["outcome"]) == (1, "rolled back"), ended
-        assert (seen.weights, ended.canary["failed_checks"]) == ([0, 25, 0], 1)
+        # One request in nine fails with a 5xx: a bake of few requests may see none, and then advance.
+        assert (seen.weights[:2], seen.weights[-1], ended.canary["failed_checks"]) == ([0, 25], 0, 1)
         assert "success rate" in ended.outcome["reason"]
         assert await podinfo.end_state() == serves("3.1.0")
 

@@ -11,10 +11,10 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from tidegate.adapters.render import load_documents
 from tidegate.contracts import APPLICATION_ATTRIBUTE, RELEASE_WORKFLOW, ReleaseRequest, release_workflow_id
-from tidegate.domain.application import Application
+from tidegate.domain.application import Application, Destination
 from tidegate.domain.base import Model
 from tidegate.domain.errors import InvalidInput
-from tidegate.settings import Settings, load_settings
+from tidegate.settings import Settings, SettingsError, load_settings
 
 _NAME = re.compile(
     r"(?P<application>[a-z0-9][-a-z0-9.]*)(?:@(?P<cluster>[^/@\s]+)/(?P<namespace>[a-z0-9][-a-z0-9]*))?"
@@ -92,7 +92,7 @@ def request_from(file: Path, revision: str | None, settings: Settings) -> Releas
     destination = application.spec.destination
     return ReleaseRequest(
         application=application,
-        cluster=settings.cluster_for(server=destination.server, name=destination.name),
+        cluster=_cluster(settings, destination, file.name),
         revision=revision or "",
         started_by=f"{getpass.getuser()}@{socket.gethostname()}",
     )
@@ -144,3 +144,10 @@ def _only(application: str, found: list[ReleaseName]) -> ReleaseName:
             mend=f"name one of {', '.join(map(str, found))}",
         )
     return found[0]
+
+
+def _cluster(settings: Settings, destination: Destination, file: str) -> str:
+    try:
+        return settings.cluster_for(server=destination.server, name=destination.name)
+    except SettingsError as error:
+        raise InvalidInput(error.mend, file=file, field=f"spec.{error.field}") from None

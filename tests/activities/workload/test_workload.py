@@ -1,5 +1,6 @@
 """The workload's steps against a cluster API: what each does, twice, late, or cut short."""
 
+import contextlib
 from collections.abc import Callable
 from typing import Any
 
@@ -7,6 +8,7 @@ import pytest
 from temporalio.exceptions import ApplicationError, CancelledError
 
 from tidegate.contracts import FENCE_ANNOTATION, Fence
+from tidegate.domain.errors import Conflict
 from tidegate.domain.marks import INITIALISING, JUDGED_TEMPLATE, ROLLBACK, TEMPLATE_HASH
 from tidegate.domain.plan import Purpose
 
@@ -367,7 +369,13 @@ def _change_target(world: Any, change: Callable[[Any], None], manager: str = "ku
         return live
 
     fence = Fence.parse(_annotations(world.deployment("podinfo"))[FENCE_ANNOTATION])
-    world.workloads.fenced_update("apps/v1", "Deployment", "test", "podinfo", fence, changed, manager=manager)
+    for _ in range(50):  # the Deployment controller writes its status at the same time
+        with contextlib.suppress(Conflict):
+            world.workloads.fenced_update(
+                "apps/v1", "Deployment", "test", "podinfo", fence, changed, manager=manager
+            )
+            return
+    raise AssertionError("the target could not be changed")
 
 
 def _other_image(spec: Any) -> None:

@@ -14,7 +14,7 @@ from tidegate.contracts import FENCE_ANNOTATION, Fence
 from tidegate.domain.errors import Conflict, ReleaseFailed, StaleCommand
 from tidegate.domain.manifest import Manifest, ObjectRef, dig, ref_of
 
-ATTEMPTS = 5
+ATTEMPTS = 12
 """Times that a fenced write reads anew before it leaves a conflict to the workflow's retry."""
 
 APPLY = "application/apply-patch+yaml"
