@@ -3,8 +3,8 @@
 from temporalio import activity
 
 from activities.step import step
-from tidegate.adapters.git import GitRepositories, ResolvedRevision, source_path
-from tidegate.contracts import ApplicationRef, Limits, ReleaseRequest, ResolveCommand, Resolved, SourceRef
+from tidegate.adapters.git import GitRepositories, source_path
+from tidegate.contracts import Limits, ResolveCommand, Resolved
 from tidegate.domain.errors import InvalidInput
 from tidegate.settings import ReleaseSettings, Settings, SettingsError
 
@@ -34,7 +34,7 @@ class GitActivities:
         revision = self._repositories.resolve(source.repo_url, request.revision or source.target_revision)
         source_path(self._repositories.checkout(source.repo_url, revision.sha), source.path)
         limits = _limits(self._settings.release, self._search_attributes)
-        return Resolved(owner=_owner(request, revision.sha), ref=_told(revision), limits=limits)
+        return Resolved(owner=request.owner_at(revision.sha), ref=revision.told, limits=limits)
 
 
 def _require_cluster(settings: Settings, name: str) -> None:
@@ -42,26 +42,6 @@ def _require_cluster(settings: Settings, name: str) -> None:
         settings.cluster(name)
     except SettingsError as error:
         raise InvalidInput(error.mend, file=error.file, field=error.field) from None
-
-
-def _owner(request: ReleaseRequest, sha: str) -> ApplicationRef:
-    spec = request.application.spec
-    return ApplicationRef(
-        application=request.application.name,
-        cluster=request.cluster,
-        namespace=spec.destination.namespace,
-        create_namespace=spec.sync_policy.create_namespace,
-        source=SourceRef(
-            repo_url=spec.source.repo_url, sha=sha, path=spec.source.path, directory=spec.source.directory
-        ),
-    )
-
-
-def _told(revision: ResolvedRevision) -> str:
-    """ "branch latest", "tag v1.2.0" or "commit"."""
-    if revision.kind == "commit":
-        return "commit"
-    return f"{revision.kind} {revision.ref.removeprefix('refs/heads/').removeprefix('refs/tags/')}"
 
 
 def _limits(release: ReleaseSettings, search_attributes: bool) -> Limits:

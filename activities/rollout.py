@@ -1,18 +1,14 @@
 """Waiting for a Deployment by watch, within a step's deadline, with heartbeats."""
 
-import time
-from collections.abc import Callable
 from datetime import UTC, datetime
 
 from temporalio import activity
 
 from activities.site import APPS, Site
+from activities.step import late_heartbeat
 from tidegate.decisions.rollout import Progress, Rollout, rollout_of, running_replicas, troubles
 from tidegate.domain.errors import NotReady
 from tidegate.domain.manifest import Manifest
-
-QUIET_SECONDS = 1.0
-"""How long a wait goes on before its first heartbeat."""
 
 
 def remaining_seconds(deadline_seconds: float) -> float:
@@ -36,7 +32,7 @@ def await_rollout(site: Site, name: str, deadline_seconds: float) -> None:
             name,
             ended,
             deadline_seconds=remaining_seconds(deadline_seconds),
-            beat=_late_beat(),
+            beat=late_heartbeat(),
         )
     except NotReady:
         raise _not_ready(site, name, f"is not ready after {deadline_seconds:g}s") from None
@@ -57,19 +53,8 @@ def await_no_replicas(site: Site, name: str, deadline_seconds: float) -> None:
         name,
         gone,
         deadline_seconds=deadline_seconds,
-        beat=_late_beat(),
+        beat=late_heartbeat(),
     )
-
-
-def _late_beat() -> Callable[[], None]:
-    """Heartbeats are billed: a wait that is over within a moment sends none."""
-    began = time.monotonic()
-
-    def beat() -> None:
-        if time.monotonic() - began >= QUIET_SECONDS:
-            activity.heartbeat()
-
-    return beat
 
 
 def _not_ready(site: Site, name: str, problem: str) -> NotReady:

@@ -5,13 +5,14 @@ a late one does no harm.
 """
 
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime
 from itertools import groupby
 from typing import Protocol
 
 from temporalio import activity
 
-from activities.step import step
+from activities.step import late_heartbeat, step
 from activities.sync_health import HealthWait
 from activities.sync_objects import fitted, write
 from activities.sync_preflight import missing_namespaces, refuse_unservable
@@ -41,10 +42,6 @@ class ContentsSource(Protocol):
 
     def contents(self, owner: ApplicationRef) -> Contents:
         """The manifests read and validated; callers do not change them."""
-
-
-QUIET_SECONDS = 2.0
-"""A sync that is over sooner sends no heartbeat: each that arrives is billed."""
 
 
 class SyncActivities:
@@ -82,12 +79,12 @@ class SyncActivities:
     @step
     def apply(self, command: SyncCommand) -> SyncReport:
         """Apply everything in Argo CD's order; a later wave waits until the one before is healthy."""
-        plan, began = self._plan(command.owner), time.monotonic()
+        plan, beat = self._plan(command.owner), late_heartbeat()
         outcomes = [self._create(namespace) for namespace in missing_namespaces(plan, self._clusters)]
         for wave, items in groupby(plan.items, key=lambda item: item.wave):
             if wave:
                 self._await(tuple(item for item in plan.applied if item.wave == wave - 1))
-            outcomes.extend(self._bring(item, command.fence, began) for item in items)
+            outcomes.extend(self._bring(item, command.fence, beat) for item in items)
         return SyncReport(objects=tuple(outcomes))
 
     @activity.defn(name="sync_await_health")
@@ -119,9 +116,8 @@ class SyncActivities:
         self._clusters.cluster(namespace.cluster).apply(manifest, manager=FIELD_MANAGER)
         return ObjectOutcome(object=str(ref_of(manifest)), cluster=namespace.cluster, action=CREATED)
 
-    def _bring(self, item: SyncItem, fence: Fence, began: float) -> ObjectOutcome:
-        if time.monotonic() - began >= QUIET_SECONDS:
-            activity.heartbeat(f"{item.ref} in cluster {item.cluster}")
+    def _bring(self, item: SyncItem, fence: Fence, beat: Callable[..., None]) -> ObjectOutcome:
+        beat(f"{item.ref} in cluster {item.cluster}")
         if item.read_only:
             return ObjectOutcome(object=str(item.ref), cluster=item.cluster, action=READ)
         action = write(item, self._clusters.cluster(item.cluster), fence)

@@ -172,6 +172,19 @@ class ReleaseRequest(Model):
             self.cluster, self.application.spec.destination.namespace, self.application.name
         )
 
+    def owner_at(self, sha: str) -> ApplicationRef:
+        """The application's manifests at a commit, and where they go."""
+        spec = self.application.spec
+        return ApplicationRef(
+            application=self.application.name,
+            cluster=self.cluster,
+            namespace=spec.destination.namespace,
+            create_namespace=spec.sync_policy.create_namespace,
+            source=SourceRef(
+                repo_url=spec.source.repo_url, sha=sha, path=spec.source.path, directory=spec.source.directory
+            ),
+        )
+
 
 class Submission(Model):
     """The running release's answer to a start. `revision` is what it releases now, a SHA once resolved."""

@@ -1,6 +1,7 @@
 """The program as a process: what the shell and CI get to see."""
 
 import asyncio
+import json
 import os
 import signal
 import sys
@@ -50,10 +51,25 @@ async def test_a_broken_temporal_configuration_exits_2(tmp_path: Path) -> None:
     assert err.count("\n") == 1
 
 
-async def test_an_option_that_does_not_exist_exits_2() -> None:
-    code, _, err = await outcome_of(await launch("list", "--nonsense"))
-    assert code == 2
-    assert "--nonsense" in err
+@pytest.mark.parametrize(
+    ("arguments", "problem"),
+    [
+        (["list", "--nonsense"], "no such option: --nonsense; see `tidegate list --help`"),
+        (["start"], "missing option '--file' / '-f'; see `tidegate start --help`"),
+        (["begin"], "no such command 'begin'; see `tidegate --help`"),
+        (
+            ["start", "-f", "application.yaml", "--on-conflict", "wait"],
+            "invalid value for '--on-conflict': 'wait' is not one of 'supersede', 'queue', 'reject'; "
+            "see `tidegate start --help`",
+        ),
+    ],
+)
+async def test_a_wrong_command_line_is_one_line_and_a_document(arguments: list[str], problem: str) -> None:
+    assert await outcome_of(await launch(*arguments)) == (2, "", f"error: {problem}\n")
+
+    code, out, err = await outcome_of(await launch(*arguments, "--json"))
+    assert (code, err) == (2, f"error: {problem}\n")
+    assert json.loads(out) == {"event": "error", "error": problem, "exit_code": 2}
 
 
 @pytest.mark.usefixtures("worker")

@@ -205,7 +205,7 @@ podinfo.test  release, 4 stages
 
 def test_the_first_look_is_told_in_full() -> None:
     note = CANARY.notes[0].text
-    assert changes(None, SEEN) == [
+    assert [line.text for line in changes(None, SEEN)] == [
         "podinfo 3f2a1b9c to mesh02/test: Releasing",
         "queued behind it: v3",
         "warning: hpa.yaml: autoscaling/v2beta1 is no longer served",
@@ -242,10 +242,14 @@ def test_what_did_not_change_is_not_told_again() -> None:
 )
 def test_a_change_is_one_line(update: dict[str, object], lines: list[str]) -> None:
     changed = SEEN.model_copy(update={"canaries": (CANARY.model_copy(update=update),)})
-    assert changes(SEEN, changed) == [f"podinfo.test: {line}" for line in lines]
+    assert [line.text for line in changes(SEEN, changed)] == [f"podinfo.test: {line}" for line in lines]
+
+
+def test_a_note_has_the_time_at_which_it_was_made() -> None:
+    assert [line.at for line in changes(None, SEEN)].count(CANARY.notes[0].at) == 1
 
 
 def test_a_worker_that_falls_silent_is_told_once() -> None:
     silent = SEEN.model_copy(update={"release": None, "canaries": (), "retries": ()})
-    assert changes(SEEN, silent) == ["no worker answers"]
+    assert [line.text for line in changes(SEEN, silent)] == ["no worker answers"]
     assert changes(silent, silent) == []

@@ -73,13 +73,13 @@ def canary(namespace: str, **analysis: Any) -> dict[str, Any]:
     }
 
 
-def load_test(namespace: str) -> dict[str, Any]:
-    """20 requests a second to the canary's own service."""
+def load_test(namespace: str, rate: int = 10) -> dict[str, Any]:
+    """So many requests a second from each of two clients to the canary's own service."""
     return {
         "name": "load-test",
         "url": "http://loadtester.test/",
         "timeout": "5s",
-        "metadata": {"cmd": f"hey -z 1m -q 10 -c 2 http://podinfo-canary.{namespace}:9898/"},
+        "metadata": {"cmd": f"hey -z 1m -q {rate} -c 2 http://podinfo-canary.{namespace}:9898/"},
     }
 
 

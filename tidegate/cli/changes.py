@@ -1,6 +1,8 @@
 """What is new between two looks at a release, as lines for a log."""
 
 from collections.abc import Iterator
+from datetime import datetime
+from typing import NamedTuple
 
 from tidegate.cli.observation import Observation
 from tidegate.cli.words import NO_WORKER, failed_checks, load_line, short, split, stage_line, verdict_line
@@ -8,11 +10,18 @@ from tidegate.contracts import CanaryStatus, ReleaseStatus
 from tidegate.domain.release import Phase
 
 
-def changes(before: Observation | None, now: Observation) -> list[str]:
+class Line(NamedTuple):
+    """What is new. `at` is when it happened, where the release says so; else it is seen only now."""
+
+    text: str
+    at: datetime | None = None
+
+
+def changes(before: Observation | None, now: Observation) -> list[Line]:
     """The lines that a reader of all earlier lines still needs; none when nothing changed."""
     if before is not None and before.run_id != now.run_id:
         before = None
-    return [*_release(before, now), *_canaries(before, now), *_retries(before, now)]
+    return [*map(Line, _release(before, now)), *_canaries(before, now), *map(Line, _retries(before, now))]
 
 
 def _release(before: Observation | None, now: Observation) -> Iterator[str]:
@@ -39,18 +48,22 @@ def _release_line(release: ReleaseStatus) -> str:
     )
 
 
-def _canaries(before: Observation | None, now: Observation) -> Iterator[str]:
+def _canaries(before: Observation | None, now: Observation) -> Iterator[Line]:
     known = {status.canary: status for status in before.canaries} if before else {}
     for status in now.canaries:
-        for line in _canary(known.get(status.canary), status):
-            yield f"{status.canary}: {line}"
+        old = known.get(status.canary)
+        for line in (*_notes(old, status), *map(Line, _canary(old, status))):
+            yield Line(f"{status.canary}: {line.text}", line.at)
 
 
-def _canary(old: CanaryStatus | None, now: CanaryStatus) -> Iterator[str]:
+def _notes(old: CanaryStatus | None, now: CanaryStatus) -> Iterator[Line]:
     seen = {(note.at, note.text) for note in old.notes} if old else set()
     for note in now.notes:
         if (note.at, note.text) not in seen:
-            yield f"{'warning: ' if note.warning else ''}{note.text}"
+            yield Line(f"{'warning: ' if note.warning else ''}{note.text}", note.at)
+
+
+def _canary(old: CanaryStatus | None, now: CanaryStatus) -> Iterator[str]:
     if old is None or old.phase is not now.phase or old.paused != now.paused:
         yield _phase_line(now)
     if now.outcome is None and (old is None or (old.stage, old.doing) != (now.stage, now.doing)):

@@ -1,6 +1,6 @@
 """The three ways to show a release while it goes on: redrawn on a terminal, lines for a log, or as JSON."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 from types import TracebackType
 from typing import Any, Protocol, Self
 
@@ -56,7 +56,8 @@ class LineDisplay(_Plain):
     def show(self, seen: Observation) -> None:
         """Print what is new."""
         for line in changes(self._last, seen):
-            self._output.say(f"{datetime.now().astimezone():%H:%M:%S} {line}")
+            at = (line.at or datetime.now(UTC)).astimezone()
+            self._output.say(f"{at:%H:%M:%S} {line.text}")
         self._last = seen
 
     def end(self, outcome: ReleaseOutcome, ui: str) -> None:

@@ -2,15 +2,17 @@
 
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from io import TextIOWrapper
 from typing import NoReturn
 
 import typer
+from typer._click.exceptions import NoArgsIsHelpError, UsageError  # typer exports only one of its kinds
 
 from tidegate.cli.abort import abort
-from tidegate.cli.exits import EXIT_CODES
+from tidegate.cli.exits import EXIT_CODES, INVALID
 from tidegate.cli.list import list_releases
+from tidegate.cli.output import Output
 from tidegate.cli.pause import pause
 from tidegate.cli.plan import plan
 from tidegate.cli.promote import promote
@@ -63,10 +65,28 @@ def main() -> NoReturn:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="replace")
-    try:
-        make_app()()
-    except SystemExit as leaving:
-        code = leaving.code
+    code = run_command(sys.argv[1:])
     sys.stdout.flush()
     sys.stderr.flush()
-    os._exit(code if isinstance(code, int) else 0)
+    os._exit(code)
+
+
+def run_command(arguments: Sequence[str]) -> int:
+    """The exit code of one command; a wrong option is reported like every other bad input."""
+    program = typer.main.get_command(make_app())
+    try:
+        code = program.main(list(arguments), prog_name="tidegate", standalone_mode=False)
+    except NoArgsIsHelpError as error:
+        error.show()
+        return INVALID
+    except UsageError as error:
+        Output(as_json="--json" in arguments).error(_usage_line(error), INVALID)
+        return INVALID
+    return code if isinstance(code, int) else 0
+
+
+def _usage_line(error: UsageError) -> str:
+    """What is wrong with the command line, and where its options are listed."""
+    problem = error.format_message().replace("Value error, ", "").rstrip(".")
+    asked = f"{error.ctx.command_path} --help" if error.ctx else "tidegate --help"
+    return f"{problem[:1].lower()}{problem[1:]}; see `{asked}`"

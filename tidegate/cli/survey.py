@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from tidegate.adapters.git import GitRepositories, ResolvedRevision
+from tidegate.adapters.git import GitRepositories
 from tidegate.adapters.manifest_source import ManifestSource
-from tidegate.contracts import ApplicationRef, ReleaseRequest, SourceRef
+from tidegate.contracts import ReleaseRequest
 from tidegate.decisions.plan import compile_plan
 from tidegate.decisions.sync_set import sync_set
 from tidegate.domain.base import Model
@@ -41,36 +41,16 @@ def survey(request: ReleaseRequest, settings: Settings, file: Path) -> LocalSurv
 def _survey(request: ReleaseRequest, settings: Settings) -> LocalSurvey:
     repositories = GitRepositories(settings.git)
     resolved = repositories.resolve(request.application.spec.source.repo_url, request.wanted_revision)
-    owner = _owner(request, resolved.sha)
+    owner = request.owner_at(resolved.sha)
     contents = ManifestSource(repositories).contents(owner)
     return LocalSurvey(
         revision=request.wanted_revision,
         sha=resolved.sha,
-        ref=_named(resolved),
+        ref=resolved.told,
         objects=len(sync_set(contents.manifests, owner, settings.mesh_cluster(owner.cluster)).items),
         plans=_plans(contents, settings.release.drain_seconds),
         warnings=contents.warnings,
     )
-
-
-def _owner(request: ReleaseRequest, sha: str) -> ApplicationRef:
-    spec = request.application.spec
-    source = SourceRef(
-        repo_url=spec.source.repo_url, sha=sha, path=spec.source.path, directory=spec.source.directory
-    )
-    return ApplicationRef(
-        application=request.application.name,
-        cluster=request.cluster,
-        namespace=spec.destination.namespace,
-        create_namespace=spec.sync_policy.create_namespace,
-        source=source,
-    )
-
-
-def _named(resolved: ResolvedRevision) -> str:
-    """What the revision was: "branch latest", "tag v1.2.0" or "commit"."""
-    name = resolved.ref.removeprefix("refs/heads/").removeprefix("refs/tags/")
-    return resolved.kind if resolved.kind == "commit" else f"{resolved.kind} {name}"
 
 
 def _plans(contents: Contents, drain_seconds: float) -> dict[str, Plan]:

@@ -36,6 +36,12 @@ class ResolvedRevision(Model):
 
     kind: Kind
 
+    @property
+    def told(self) -> str:
+        """What it was, for people: "branch latest", "tag v1.2.0" or "commit"."""
+        name = self.ref.removeprefix("refs/heads/").removeprefix("refs/tags/")
+        return self.kind if self.kind == "commit" else f"{self.kind} {name}"
+
 
 class GitRepositories:
     """All repositories, through one cache. Safe for many threads, processes and workers of a machine."""
