@@ -1,12 +1,15 @@
 """Real neighbours for tests: HTTP servers on free ports, and a Prometheus with known series."""
 
+import asyncio
 import contextlib
 import shutil
 import socket
 import subprocess
+import threading
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -14,6 +17,7 @@ from aiohttp import web
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 Serve = Callable[[Handler], Awaitable[str]]
+Run = Callable[[Coroutine[Any, Any, Any]], Any]
 
 
 @pytest.fixture
@@ -36,6 +40,18 @@ def _any(handler: Handler) -> Callable[[web.BaseRequest], Awaitable[web.StreamRe
         return await handler(request)  # type: ignore[arg-type]
 
     return handle
+
+
+@pytest.fixture(scope="session")
+def servers() -> Iterator[Run]:
+    """Runs a coroutine in an event loop for servers whose clients block their own, and waits for it."""
+    loop = asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_forever, name="cluster APIs")
+    thread.start()
+    yield lambda coroutine: asyncio.run_coroutine_threadsafe(coroutine, loop).result(10)
+    loop.call_soon_threadsafe(loop.stop)
+    thread.join()
+    loop.close()
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 import asyncio
 import itertools
-import threading
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import AsyncExitStack
 from copy import deepcopy
@@ -236,18 +235,6 @@ class World:
         if cancel:
             environment.on_heartbeat = lambda *_: environment.cancel()
         return environment.run(method, argument)
-
-
-@pytest.fixture(scope="session")
-def servers() -> Iterator[Run]:
-    """Runs a coroutine in the event loop of the cluster APIs, and waits for it."""
-    loop = asyncio.new_event_loop()
-    thread = threading.Thread(target=loop.run_forever, name="cluster APIs")
-    thread.start()
-    yield lambda coroutine: asyncio.run_coroutine_threadsafe(coroutine, loop).result(10)
-    loop.call_soon_threadsafe(loop.stop)
-    thread.join()
-    loop.close()
 
 
 @pytest.fixture

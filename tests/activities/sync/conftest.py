@@ -1,8 +1,6 @@
 """Two clusters over HTTP, mesh02 and the mesh control plane asm, and an application rendered from a list."""
 
-import asyncio
 import dataclasses
-import threading
 from collections.abc import Callable, Coroutine, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -19,6 +17,8 @@ from tidegate.manifests.bundle import Contents, Rendered, read_contents
 from tidegate.sandbox.cluster_api import ClusterApi, write_kubeconfig
 from tidegate.settings.model import ClusterSettings, MeshSettings, Settings
 
+Run = Callable[[Coroutine[Any, Any, Any]], Any]
+
 
 class Listed:
     """Renders a list of manifests, in place of a repository."""
@@ -30,27 +30,15 @@ class Listed:
         return read_contents((Rendered(manifest, "app.yaml") for manifest in self.manifests), owner.namespace)
 
 
-@pytest.fixture(scope="session")
-def run() -> Iterator[Callable[[Coroutine[Any, Any, None]], None]]:
-    """Runs a coroutine in the servers' event loop, and waits for it."""
-    loop = asyncio.new_event_loop()
-    thread = threading.Thread(target=loop.run_forever, name="cluster APIs")
-    thread.start()
-    yield lambda coroutine: asyncio.run_coroutine_threadsafe(coroutine, loop).result(10)
-    loop.call_soon_threadsafe(loop.stop)
-    thread.join()
-    loop.close()
-
-
 @pytest.fixture
-def apis(run: Callable[[Coroutine[Any, Any, None]], None]) -> Iterator[list[ClusterApi]]:
+def apis(servers: Run) -> Iterator[list[ClusterApi]]:
     """The APIs of mesh02 and asm."""
     served = [ClusterApi(name="mesh02"), ClusterApi(name="asm")]
     for api in served:
-        run(api.start())
+        servers(api.start())
     yield served
     for api in served:
-        run(api.stop())
+        servers(api.stop())
 
 
 @pytest.fixture

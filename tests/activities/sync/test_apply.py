@@ -7,6 +7,7 @@ from temporalio.exceptions import ApplicationError
 from temporalio.testing import ActivityEnvironment
 
 from activities.sync import SyncActivities
+from tests.activities.sync.manifests import AUTOSCALER, CANARY
 from tidegate.adapters.kubernetes import Cluster
 from tidegate.contracts import FENCE_ANNOTATION, ApplicationRef, Fence, SyncCommand
 from tidegate.decisions.sync_set import TRACKING_ANNOTATION
@@ -27,25 +28,6 @@ CONFIG_MAP = {
     "kind": "ConfigMap",
     "metadata": {"name": "colours"},
     "data": {"sky": "blue"},
-}
-CANARY = {
-    "apiVersion": "flagger.app/v1beta1",
-    "kind": "Canary",
-    "metadata": {"name": "podinfo"},
-    "spec": {
-        "targetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": "podinfo"},
-        "service": {"port": 9898},
-        "analysis": {"interval": "1s", "threshold": 2, "stepWeight": 10, "maxWeight": 50},
-    },
-}
-AUTOSCALER = {
-    "apiVersion": "autoscaling/v2",
-    "kind": "HorizontalPodAutoscaler",
-    "metadata": {"name": "podinfo"},
-    "spec": {
-        "scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": "podinfo"},
-        "maxReplicas": 4,
-    },
 }
 VIRTUAL_SERVICE = {
     "apiVersion": "networking.istio.io/v1",

@@ -8,6 +8,7 @@ from temporalio.exceptions import ApplicationError
 from temporalio.testing import ActivityEnvironment
 
 from activities.sync import SyncActivities
+from tests.activities.sync.manifests import AUTOSCALER, CANARY
 from tidegate.adapters.kubernetes import Cluster
 from tidegate.contracts import ApplicationRef, Survey
 from tidegate.decisions.sync_set import TRACKING_ANNOTATION
@@ -30,27 +31,7 @@ def deployment(**spec: Any) -> Manifest:
     }
 
 
-CANARY = {
-    "apiVersion": "flagger.app/v1beta1",
-    "kind": "Canary",
-    "metadata": {"name": "podinfo"},
-    "spec": {
-        "targetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": "podinfo"},
-        "service": {"port": 9898},
-        "analysis": {"interval": "1s", "threshold": 2, "stepWeight": 10, "maxWeight": 50},
-    },
-}
-OLD_AUTOSCALER = {
-    "apiVersion": "autoscaling/v2beta1",
-    "kind": "HorizontalPodAutoscaler",
-    "metadata": {"name": "podinfo"},
-    "spec": {
-        "scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": "podinfo"},
-        "maxReplicas": 4,
-    },
-}
-
-
+OLD_AUTOSCALER = AUTOSCALER | {"apiVersion": "autoscaling/v2beta1"}
 GATEWAY = {"apiVersion": "networking.istio.io/v1", "kind": "Gateway", "metadata": {"name": "door"}}
 MISSING_PROMETHEUS = (
     r"Canary test/podinfo: spec.analysis.metrics.0: the metric 'request-duration' has no Prometheus "

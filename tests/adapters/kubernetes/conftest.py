@@ -1,10 +1,8 @@
-"""Cluster APIs over HTTP for the blocking client: each lives in an event loop of a thread of its own."""
+"""A cluster API over HTTP, and the client under test."""
 
-import asyncio
-import threading
 from collections.abc import Callable, Coroutine, Iterator
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import pytest
 
@@ -12,29 +10,16 @@ from tidegate.adapters.kubernetes import Cluster, Clusters
 from tidegate.sandbox.cluster_api import ClusterApi, write_kubeconfig
 from tidegate.settings.model import ClusterSettings, Settings
 
-T = TypeVar("T")
-Run = Callable[[Coroutine[Any, Any, T]], T]
-
-
-@pytest.fixture(scope="session")
-def run() -> Iterator[Run[Any]]:
-    """Runs a coroutine in the servers' event loop, and waits for it."""
-    loop = asyncio.new_event_loop()
-    thread = threading.Thread(target=loop.run_forever, name="cluster APIs")
-    thread.start()
-    yield lambda coroutine: asyncio.run_coroutine_threadsafe(coroutine, loop).result(10)
-    loop.call_soon_threadsafe(loop.stop)
-    thread.join()
-    loop.close()
+Run = Callable[[Coroutine[Any, Any, Any]], Any]
 
 
 @pytest.fixture
-def api(run: Run[None]) -> Iterator[ClusterApi]:
+def api(servers: Run) -> Iterator[ClusterApi]:
     """The API of a cluster mesh02."""
     served = ClusterApi(name="mesh02", token="s3cret")
-    run(served.start())
+    servers(served.start())
     yield served
-    run(served.stop())
+    servers(served.stop())
 
 
 @pytest.fixture

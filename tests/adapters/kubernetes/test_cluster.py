@@ -79,8 +79,10 @@ def test_a_missing_namespace_is_named(cluster: Cluster) -> None:
         cluster.apply(manifest, manager="tidegate")
 
 
-def test_an_outage_is_unreachable_and_says_which_cluster(cluster: Cluster, api: ClusterApi, run: Any) -> None:
-    run(api.stop())
+def test_an_outage_is_unreachable_and_says_which_cluster(
+    cluster: Cluster, api: ClusterApi, servers: Any
+) -> None:
+    servers(api.stop())
     with pytest.raises(Unreachable, match=r"cluster mesh02 is out of reach: .*(refused|reset)"):
         cluster.get(*CONFIG_MAP)
 

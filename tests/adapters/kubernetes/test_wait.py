@@ -107,8 +107,8 @@ def test_a_stream_that_ended_is_taken_up_again(cluster: Cluster, monkeypatch: py
 
 
 def test_an_outage_during_the_wait_is_unreachable(
-    cluster: Cluster, api: ClusterApi, run: Any, monkeypatch: pytest.MonkeyPatch
+    cluster: Cluster, api: ClusterApi, servers: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(watch, "PAUSE_SECONDS", 0)
     with pytest.raises(Unreachable, match="cluster mesh02"):
-        cluster.wait(*REF, sky, deadline_seconds=10, beat=soon(lambda: run(api.stop())))
+        cluster.wait(*REF, sky, deadline_seconds=10, beat=soon(lambda: servers(api.stop())))
