@@ -12,7 +12,6 @@ from datetime import timedelta
 from temporalio.api.enums.v1 import IndexedValueType
 from temporalio.api.operatorservice.v1 import AddSearchAttributesRequest, ListSearchAttributesRequest
 from temporalio.client import Client
-from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.envconfig import ClientConfig
 from temporalio.runtime import PrometheusConfig, Runtime, TelemetryConfig
 from temporalio.service import RPCError
@@ -20,6 +19,7 @@ from temporalio.worker import Worker
 
 from activities.catalogue import all_activities
 from tidegate.adapters.health_endpoint import HealthEndpoint
+from tidegate.cli.payloads import data_converter
 from tidegate.contracts import SEARCH_ATTRIBUTES
 from tidegate.settings import Settings, SettingsError, load_settings
 from workflows.canary import Canary
@@ -98,7 +98,7 @@ async def _connect(settings: Settings) -> Client:
         runtime = Runtime(telemetry=TelemetryConfig(metrics=metrics))
     return await Client.connect(
         **ClientConfig.load_client_connect_config(),
-        data_converter=pydantic_data_converter,
+        data_converter=data_converter(settings),
         runtime=runtime,
     )
 

@@ -24,6 +24,7 @@ PROMISED = {
     "abort": ["--file", "--reason"],
     "plan": ["--file", "--revision"],
     "validate": ["--file", "--revision"],
+    "codec-server": [],
     "version": [],
 }
 

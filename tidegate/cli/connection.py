@@ -10,10 +10,11 @@ from typing import Any, TypeVar
 from urllib.parse import quote
 
 from temporalio.client import Client
-from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.envconfig import ClientConfig, ClientConnectConfig
 
 from tidegate.cli.exits import GAVE_UP, INVALID, OUT_OF_REACH, CommandFailed
+from tidegate.cli.payloads import data_converter
+from tidegate.settings import load_settings
 
 CONNECT_SECONDS = 5.0
 LAST_WORDS_SECONDS = 1.0
@@ -67,12 +68,16 @@ async def _with_client(work: Callable[[Client], Coroutine[Any, Any, T]]) -> T:
 
 
 async def connect() -> Client:
-    """A client of Temporal as TEMPORAL_* and temporal.toml describe it; CommandFailed when there is none."""
+    """A client of Temporal as TEMPORAL_* and temporal.toml describe it; CommandFailed when there is none.
+
+    It encrypts as the settings say; SettingsError when they are wrong or a key cannot be read.
+    """
     config = _connect_config()
+    converter = data_converter(load_settings())
     address = config.setdefault("target_host", DEFAULT_ADDRESS)
     try:
         async with asyncio.timeout(CONNECT_SECONDS):
-            return await Client.connect(**config, data_converter=pydantic_data_converter)
+            return await Client.connect(**config, data_converter=converter)
     except TimeoutError:
         line = f"no answer within {CONNECT_SECONDS:g}s"
     except (RuntimeError, ValueError) as error:

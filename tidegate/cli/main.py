@@ -10,6 +10,7 @@ import typer
 from typer._click.exceptions import NoArgsIsHelpError, UsageError  # typer exports only one of its kinds
 
 from tidegate.cli.abort import abort
+from tidegate.cli.codec_server import serve_codec
 from tidegate.cli.exits import EXIT_CODES, INVALID
 from tidegate.cli.list import list_releases
 from tidegate.cli.output import Output
@@ -36,6 +37,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "abort": abort,
     "plan": plan,
     "validate": validate,
+    "codec-server": serve_codec,
     "version": version,
 }
 

@@ -19,9 +19,14 @@ from tidegate.settings.model import (
     WorkerSettings,
 )
 from tidegate.settings.reference import settings_reference
+from tidegate.settings.security import AddressSettings, CodecServerSettings, EncryptionKey, EncryptionSettings
 
 __all__ = [
+    "AddressSettings",
     "ClusterSettings",
+    "CodecServerSettings",
+    "EncryptionKey",
+    "EncryptionSettings",
     "GitCredential",
     "GitSettings",
     "LoadSettings",

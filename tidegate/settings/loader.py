@@ -88,12 +88,14 @@ def _spelling(tree: Mapping[str, Any], segment: str) -> str:
 
 
 def _value(variable: str, text: str) -> Any:
-    """A table is written as JSON; anything else is text, which pydantic converts."""
-    if not text.lstrip().startswith("{"):
+    """A table or a list is written as JSON; anything else is text, which pydantic converts."""
+    if not text.lstrip().startswith(("{", "[")):
         return text
     try:
         return json.loads(text)
     except ValueError:
+        if text.lstrip().startswith("["):  # an IPv6 address
+            return text
         raise SettingsError(
             file="environment", field=variable, mend="write the table as a JSON object"
         ) from None

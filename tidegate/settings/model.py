@@ -4,18 +4,17 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import Annotated, Literal
-from urllib.parse import urlsplit
 
 from pydantic import (
     AfterValidator,
-    BaseModel,
-    ConfigDict,
     Field,
     NonNegativeFloat,
     PositiveFloat,
     PositiveInt,
-    ValidationInfo,
 )
+
+from tidegate.settings.section import ListenAddress, LocatedPath, Section, WebAddress, located
+from tidegate.settings.security import AddressSettings, CodecServerSettings, EncryptionSettings
 
 IN_CLUSTER_SERVER = "https://kubernetes.default.svc"
 IN_CLUSTER_NAME = "in-cluster"
@@ -31,48 +30,7 @@ class SettingsError(ValueError):
         self.mend = mend
 
 
-def _web_address(value: str) -> str:
-    """Accept "" or an http(s) base address; secrets in it are refused, for addresses are logged."""
-    if not value:
-        return value
-    parts = urlsplit(value)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise ValueError("write an address such as http://host:9090")
-    if parts.username or parts.password:
-        raise ValueError("take user and password out of the address")
-    return value.rstrip("/")
-
-
-def _listen_address(value: str) -> str:
-    """Accept "" or host:port."""
-    host, _, port = value.rpartition(":")
-    if value and not (host and port.isdigit() and int(port) < 65536):
-        raise ValueError("write host:port, such as 127.0.0.1:9464")
-    return value
-
-
-def _located(value: str, info: ValidationInfo) -> str:
-    """Expand ~ and place a relative path beside the settings file."""
-    if not value:
-        return value
-    folder: Path = (info.context or {}).get("folder", Path())
-    return str(folder / Path(value).expanduser())
-
-
-WebAddress = Annotated[str, AfterValidator(_web_address)]
-ListenAddress = Annotated[str, AfterValidator(_listen_address)]
-LocatedPath = Annotated[str, AfterValidator(_located)]
-
-
-class _Section(BaseModel):
-    """Frozen, closed to unknown fields, and described by the docstring under each field."""
-
-    model_config = ConfigDict(
-        frozen=True, extra="forbid", use_attribute_docstrings=True, validate_default=True
-    )
-
-
-class ClusterSettings(_Section):
+class ClusterSettings(Section):
     """One cluster's API and what belongs to it."""
 
     kubeconfig: LocatedPath = ""
@@ -99,7 +57,7 @@ class ClusterSettings(_Section):
     through this cluster's API service proxy. For a worker outside the cluster, which cannot resolve them."""
 
 
-class MeshSettings(_Section):
+class MeshSettings(Section):
     """Where Istio's own objects live."""
 
     control_plane: str = ""
@@ -107,7 +65,7 @@ class MeshSettings(_Section):
     itself, as in a mesh of one cluster."""
 
 
-class LoadSettings(_Section):
+class LoadSettings(Section):
     """How a canary is put under load while it bakes."""
 
     cluster: str = ""
@@ -125,7 +83,7 @@ class LoadSettings(_Section):
     must not be able to make the worker a weapon."""
 
 
-class GitCredential(_Section):
+class GitCredential(Section):
     """Credentials for the repositories under one URL prefix; always by reference, never by value.
 
     The longest prefix that ends where a path segment of the URL does wins. User names do not count. A port
@@ -147,10 +105,10 @@ class GitCredential(_Section):
     always refused."""
 
 
-class GitSettings(_Section):
+class GitSettings(Section):
     """How repositories are reached and kept."""
 
-    cache: Annotated[Path, AfterValidator(lambda path, info: Path(_located(str(path), info)))] = Path(
+    cache: Annotated[Path, AfterValidator(lambda path, info: Path(located(str(path), info)))] = Path(
         "~/.cache/tidegate"
     )
     """Folder for mirrors and checkouts, shared by all workers of a machine; everything in it can be fetched
@@ -172,7 +130,7 @@ class GitSettings(_Section):
     demand. More than the releases of one repository that run at a time."""
 
 
-class ReleaseSettings(_Section):
+class ReleaseSettings(Section):
     """Timings of every release."""
 
     drain_seconds: NonNegativeFloat = 5
@@ -188,7 +146,7 @@ class ReleaseSettings(_Section):
     an API server's restart."""
 
 
-class WorkerSettings(_Section):
+class WorkerSettings(Section):
     """The worker process."""
 
     task_queue: str = Field(default="tidegate", min_length=1)
@@ -207,7 +165,7 @@ class WorkerSettings(_Section):
     """host:port of the health endpoint for probes. Empty: not served."""
 
 
-class Settings(_Section):
+class Settings(Section):
     """Everything an installation may choose."""
 
     clusters: dict[str, ClusterSettings] = Field(default_factory=dict)
@@ -216,6 +174,9 @@ class Settings(_Section):
     git: GitSettings = GitSettings()
     release: ReleaseSettings = ReleaseSettings()
     worker: WorkerSettings = WorkerSettings()
+    encryption: EncryptionSettings = EncryptionSettings()
+    codec_server: CodecServerSettings = CodecServerSettings()
+    addresses: AddressSettings = AddressSettings()
 
     def cluster(self, name: str) -> ClusterSettings:
         """The cluster of that name; SettingsError names the known ones."""

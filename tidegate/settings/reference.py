@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from inspect import getdoc
 from typing import get_args
@@ -18,10 +19,11 @@ Generated from `tidegate/settings/model.py` by `python -m tidegate.settings > do
 
 Read from `tidegate.toml`: the file that `TIDEGATE_CONFIG` names, else the one in the current folder. The
 environment overrides it: `TIDEGATE_<SECTION>__<FIELD>`, with `__` between the levels and `_` for `-`, such
-as `TIDEGATE_CLUSTERS__MESH02__KUBECONFIG`; a whole table is written as JSON. Relative paths are relative to
-the file. Temporal's connection has its own variables and file (`TEMPORAL_ADDRESS`, `temporal.toml`)."""
+as `TIDEGATE_CLUSTERS__MESH02__KUBECONFIG`; a whole table or list is written as JSON. Relative paths are
+relative to the file. Temporal's connection has its own variables and file (`TEMPORAL_ADDRESS`,
+`temporal.toml`)."""
 
-KEYS = {"clusters": ".<name>", "credentials": '."<URL prefix>"'}
+KEYS = {"clusters": ".<name>", "credentials": '."<URL prefix>"', "keys": ".<id>"}
 """What the user's own key stands for, in tables of sections."""
 
 
@@ -59,4 +61,6 @@ def _printed(default: object) -> str:
     """A default as TOML writes it."""
     if isinstance(default, bool):
         return f"`{str(default).lower()}`"
+    if isinstance(default, tuple):
+        return f"`{json.dumps(default)}`"
     return f"`{default}`" if isinstance(default, int | float) else f'`"{default}"`'
