@@ -140,6 +140,8 @@ class Limits(Model):
     sync_timeout_seconds: float = 600.0
     search_attributes: bool = False
     """Whether Temporal knows Tidegate's search attributes; a workflow that upserts unknown ones is stuck."""
+    signals_per_run: int = Field(default=250, ge=1)
+    """A count. After so many signals a run hands over to a fresh one: Temporal takes 10,000 for a run."""
 
 
 # The Release workflow.
@@ -293,6 +295,8 @@ class CanaryRequest(Model):
     ref: CanaryRef
     limits: Limits = Limits()
     revision: str
+    progress: "CanaryProgress | None" = None
+    """Where the run before this one stood when it handed over by continuing as new."""
 
 
 class CanaryStatus(Model):
@@ -314,6 +318,32 @@ class CanaryStatus(Model):
     threshold: int = 0
     notes: tuple[Note, ...] = ()
     outcome: CanaryOutcome | None = None
+
+
+class CanaryProgress(Model):
+    """All that a canary's run knows when it hands over to the next, before its promotion.
+
+    `stage` is the index of the stage to go on with. `fence` is the last command's token: the next run counts
+    on from it. `started` is when the first run began, `stage_started` when the open stage was entered.
+    """
+
+    plan: Plan
+    target: str
+    reason: str
+    """Why the plan is walked."""
+    stage: int
+    remaining_seconds: float | None = None
+    """What is left of the bake under way; None when none is."""
+    weight: int | None = None
+    fence: Fence
+    paused: bool = False
+    promoted: bool = False
+    skipped_from: int | None = None
+    """The weight at which a person ended the analysis."""
+    status: CanaryStatus
+    timings: tuple[StageTiming, ...] = ()
+    started: datetime
+    stage_started: datetime | None = None
 
 
 # Inputs and results of activities.

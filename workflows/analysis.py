@@ -4,6 +4,7 @@ A pause stops the bake's clock, a promotion by hand ends the bake.
 """
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
 
 from temporalio import workflow
@@ -20,7 +21,6 @@ with workflow.unsafe.imports_passed_through():
     from tidegate.decisions import narration
     from tidegate.domain.errors import ReleaseFailed
     from tidegate.domain.plan import Bake
-    from tidegate.domain.release import Phase
     from tidegate.domain.verdict import Result, Verdict
 
 _SHORTEST_SOAK = 0.1
@@ -28,13 +28,21 @@ _SHORTEST_SOAK = 0.1
 
 
 class Analysis:
-    """The bakes of one canary, and its failed checks."""
+    """The bakes of one canary, and its failed checks.
 
-    def __init__(self, request: CanaryRequest, control: Control, logbook: Logbook) -> None:
+    `rest` holds a bake that was interrupted, while the canary is paused. It does not return when a fresh run
+    has to carry on: that one goes on with the `remaining` seconds of this one.
+    """
+
+    def __init__(
+        self, request: CanaryRequest, control: Control, logbook: Logbook, rest: Callable[[], Awaitable[None]]
+    ) -> None:
         self._ref = request.ref
         self._limits = request.limits
         self._control = control
         self._logbook = logbook
+        self._rest = rest
+        self.remaining = request.progress.remaining_seconds if request.progress else None
 
     async def bake(self, bake: Bake) -> None:
         """Repeat a bake until it passes. Raises ReleaseFailed at the threshold of failed checks."""
@@ -46,8 +54,9 @@ class Analysis:
 
     async def _soak_and_judge(self, bake: Bake) -> tuple[Verdict, ...]:
         """Let the routing stand for the bake's time, pauses not counted, and ask every check."""
-        remaining = bake.seconds
+        remaining = bake.seconds if self.remaining is None else self.remaining
         while True:
+            self.remaining = None
             started = workflow.now()
             load = asyncio.create_task(self._put_under_load(bake, remaining))
             try:
@@ -58,21 +67,26 @@ class Analysis:
             if self._control.promoted:
                 return ()
             remaining = max(_SHORTEST_SOAK, remaining - (workflow.now() - started).total_seconds())
-            await self.hold_while_paused()
+            self.remaining = remaining
+            await self._rest()
 
     async def _stand(self, seconds: float, summary: str) -> bool:
-        """True when the time is over; False when a pause or a promotion came first."""
+        """True when the time is over; False when a pause, a promotion or this run's end came first."""
         ends = workflow.now() + timedelta(seconds=seconds)
         self._logbook.update(waiting_for=f"the bake's end at {ends:%H:%M:%S} UTC")
         try:
             await workflow.wait_condition(
-                lambda: self._control.paused or self._control.promoted,
+                self._is_interrupted,
                 timeout=seconds,
                 timeout_summary=summary,
             )
         except TimeoutError:
             return True
         return False
+
+    def _is_interrupted(self) -> bool:
+        control = self._control
+        return control.paused or control.promoted or control.is_run_worn(self._limits.signals_per_run)
 
     async def _put_under_load(self, bake: Bake, seconds: float) -> BakeReport:
         if not bake.hooks:
@@ -121,14 +135,3 @@ class Analysis:
         if failed >= status.threshold:
             self._logbook.note(narration.threshold_reached(name, failed), warning=True)
             raise ReleaseFailed(narration.threshold_reason(verdicts, failed, status.threshold))
-
-    async def hold_while_paused(self) -> None:
-        """Stay where the plan is for as long as somebody asks for it; the traffic stays too."""
-        if not self._control.paused:
-            return
-        phase = self._logbook.status.phase
-        self._logbook.enter_phase(Phase.PAUSED)
-        self._logbook.update(paused=True, waiting_for="the signal resume, promote or abort")
-        await workflow.wait_condition(lambda: not self._control.paused)
-        self._logbook.update(paused=False, waiting_for="")
-        self._logbook.enter_phase(phase)

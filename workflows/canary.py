@@ -1,18 +1,19 @@
 """The Canary workflow: walks a plan, stage by stage, and turns back when it must.
 
 Whatever ends it (a failed analysis, an abort, a cancellation, a neighbour out of reach for too long), traffic
-ends on one side.
+ends on one side. A run that has grown long continues as new where it stands, with all that it knows.
 """
 
 import asyncio
 from collections.abc import Coroutine
-from typing import Any, TypeVar
+from typing import Any, NoReturn, TypeVar
 
 from temporalio import workflow
+from temporalio.common import VersioningBehavior
 from temporalio.exceptions import ActivityError
 
 from workflows.analysis import Analysis
-from workflows.control import Aborted, Control, to_the_end, unless_aborted
+from workflows.control import Aborted, Control, settle, to_the_end, unless_aborted
 from workflows.logbook import Logbook
 from workflows.rollback import Fences, roll_back
 from workflows.steps import Options, outcome_of, quick, reason_of, restoring, waiting
@@ -30,6 +31,7 @@ with workflow.unsafe.imports_passed_through():
         AbortRequest,
         CanaryCommand,
         CanaryOutcome,
+        CanaryProgress,
         CanaryRequest,
         CanaryStatus,
         RouteCommand,
@@ -59,31 +61,40 @@ _DONE = {
 T = TypeVar("T")
 
 
-@workflow.defn(name=CANARY_WORKFLOW)
+@workflow.defn(name=CANARY_WORKFLOW, versioning_behavior=VersioningBehavior.PINNED)
 class Canary:
-    """One canary's release, from its plan to one of two ends."""
+    """One canary's release, from its plan to one of two ends.
+
+    Pinned: where versioning is on, the worker version that began it ends it.
+    """
 
     @workflow.init
     def __init__(self, request: CanaryRequest) -> None:
+        self._request = request
         self._ref = request.ref
         self._limits = request.limits
-        self._control = Control()
+        self._control = Control(request.progress)
         self._logbook = Logbook(request)
-        self._analysis = Analysis(request, self._control, self._logbook)
+        self._analysis = Analysis(request, self._control, self._logbook, self._rest)
         self._fences = Fences(int(workflow.info().start_time.timestamp() * 1000))
+        self._plan: Plan | None = None
+        self._stage = 0
         self._weight: int | None = None
         self._purpose = Purpose.UPKEEP
         self._target = ""
         self._reason = ""
         self._skipped_from: int | None = None
         self._deadline = 0.0
+        if request.progress is not None:
+            self._carry_on(request.progress)
 
     @workflow.run
     async def run(self, request: CanaryRequest) -> CanaryOutcome:
         """Plan, walk, and report; on the way back, compensate first."""
         try:
-            plan = await self._unless_aborted(self._make_plan())
-            await self._walk(plan)
+            if self._plan is None:
+                self._plan = await self._unless_aborted(self._make_plan())
+            await self._walk(self._plan)
         except Aborted as abort:
             return await self._turn_back(abort.outcome, str(abort))
         except (ActivityError, ReleaseFailed) as error:
@@ -96,26 +107,26 @@ class Canary:
     @workflow.signal(name=PAUSE)
     def pause(self) -> None:
         """Hold the plan where it is; the traffic stays, the time does not count."""
-        self._control.ask_pause()
-        self._logbook.note(narration.pausing(self._logbook.status.phase))
+        if self._control.ask_pause():
+            self._logbook.note(narration.pausing(self._logbook.status.phase))
 
     @workflow.signal(name=RESUME)
     def resume(self) -> None:
         """Go on after a pause."""
-        self._control.ask_resume()
-        self._logbook.note("Resume asked for by signal")
+        if self._control.ask_resume():
+            self._logbook.note("Resume asked for by signal")
 
     @workflow.signal(name=PROMOTE)
     def promote(self) -> None:
         """Skip what is left of the analysis and promote."""
-        self._control.ask_promote()
-        self._logbook.note("Promotion asked for by signal: skipping what is left of the analysis")
+        if self._control.ask_promote():
+            self._logbook.note("Promotion asked for by signal: skipping what is left of the analysis")
 
     @workflow.signal(name=ABORT)
     def abort(self, argument: Any = None) -> None:
         """Roll back now, whatever is under way; the argument, an AbortRequest or a text, says why."""
-        self._control.ask_abort(AbortRequest.read(argument))
-        self._logbook.note("Abort asked for by signal")
+        if self._control.ask_abort(AbortRequest.read(argument)):
+            self._logbook.note("Abort asked for by signal")
 
     @workflow.query(name=STATUS)
     def status(self) -> CanaryStatus:
@@ -127,21 +138,24 @@ class Canary:
         result = await workflow.execute_activity_method(
             WorkloadActivities.plan, self._ref, **self._quick("Plan")
         )
-        self._purpose, self._target, self._reason = result.plan.purpose, result.target, result.reason
-        self._deadline = float(result.plan.progress_deadline_seconds)
+        self._follow(result.plan, result.target, result.reason)
         self._logbook.open_plan(result.plan)
         self._logbook.report(StepReport(notes=(result.reason,), warnings=result.warnings))
-        if self._purpose is Purpose.INITIALISATION:
-            self._logbook.enter_phase(Phase.INITIALIZING)
         return result.plan
 
+    def _follow(self, plan: Plan, target: str, reason: str) -> None:
+        self._plan, self._purpose = plan, plan.purpose
+        self._target, self._reason = target, reason
+        self._deadline = float(plan.progress_deadline_seconds)
+
     async def _walk(self, plan: Plan) -> None:
-        for index, stage in enumerate(plan.stages):
+        for index, stage in list(enumerate(plan.stages))[self._stage :]:
+            self._stage = index
             if self._control.promoted and _is_analysis(stage):
                 self._skip()
                 continue
             if _may_pause_before(stage):
-                await self._unless_aborted(self._analysis.hold_while_paused())
+                await self._unless_aborted(self._rest())
             self._logbook.enter_stage(index, stage)
             if isinstance(stage, ScaleDown):
                 # It makes the promotion final with its first write: no abort may say otherwise afterwards.
@@ -223,6 +237,51 @@ class Canary:
         report = await workflow.execute_activity_method(method, command, **options)
         self._logbook.update(waiting_for="")
         self._logbook.report(report)
+
+    async def _rest(self) -> None:
+        """A place where nothing is under way: hold while paused, hand over when this run has grown long."""
+        if self._control.paused:
+            self._logbook.hold()
+            await workflow.wait_condition(lambda: not self._control.paused or self._is_worn())
+        if not self._control.paused:
+            self._logbook.go_on()
+        if self._is_worn():
+            await settle()
+            self._hand_over()
+
+    def _is_worn(self) -> bool:
+        return self._control.is_run_worn(self._limits.signals_per_run)
+
+    def _hand_over(self) -> NoReturn:
+        """Continue as new with all that this run knows. An abort never gets here: it turns back at once."""
+        workflow.continue_as_new(self._request.model_copy(update={"progress": self._progress()}))
+
+    def _progress(self) -> CanaryProgress:
+        assert self._plan is not None, "nothing is handed over before there is a plan"  # noqa: S101
+        return CanaryProgress(
+            plan=self._plan,
+            target=self._target,
+            reason=self._reason,
+            stage=self._stage,
+            remaining_seconds=self._analysis.remaining,
+            weight=self._weight,
+            fence=self._fences.last,
+            paused=self._control.paused,
+            promoted=self._control.promoted,
+            skipped_from=self._skipped_from,
+            status=self._logbook.status,
+            timings=tuple(self._logbook.timings),
+            started=self._logbook.started,
+            stage_started=self._logbook.stage_started,
+        )
+
+    def _carry_on(self, progress: CanaryProgress) -> None:
+        """Stand where the run before this one stood, as do the control, the analysis and the logbook."""
+        self._follow(progress.plan, progress.target, progress.reason)
+        self._fences = Fences(progress.fence.epoch, progress.fence)
+        self._stage, self._weight = progress.stage, progress.weight
+        self._skipped_from = progress.skipped_from
+        self._logbook.update()
 
     async def _unless_aborted(self, work: Coroutine[Any, Any, T]) -> T:
         return await unless_aborted(self._control, work)

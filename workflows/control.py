@@ -3,46 +3,75 @@
 import asyncio
 import contextlib
 from collections.abc import Coroutine
+from datetime import timedelta
 from typing import Any, TypeVar
 
 from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
-    from tidegate.contracts import AbortRequest
+    from tidegate.contracts import AbortRequest, CanaryProgress
     from tidegate.domain.release import Outcome
 
 T = TypeVar("T")
 
+_SETTLING = timedelta(milliseconds=10)
+
 
 class Control:
-    """Pause, promote and abort, as asked so far. An abort always wins, and is never taken back."""
+    """Pause, promote and abort, as asked so far. An abort always wins, and is never taken back.
 
-    def __init__(self) -> None:
-        self.paused = False
-        self.promoted = False
+    Each `ask` says whether it changed anything: a storm of equal signals is worth one note.
+    """
+
+    def __init__(self, progress: CanaryProgress | None = None) -> None:
+        self.paused = progress is not None and progress.paused
+        self.promoted = progress is not None and progress.promoted
         self.abort: AbortRequest | None = None
+        self._signals = 0
 
-    def ask_pause(self) -> None:
+    def ask_pause(self) -> bool:
         """Hold the plan where it is."""
-        self.paused = True
+        self._signals += 1
+        changed, self.paused = not self.paused, True
+        return changed
 
-    def ask_resume(self) -> None:
+    def ask_resume(self) -> bool:
         """Go on with the plan."""
-        self.paused = False
+        self._signals += 1
+        changed, self.paused = self.paused, False
+        return changed
 
-    def ask_promote(self) -> None:
+    def ask_promote(self) -> bool:
         """Skip what is left of the analysis; this ends a pause too."""
-        self.promoted = True
-        self.paused = False
+        self._signals += 1
+        changed = self.paused or not self.promoted
+        self.promoted, self.paused = True, False
+        return changed
 
-    def ask_abort(self, request: AbortRequest | None) -> None:
+    def ask_abort(self, request: AbortRequest | None) -> bool:
         """Roll back. The first reason stays."""
+        self._signals += 1
+        changed = self.abort is None
         self.abort = self.abort or request or AbortRequest()
+        return changed
 
     @property
     def aborted(self) -> bool:
         """Whether somebody asked for an abort."""
         return self.abort is not None
+
+    def is_run_worn(self, signals_per_run: int) -> bool:
+        """Whether this run has grown so long that a fresh one should carry on."""
+        return self._signals >= signals_per_run or workflow.info().is_continue_as_new_suggested()
+
+
+async def settle() -> None:
+    """Let in what arrived at the same time, before a run hands over.
+
+    A signal that makes a run hand over is handled before a cancellation of the same workflow task: without
+    this timer the cancellation would be lost, for it is not passed on to the next run.
+    """
+    await workflow.sleep(_SETTLING, summary="Hand over to a fresh run")
 
 
 class Aborted(Exception):
@@ -56,12 +85,12 @@ class Aborted(Exception):
 async def unless_aborted(control: Control, work: Coroutine[Any, Any, T]) -> T:
     """The work's result, unless an abort comes first: then the work is cancelled where it stands."""
     task = asyncio.create_task(work)
+    task.add_done_callback(_forget)
     try:
         await workflow.wait_condition(lambda: task.done() or control.aborted)
     finally:
         if not task.done():
             task.cancel()
-            task.add_done_callback(_forget)
     if control.abort is not None:
         raise Aborted(control.abort)
     return task.result()
@@ -77,6 +106,6 @@ async def to_the_end(work: Coroutine[Any, Any, None]) -> None:
 
 
 def _forget(task: asyncio.Task[Any]) -> None:
-    """Nobody waits for a step that was cut off: how it ended is not worth a line in the log."""
+    """When an abort wins, nobody asks how the step ended: it is not worth a line in the log."""
     if not task.cancelled():
         task.exception()

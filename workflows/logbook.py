@@ -18,28 +18,27 @@ with workflow.unsafe.imports_passed_through():
         StepReport,
     )
     from tidegate.decisions.details import canary_details
-    from tidegate.domain.plan import Plan, Stage, describe
+    from tidegate.domain.plan import Plan, Purpose, Stage, describe
     from tidegate.domain.release import Outcome, Phase
 
 PHASE = SearchAttributeKey.for_keyword(PHASE_ATTRIBUTE)
 REVISION = SearchAttributeKey.for_keyword(REVISION_ATTRIBUTE)
-_KEPT_NOTES = 200
+_FIRST_NOTES, _LAST_NOTES = 20, 80
+_NOTE_LENGTH = 500
+"""Characters. With it and the count of notes, a status stays below 64 KB."""
 
 
 class Logbook:
     """What a Canary says of itself. Every change is shown in the UI at once, and writes no event."""
 
     def __init__(self, request: CanaryRequest) -> None:
+        progress = request.progress
         self._searchable = request.limits.search_attributes
-        self._started = workflow.now()
-        self._stage_started: datetime | None = None
-        self._timings: list[StageTiming] = []
-        self.status = CanaryStatus(
-            canary=request.ref.full_name,
-            cluster=request.ref.owner.cluster,
-            revision=request.revision,
-            phase=Phase.PROGRESSING,
-        )
+        self._walking = _walking_phase(progress.plan) if progress else Phase.PROGRESSING
+        self.started = progress.started if progress else workflow.now()
+        self.stage_started: datetime | None = progress.stage_started if progress else None
+        self.timings: list[StageTiming] = list(progress.timings) if progress else []
+        self.status = progress.status if progress else _opening_status(request)
 
     def update(self, **changes: Any) -> None:
         """Replace fields of the status."""
@@ -49,8 +48,9 @@ class Logbook:
     def note(self, text: str, *, warning: bool = False) -> None:
         """Write one line down."""
         workflow.logger.info(text)
-        line = Note(at=workflow.now(), text=text, warning=warning)
-        self.update(notes=(*self.status.notes, line)[-_KEPT_NOTES:])
+        line = Note(at=workflow.now(), text=text[:_NOTE_LENGTH], warning=warning)
+        first, later = self.status.notes[:_FIRST_NOTES], self.status.notes[_FIRST_NOTES:]
+        self.update(notes=(*first, *(*later, line)[-_LAST_NOTES:]))
 
     def report(self, report: StepReport) -> None:
         """Write down what a step said."""
@@ -70,19 +70,34 @@ class Logbook:
     def open_plan(self, plan: Plan) -> None:
         """Show what will be walked."""
         self.update(stages=len(plan.stages), threshold=plan.threshold)
+        self._walking = _walking_phase(plan)
+        self.enter_phase(self._walking)
+
+    def hold(self) -> None:
+        """Show that the plan stands still because somebody asked for it."""
+        self.enter_phase(Phase.PAUSED)
+        self.update(paused=True, waiting_for="the signal resume, promote or abort")
+
+    def go_on(self) -> None:
+        """Show that the plan is walked again, if it was held."""
+        if self.status.phase is Phase.PAUSED:
+            self.update(paused=False, waiting_for="")
+            self.enter_phase(self._walking)
 
     def enter_stage(self, index: int, stage: Stage) -> None:
-        """Close the stage before, and show this one."""
+        """Close the stage before, and show this one, unless it is the one that is open: a bake carried on."""
+        if self.stage_started is not None and self.status.stage == index + 1:
+            return
         self.close_stage()
-        self._stage_started = workflow.now()
+        self.stage_started = workflow.now()
         self.update(stage=index + 1, doing=describe(stage), waiting_for="")
 
     def close_stage(self) -> None:
         """Keep what the stage that was open cost."""
-        if self._stage_started is not None:
-            seconds = (workflow.now() - self._stage_started).total_seconds()
-            self._timings.append(StageTiming(stage=self.status.doing, seconds=round(seconds, 3)))
-            self._stage_started = None
+        if self.stage_started is not None:
+            seconds = (workflow.now() - self.stage_started).total_seconds()
+            self.timings.append(StageTiming(stage=self.status.doing, seconds=round(seconds, 3)))
+            self.stage_started = None
 
     def close(self, outcome: Outcome, reason: str) -> CanaryOutcome:
         """End the account."""
@@ -94,10 +109,24 @@ class Logbook:
             verdicts=self.status.verdicts,
             load=self.status.load,
             failed_checks=self.status.failed_checks,
-            seconds=round((workflow.now() - self._started).total_seconds(), 3),
-            stages=tuple(self._timings),
+            seconds=round((workflow.now() - self.started).total_seconds(), 3),
+            stages=tuple(self.timings),
             notes=self.status.notes,
         )
         self.enter_phase(outcome.phase)
         self.update(outcome=result, waiting_for="", paused=False, doing=f"{outcome}: {reason}")
         return result
+
+
+def _opening_status(request: CanaryRequest) -> CanaryStatus:
+    return CanaryStatus(
+        canary=request.ref.full_name,
+        cluster=request.ref.owner.cluster,
+        revision=request.revision,
+        phase=Phase.PROGRESSING,
+    )
+
+
+def _walking_phase(plan: Plan) -> Phase:
+    """The phase up to the promotion."""
+    return Phase.INITIALIZING if plan.purpose is Purpose.INITIALISATION else Phase.PROGRESSING

@@ -25,16 +25,18 @@ _LONGEST_PAUSE = 300.0
 
 
 class Fences:
-    """The tokens of one run's commands, in order. `epoch_ms` is when the run came to power."""
+    """The tokens of one run's commands, in order. `epoch_ms` is when the run came to power.
 
-    def __init__(self, epoch_ms: int) -> None:
-        self._epoch_ms = epoch_ms
-        self._sequence = 0
+    A run that carries on another one's work keeps its epoch, and counts on from its `last` token.
+    """
+
+    def __init__(self, epoch_ms: int, last: Fence | None = None) -> None:
+        self.last = last or Fence(epoch=epoch_ms, sequence=0)
 
     def next(self) -> Fence:
         """A token later than all before it."""
-        self._sequence += 1
-        return Fence(epoch=self._epoch_ms, sequence=self._sequence)
+        self.last = Fence(epoch=self.last.epoch, sequence=self.last.sequence + 1)
+        return self.last
 
 
 def now_ms() -> int:
