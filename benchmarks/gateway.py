@@ -9,19 +9,22 @@ from typing import NamedTuple
 
 import aiohttp
 
+_FROM_UPSTREAM = "x-envoy-upstream-service-time"
 _TIMEOUT = aiohttp.ClientTimeout(total=5)
 
 
 class Answer(NamedTuple):
     """One request: when it began and ended (monotonic seconds), and the version that answered.
 
-    `failure` is an HTTP status other than 200 or an error's name, and empty when all was well.
+    `failure` is an HTTP status other than 200 or an error's name, and empty when all was well. `by_pod` says
+    that a pod answered, and not the gateway in the place of one.
     """
 
     began: float
     ended: float
     version: str = ""
     failure: str = ""
+    by_pod: bool = False
 
 
 class Visitors:
@@ -54,16 +57,17 @@ class Visitors:
             await asyncio.sleep(max(0.0, answer.began + self._period - time.monotonic()))
 
     async def _ask(self, session: aiohttp.ClientSession) -> Answer:
-        began, version, failure = time.monotonic(), "", ""
+        began, version, failure, by_pod = time.monotonic(), "", "", False
         try:
             async with session.get(self._url, headers=self._headers) as response:
+                by_pod = _FROM_UPSTREAM in response.headers
                 if response.status == 200:
                     version = (await response.json())["version"]
                 else:
                     failure = str(response.status)
         except (aiohttp.ClientError, TimeoutError) as error:
             failure = type(error).__name__
-        return Answer(began, time.monotonic(), version, failure)
+        return Answer(began, time.monotonic(), version, failure, by_pod)
 
 
 def failures(answers: Sequence[Answer]) -> Counter[str]:

@@ -1,6 +1,7 @@
 """A Git repository with podinfo's manifests, for releases of any version and analysis."""
 
 import asyncio
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +13,17 @@ _AUTHOR = ("-c", "user.name=benchmark", "-c", "user.email=benchmark@example.com"
 
 
 class Repository:
-    """A repository in a folder of its own."""
+    """A repository in a folder of its own; `namespace` and `host` say where podinfo goes and is visited."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, namespace: str = "test", host: str = "app.istio.example.com") -> None:
         self._folder = folder
+        self._namespace = namespace
+        self._host = host
+
+    @property
+    def folder(self) -> Path:
+        """Its working tree."""
+        return self._folder
 
     @property
     def url(self) -> str:
@@ -27,16 +35,45 @@ class Repository:
         self._folder.mkdir(parents=True)
         await self._git("init", "--quiet", "--initial-branch", BRANCH)
 
-    async def commit(self, version: str, analysis: dict[str, Any] | None = None) -> None:
-        """Commit podinfo at an image version; `analysis` replaces fields of the Canary's analysis."""
+    async def commit(
+        self, version: str, analysis: dict[str, Any] | None = None, flags: Sequence[str] = ()
+    ) -> str:
+        """Commit podinfo at an image version, with more `flags` for its command; the commit's SHA.
+
+        `analysis` replaces fields of the Canary's analysis; None leaves one out.
+        """
         for file in sorted(_MANIFESTS.iterdir()):
             manifest = yaml.safe_load(file.read_text())
-            _change(manifest, version, analysis or {})
+            self._change(manifest, version, analysis or {}, flags)
             (self._folder / file.name).write_text(yaml.safe_dump(manifest, sort_keys=False))
+        return await self.commit_all(version)
+
+    async def commit_all(self, version: str) -> str:
+        """Commit whatever the folder holds by now; the commit's SHA."""
         await self._git("add", "--all")
         await self._git(*_AUTHOR, "commit", "--quiet", "--message", f"podinfo {version}")
+        return (await self._git("rev-parse", "HEAD")).strip()
 
-    async def _git(self, *arguments: str) -> None:
+    def _change(
+        self, manifest: dict[str, Any], version: str, analysis: dict[str, Any], flags: Sequence[str]
+    ) -> None:
+        match manifest.get("kind"):
+            case "Deployment":
+                container = manifest["spec"]["template"]["spec"]["containers"][0]
+                container["image"] = f"stefanprodan/podinfo:{version}"
+                container["command"] += flags
+            case "Canary":
+                spec = manifest["spec"]
+                spec["service"]["hosts"] = [self._host]
+                for hook in spec["analysis"]["webhooks"]:
+                    command = hook["metadata"]["cmd"]
+                    hook["metadata"]["cmd"] = command.replace("-canary.test:", f"-canary.{self._namespace}:")
+                changed = spec["analysis"] | analysis
+                spec["analysis"] = {key: value for key, value in changed.items() if value is not None}
+            case None:  # the kustomization
+                manifest["namespace"] = self._namespace
+
+    async def _git(self, *arguments: str) -> str:
         child = await asyncio.create_subprocess_exec(
             "git",
             "-C",
@@ -48,13 +85,4 @@ class Repository:
         output, _ = await child.communicate()
         if child.returncode:
             raise RuntimeError(f"git {arguments[0]}: {output.decode().strip()}")
-
-
-def _change(manifest: dict[str, Any], version: str, analysis: dict[str, Any]) -> None:
-    match manifest.get("kind"):
-        case "Deployment":
-            container = manifest["spec"]["template"]["spec"]["containers"][0]
-            container["image"] = f"stefanprodan/podinfo:{version}"
-        case "Canary":
-            changed = manifest["spec"]["analysis"] | analysis
-            manifest["spec"]["analysis"] = {key: value for key, value in changed.items() if value is not None}
+        return output.decode()

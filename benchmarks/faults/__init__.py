@@ -1,1 +1,1 @@
-"""Faults, one at a time, in releases under way: what breaks, and what has to be true after each."""
+"""Faults: a scene in which releases run under traffic, what is done to them, and what has to hold then."""

@@ -1,0 +1,65 @@
+"""A case: one kind of release, one fault in it, and what may come of it."""
+
+from collections.abc import Awaitable, Callable
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from benchmarks.gateway import Answer
+from tidegate.domain.release import Outcome
+
+if TYPE_CHECKING:
+    from benchmarks.faults.release import Release
+    from benchmarks.faults.scene import Scene
+
+Inject = Callable[["Scene", "Release"], Awaitable[None]]
+"""Does harm to a release that has just been started; returns when the harm is over."""
+
+
+class Kind(StrEnum):
+    """The kinds of release."""
+
+    GOOD = "good"
+    """A version that passes its analysis."""
+    BAD = "bad"
+    """A version that answers a third of its requests with an error."""
+    ABORTED = "aborted"
+    """A good version that somebody aborts in its first bake."""
+
+
+USUAL = {Kind.GOOD: Outcome.PROMOTED, Kind.BAD: Outcome.ROLLED_BACK, Kind.ABORTED: Outcome.ABORTED}
+"""How each kind ends when nothing goes wrong."""
+
+
+def none_allowed(_: Answer) -> bool:
+    """No request may fail."""
+    return False
+
+
+class Case(NamedTuple):
+    """One case.
+
+    `inject` runs beside the release from its start; it waits for the point it wants with
+    `release.until(point)`, and brackets the harm with `with release.fault():` (else its own begin and end
+    count). `outcomes` are the ends that are right; empty means the kind's usual one. `named` is a regular
+    expression that what the release says (reason, notes, warnings, failures in its histories) has to match;
+    empty where the fault leaves no trace that a person would miss. `allowed` says which failed requests the
+    fault excuses, beside those that the broken version answered itself. `analysis` replaces fields of the
+    Canary's analysis. `failures` are the ends without an outcome that are right: "CancelledError" or
+    "TerminatedError". `waiting`: the release does not end by itself, but has to say what it waits for.
+    `fresh`: the case needs an application that was never released (its release initialises).
+    """
+
+    name: str
+    group: str
+    kind: Kind
+    inject: Inject
+    outcomes: frozenset[Outcome] = frozenset()
+    failures: frozenset[str] = frozenset()
+    named: str = ""
+    allowed: Callable[[Answer], bool] = none_allowed
+    analysis: dict[str, Any] | None = None
+    waiting: bool = False
+    fresh: bool = False
+    patience: float = 120.0
+    bounded: bool = True
+    """Whether it is among the cases that are run without --all."""

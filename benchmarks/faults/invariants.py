@@ -1,0 +1,147 @@
+"""What has to hold after every fault, as sentences about what does not."""
+
+import asyncio
+import re
+import time
+from collections import Counter
+from collections.abc import Awaitable, Callable, Sequence
+
+from benchmarks.faults.application import CANARY, PRIMARY, Application, version_of
+from benchmarks.faults.case import USUAL, Case, Kind
+from benchmarks.faults.release import Release
+from benchmarks.gateway import Answer
+from benchmarks.installation import NAME
+from tidegate.contracts import STATUS, ReleaseStatus
+from tidegate.domain.marks import ROLLBACK, annotations
+from tidegate.domain.release import Outcome
+from tidegate.manifests.primary import rollout_of
+from tidegate.sandbox.client import NotFoundError, Object
+
+BROKEN_STATUSES = frozenset({"400", "409", "500"})
+"""What a broken version answers; no other part of the scene answers so."""
+
+NEW_SIDE = frozenset({Outcome.PROMOTED, Outcome.INITIALISED})
+SETTLING_SECONDS = 5.0
+"""How long pods may take to end, and Envoy to follow, after a release has said that it is over."""
+
+Violations = list[str]
+
+
+async def check(release: Release, case: Case) -> Violations:
+    """Everything that the case's release broke; empty when the fault was survived.
+
+    The primary, the target and the traffic get a few seconds to settle, which a release does not wait for.
+    """
+    violations = await _ended(release, case)
+    violations += await _settled(lambda: _state(release, case))
+    violations += _promoted_once(release)
+    violations += _failed_requests(release, case)
+    if case.named and not re.search(case.named, release.said(), re.IGNORECASE):
+        violations.append(f"nothing that it says names the fault ({case.named})")
+    return violations
+
+
+async def _ended(release: Release, case: Case) -> Violations:
+    if release.outcome is None and not release.failure:
+        return await _waits(release, case)
+    if case.waiting:
+        return [f"it was expected to wait, and ended: {release.said().splitlines()[0]}"]
+    if release.outcome is None:
+        right = release.failure in case.failures
+        return [] if right else [f"it has no outcome: {release.failure}"]
+    wanted = case.outcomes or frozenset({USUAL[case.kind]})
+    found = release.outcome
+    return [] if found.outcome in wanted else [f"it ended as {found.outcome}: {found.reason}"]
+
+
+async def _waits(release: Release, case: Case) -> Violations:
+    if not case.waiting:
+        return ["it has not ended"]
+    status: ReleaseStatus = await release.handle.query(STATUS, result_type=ReleaseStatus)
+    return [] if status.waiting_for else ["it has not ended, and does not say what it waits for"]
+
+
+async def _settled(look: Callable[[], Awaitable[Violations]]) -> Violations:
+    """What is still wrong when there was time to settle."""
+    deadline = time.monotonic() + SETTLING_SECONDS
+    while (found := await look()) and time.monotonic() < deadline:  # noqa: ASYNC110 - processes set no event
+        await asyncio.sleep(0.1)
+    return found
+
+
+async def _state(release: Release, case: Case) -> Violations:
+    application = release.application
+    if case.waiting:
+        return []
+    try:
+        primary = await application.deployment(PRIMARY)
+        target = await application.deployment(NAME)
+    except NotFoundError as error:
+        return [str(error)]
+    return [
+        *await _traffic(application),
+        *_primary(release, primary, target),
+        *_target(target, await application.pods()),
+    ]
+
+
+async def _traffic(application: Application) -> Violations:
+    violations = []
+    share = await application.envoy_share()
+    if share != 0:
+        violations.append(f"Envoy gives the canary {'no route' if share is None else f'{share} %'}")
+    for route in (await application.virtual_service())["spec"]["http"]:
+        weights = {each["destination"]["host"]: each.get("weight", 100) for each in route["route"]}
+        if (weights.get(PRIMARY), weights.get(CANARY, 0)) != (100, 0):
+            violations.append(f"the VirtualService has weights {weights}")
+    return violations
+
+
+def _primary(release: Release, primary: Object, target: Object) -> Violations:
+    violations = []
+    sides = {"old": release.before.get("template"), "new": rollout_of(target)["template"]}
+    if release.outcome is not None:
+        sides.pop("old" if release.outcome.outcome in NEW_SIDE else "new")
+    if primary["spec"]["template"] not in sides.values():
+        wanted = " or the ".join(sides)
+        violations.append(f"the primary's template is not exactly the {wanted} one: {version_of(primary)}")
+    if ROLLBACK in annotations(primary):
+        violations.append("the primary still has the record of an unfinished promotion")
+    status, replicas = primary.get("status") or {}, primary["spec"]["replicas"]
+    ready = [status.get(field, 0) for field in ("replicas", "updatedReplicas", "readyReplicas")]
+    if ready != [replicas] * 3:
+        violations.append(f"the primary's pods do not all run it: {ready} of {replicas}")
+    return violations
+
+
+def _target(target: Object, pods: Sequence[Object]) -> Violations:
+    labels = target["spec"]["selector"]["matchLabels"].items()
+    left = [pod["metadata"]["name"] for pod in pods if labels <= pod["metadata"]["labels"].items()]
+    violations = [f"the target still has pods: {', '.join(left)}"] if left else []
+    if target["spec"].get("replicas") != 0:
+        violations.append(f"the target is at {target['spec'].get('replicas')} replicas, not at zero")
+    return violations
+
+
+def _promoted_once(release: Release) -> Violations:
+    """The primary's template may become the new one at most once, and then the old one again at most once."""
+    seen = release.application.templates[max(0, release.first_template - 1) :]
+    times = Counter(seen)
+    if times[release.new] > 1 or len(seen) > 3:
+        return [f"the primary's template went {' -> '.join(seen)}"]
+    return []
+
+
+def _failed_requests(release: Release, case: Case) -> Violations:
+    answers = release.answers()
+    failed = Counter(
+        answer.failure
+        for answer in answers
+        if answer.failure and not _excused(answer, release) and not case.allowed(answer)
+    )
+    return [f"{sum(failed.values())} of {len(answers)} requests failed: {dict(failed)}"] if failed else []
+
+
+def _excused(answer: Answer, release: Release) -> bool:
+    """Whether the broken version itself answered so."""
+    return release.kind is Kind.BAD and answer.by_pod and answer.failure in BROKEN_STATUSES

@@ -1,0 +1,161 @@
+"""One release in the scene: started as the command line does, followed, and brought to its end."""
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Iterator
+from typing import Any
+
+from temporalio.client import Client, WorkflowFailureError, WorkflowHandle
+from temporalio.service import RPCError
+
+from benchmarks.faults.application import Application
+from benchmarks.faults.case import Kind
+from benchmarks.faults.follower import CANARY, RELEASE, Follower, Point, Seen
+from benchmarks.gateway import Answer
+from tidegate.contracts import ABORT, AbortRequest, ReleaseOutcome
+
+RESOLVE = Point(RELEASE, "Resolve revision")
+SURVEY = Point(RELEASE, "Render and validate")
+SYNC = Point(RELEASE, "Apply manifests")
+HEALTH = Point(RELEASE, "Wait for health")
+PLAN = Point(CANARY, "Plan")
+PREPARE = Point(CANARY, "Prepare")
+SCALE_UP = Point(CANARY, "Scale up")
+FIRST_ROUTE = Point(CANARY, "Route 75/25")
+FIRST_BAKE = Point(CANARY, "Bake", "TIMER_STARTED")
+SECOND_ROUTE = Point(CANARY, "Route 50/50")
+SECOND_BAKE = Point(CANARY, "Bake 1.5s at 50", "TIMER_STARTED")
+PROMOTE = Point(CANARY, "Promote")
+ROUTE_BACK = Point(CANARY, "Route 100/0")
+RESTORE = Point(CANARY, "Restore")
+SCALE_DOWN = Point(CANARY, "Scale down")
+
+STAGES = {
+    "resolve": RESOLVE,
+    "survey": SURVEY,
+    "sync": SYNC,
+    "health": HEALTH,
+    "plan": PLAN,
+    "prepare": PREPARE,
+    "scale-up": SCALE_UP,
+    "route-25": FIRST_ROUTE,
+    "bake-25": FIRST_BAKE,
+    "route-50": SECOND_ROUTE,
+    "bake-50": SECOND_BAKE,
+    "promote": PROMOTE,
+    "route-back": ROUTE_BACK,
+    "scale-down": SCALE_DOWN,
+}
+"""The stages of a good release by name, in order."""
+
+STAGES_BACK = {"route-back": ROUTE_BACK, "restore": RESTORE, "scale-down": SCALE_DOWN}
+"""The stages of the way back."""
+
+ABORT_AFTER_SECONDS = 0.5
+"""So much of the first bake has passed when somebody aborts."""
+
+ABORT_REASON = "somebody changed their mind"
+
+
+class Release:
+    """A release under way, or ended.
+
+    `old` is the version that served before, `new` the one that is released. `fault` brackets the harm; its
+    times are monotonic seconds.
+    """
+
+    def __init__(self, client: Client, application: Application, kind: Kind, old: str, new: str) -> None:
+        self._client = client
+        self.application = application
+        self.kind = kind
+        self.old, self.new = old, new
+        self.began = time.monotonic()
+        self.fault_began = self.fault_ended = 0.0
+        self.outcome: ReleaseOutcome | None = None
+        self.failure = ""
+        """How the run ended when it has no outcome: cancelled or terminated in Temporal."""
+        self.before: dict[str, Any] = {}
+        """The primary's spec before it began."""
+        self.aborting: asyncio.Task[None] | None = None
+        self.first_answer = len(application.answers)
+        self.first_weight = len(application.weights)
+        self.first_template = len(application.templates)
+
+    def attach(self, run_id: str) -> None:
+        """Follow this run of the application's release; its history becomes this release's."""
+        workflow_id = self.application.request().workflow_id
+        self.run_id = run_id
+        self.handle: WorkflowHandle[Any, ReleaseOutcome] = self._client.get_workflow_handle(
+            workflow_id, run_id=run_id, result_type=ReleaseOutcome
+        )
+        self.follower = Follower(self._client, workflow_id, run_id)
+
+    @property
+    def canary_handle(self) -> WorkflowHandle[Any, Any]:
+        """Its canary's run, once it was started."""
+        if self.follower.canary is None:
+            raise RuntimeError("the release has not started its canary yet")
+        workflow_id, run_id = self.follower.canary
+        return self._client.get_workflow_handle(workflow_id, run_id=run_id)
+
+    async def until(self, point: Point, within: float = 60.0) -> Seen:
+        """Wait until its histories have come to a point; TimeoutError when they do not."""
+        return await self.follower.until(point.matches, within)
+
+    async def until_event(self, workflow: str, number: int, within: float = 60.0) -> Seen:
+        """Wait until a history has its event of that number."""
+        return await self.follower.until(lambda e: e.workflow == workflow and e.number >= number, within)
+
+    async def abort(self) -> None:
+        """What somebody does to a release of the kind `aborted`, in its first bake."""
+        await self.until(FIRST_BAKE)
+        await asyncio.sleep(ABORT_AFTER_SECONDS)
+        request = AbortRequest(reason=ABORT_REASON)
+        while True:
+            with contextlib.suppress(RPCError):
+                await self.handle.signal(ABORT, request)
+                return
+            await asyncio.sleep(0.1)
+
+    @contextlib.contextmanager
+    def fault(self) -> Iterator[None]:
+        """The harm is being done while the block runs."""
+        self.fault_began = self.fault_began or time.monotonic()
+        try:
+            yield
+        finally:
+            self.fault_ended = time.monotonic()
+
+    async def ended(self, within: float) -> None:
+        """Wait for its end, whatever that is; TimeoutError when there is none."""
+        async with asyncio.timeout(within):
+            while True:
+                try:
+                    self.outcome = await self.handle.result(follow_runs=False)
+                    return
+                except WorkflowFailureError as error:
+                    self.failure = type(error.cause).__name__
+                    return
+                except RPCError:
+                    await asyncio.sleep(0.1)
+
+    def answers(self) -> list[Answer]:
+        """What visitors were answered since it began."""
+        return self.application.answers[self.first_answer :]
+
+    def said(self) -> str:
+        """All that it says of itself: outcome, reasons, notes, warnings, and failures in its histories."""
+        lines = [self.failure]
+        if self.outcome is not None:
+            lines += [self.outcome.reason, *self.outcome.warnings]
+            for canary in self.outcome.canaries:
+                lines += [canary.reason, *(note.text for note in canary.notes)]
+        lines += [event.text for event in self.follower.seen if _tells(event)]
+        return "\n".join(lines)
+
+
+def _tells(event: Seen) -> bool:
+    """Whether the event is about a failure, or about what somebody did."""
+    words = ("FAILED", "TIMED_OUT", "CANCEL", "TERMINATED", "SIGNALED", "UPDATE")
+    return any(word in event.type for word in words) or "lastFailure" in event.text
