@@ -9,7 +9,6 @@ from collections.abc import Coroutine
 from typing import Any, NoReturn, TypeVar
 
 from temporalio import workflow
-from temporalio.common import VersioningBehavior
 from temporalio.exceptions import ActivityError
 
 from workflows.analysis import Analysis
@@ -61,12 +60,9 @@ _DONE = {
 T = TypeVar("T")
 
 
-@workflow.defn(name=CANARY_WORKFLOW, versioning_behavior=VersioningBehavior.PINNED)
+@workflow.defn(name=CANARY_WORKFLOW)
 class Canary:
-    """One canary's release, from its plan to one of two ends.
-
-    Pinned: where versioning is on, the worker version that began it ends it.
-    """
+    """One canary's release, from its plan to one of two ends."""
 
     @workflow.init
     def __init__(self, request: CanaryRequest) -> None:
