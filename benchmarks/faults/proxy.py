@@ -58,6 +58,8 @@ class Fault(NamedTuple):
     """How many requests it strikes; None: all until it is healed."""
     seconds: float = 1.0
     """The delay of a slow answer, or what Retry-After asks for."""
+    once_each: bool = False
+    """Strike each method and path (without its query) only the first time."""
 
     def matches(self, method: str, path: str) -> bool:
         """Whether a request is struck."""
@@ -96,6 +98,7 @@ class FaultProxy:
         self._server = web.Server(self._handle, handler_cancellation=True)
         self._fault: Fault | None = None
         self._left = 0
+        self._stricken: set[tuple[str, str]] = set()
         self._hit = asyncio.Event()
         self.struck: list[Struck] = []
         """What faults struck so far."""
@@ -122,6 +125,7 @@ class FaultProxy:
         """Fail from now on; another fault takes the place of the one before."""
         await self.heal()
         self._fault, self._left = fault, -1 if fault.times is None else fault.times
+        self._stricken.clear()
         self._hit.clear()
         if fault.mode is Mode.REFUSED:
             self._cut()
@@ -175,10 +179,13 @@ class FaultProxy:
 
     def _strike(self, request: web.BaseRequest) -> Fault | None:
         """The fault, when it strikes this request."""
-        fault = self._fault
+        fault, what = self._fault, (request.method, request.path)
         if fault is None or self._left == 0 or not fault.matches(request.method, request.raw_path):
             return None
+        if fault.once_each and what in self._stricken:
+            return None
         self._left -= 1
+        self._stricken.add(what)
         self.struck.append(Struck(fault.mode, request.method, request.raw_path))
         self._hit.set()
         return fault

@@ -145,3 +145,13 @@ async def test_only_requests_that_match_are_struck_and_only_so_many(
 
     assert (others, struck, after) == ([200, 200], 500, 200)
     assert [each.path for each in proxy.struck] == ["/apis/a?dryRun=All"]
+
+
+async def test_each_path_may_be_struck_once(proxy: FaultProxy, client: aiohttp.ClientSession) -> None:
+    await proxy.inject(Fault(Mode.BROKEN, once_each=True))
+    statuses = []
+    for path in ("/a?n=1", "/a?n=2", "/b", "/b"):
+        async with client.get(path) as response:
+            statuses.append(response.status)
+
+    assert statuses == [500, 200, 500, 200]
