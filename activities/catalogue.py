@@ -7,6 +7,7 @@ from typing import Any
 from activities.git import GitActivities
 from activities.load_test import LoadTestActivities
 from activities.metrics import MetricsActivities
+from activities.recovery import RecoveryActivities
 from activities.sync import SyncActivities
 from activities.traffic import TrafficActivities
 from activities.workload import WorkloadActivities
@@ -23,9 +24,13 @@ def all_activities(settings: Settings, *, search_attributes: bool) -> list[Calla
     manifests = ManifestSource(repositories)
     git = GitActivities(repositories, settings, search_attributes=search_attributes)
     sync = SyncActivities(clusters, manifests, settings)
+    recovery = RecoveryActivities(
+        clusters, manifests, repositories, settings, search_attributes=search_attributes
+    )
     workload = WorkloadActivities(clusters, manifests, settings)
     return [
         git.resolve,
+        recovery.find,
         sync.survey,
         sync.apply,
         sync.await_health,

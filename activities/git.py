@@ -33,7 +33,7 @@ class GitActivities:
         source = request.application.spec.source
         revision = self._repositories.resolve(source.repo_url, request.revision or source.target_revision)
         source_path(self._repositories.checkout(source.repo_url, revision.sha), source.path)
-        limits = _limits(self._settings.release, self._search_attributes)
+        limits = limits_of(self._settings.release, self._search_attributes)
         return Resolved(owner=request.owner_at(revision.sha), ref=revision.told, limits=limits)
 
 
@@ -44,7 +44,8 @@ def _require_cluster(settings: Settings, name: str) -> None:
         raise InvalidInput(error.mend, file=error.file, field=error.field) from None
 
 
-def _limits(release: ReleaseSettings, search_attributes: bool) -> Limits:
+def limits_of(release: ReleaseSettings, search_attributes: bool) -> Limits:
+    """What the workflows obey, of the worker's settings."""
     return Limits(
         drain_seconds=release.drain_seconds,
         outage_budget_seconds=release.outage_budget_seconds,

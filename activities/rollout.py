@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 from temporalio import activity
 
-from activities.site import APPS, Site
+from activities.site import APPS, Place
 from activities.step import late_heartbeat
 from tidegate.decisions.rollout import Progress, Rollout, rollout_of, running_replicas, troubles
 from tidegate.domain.errors import NotReady
@@ -17,7 +17,7 @@ def remaining_seconds(deadline_seconds: float) -> float:
     return max(0.0, deadline_seconds - passed.total_seconds())
 
 
-def await_rollout(site: Site, name: str, deadline_seconds: float) -> None:
+def await_rollout(place: Place, name: str, deadline_seconds: float) -> None:
     """Wait until all pods of a Deployment run its last spec; NotReady says what holds them up."""
 
     def ended(deployment: Manifest | None) -> Rollout | None:
@@ -25,31 +25,31 @@ def await_rollout(site: Site, name: str, deadline_seconds: float) -> None:
         return None if rollout.progress is Progress.UNDER_WAY else rollout
 
     try:
-        rollout = site.cluster.wait(
+        rollout = place.cluster.wait(
             APPS,
             "Deployment",
-            site.namespace,
+            place.namespace,
             name,
             ended,
             deadline_seconds=remaining_seconds(deadline_seconds),
             beat=late_heartbeat(),
         )
     except NotReady:
-        raise _not_ready(site, name, f"is not ready after {deadline_seconds:g}s") from None
+        raise _not_ready(place, name, f"is not ready after {deadline_seconds:g}s") from None
     if rollout.progress is Progress.STUCK:
-        raise _not_ready(site, name, "does not become ready")
+        raise _not_ready(place, name, "does not become ready")
 
 
-def await_no_replicas(site: Site, name: str, deadline_seconds: float) -> None:
+def await_no_replicas(place: Place, name: str, deadline_seconds: float) -> None:
     """Wait until a Deployment has no pods left; NotReady when it still has some at the deadline."""
 
     def gone(deployment: Manifest | None) -> bool | None:
         return True if deployment is None or running_replicas(deployment) == 0 else None
 
-    site.cluster.wait(
+    place.cluster.wait(
         APPS,
         "Deployment",
-        site.namespace,
+        place.namespace,
         name,
         gone,
         deadline_seconds=deadline_seconds,
@@ -57,9 +57,9 @@ def await_no_replicas(site: Site, name: str, deadline_seconds: float) -> None:
     )
 
 
-def _not_ready(site: Site, name: str, problem: str) -> NotReady:
-    deployment = site.deployment(name)
+def _not_ready(place: Place, name: str, problem: str) -> NotReady:
+    deployment = place.deployment(name)
     reasons = [rollout_of(deployment).reason]
     if deployment is not None:
-        reasons.append(troubles(site.pods(deployment)))
-    return NotReady(f"Deployment {site.namespace}/{name} {problem}: {'; '.join(filter(None, reasons))}")
+        reasons.append(troubles(place.pods(deployment)))
+    return NotReady(f"Deployment {place.namespace}/{name} {problem}: {'; '.join(filter(None, reasons))}")

@@ -1,10 +1,11 @@
 """One canary on its clusters, as one command sees it: what there is, and fenced writes."""
 
 from collections.abc import Callable
-from typing import NamedTuple, Protocol
+from dataclasses import dataclass
+from typing import Protocol
 
 from tidegate.adapters.kubernetes import Change, Cluster, Clusters
-from tidegate.contracts import CANARY_FIELD_MANAGER, FIELD_MANAGER, CanaryRef, Fence
+from tidegate.contracts import CANARY_FIELD_MANAGER, FIELD_MANAGER, ApplicationRef, CanaryRef, Fence
 from tidegate.domain.manifest import Manifest, ref_of
 from tidegate.manifests import istio
 from tidegate.manifests.bundle import Bundle
@@ -20,25 +21,32 @@ class Bundles(Protocol):
         """The canary and what it refers to, rendered from the reference. It is shared: never change it."""
 
 
-class Site(NamedTuple):
-    """A canary's manifests, its workload cluster, and the cluster that holds its routes."""
+@dataclass(frozen=True)
+class Place:
+    """Where a canary is, by its reference alone: its workload cluster and the one that holds its routes."""
 
-    bundle: Bundle
+    ref: CanaryRef
     cluster: Cluster
     mesh: Cluster
 
     @property
     def namespace(self) -> str:
         """The canary's namespace, on both clusters."""
-        return self.bundle.canary.namespace
+        return self.ref.namespace
 
     def target(self) -> Manifest | None:
         """The live target."""
-        return self.deployment(self.bundle.names.target)
+        return self.deployment(self.ref.target)
 
     def primary(self) -> Manifest | None:
         """The live primary."""
-        return self.deployment(self.bundle.names.primary)
+        return self.deployment(self.ref.primary)
+
+    def routes(self) -> Manifest | None:
+        """The live VirtualService."""
+        return self.mesh.get(
+            self.istio_version("VirtualService"), "VirtualService", self.namespace, self.ref.service
+        )
 
     def deployment(self, name: str) -> Manifest | None:
         """A live Deployment of the canary's namespace."""
@@ -56,6 +64,17 @@ class Site(NamedTuple):
             APPS, "Deployment", self.namespace, name, fence, change, manager=CANARY_FIELD_MANAGER
         )
 
+    def istio_version(self, kind: str) -> str:
+        """The apiVersion of an Istio kind that the mesh control plane serves."""
+        return self.mesh.served(istio.GROUP, kind, istio.VERSIONS)
+
+
+@dataclass(frozen=True)
+class Site(Place):
+    """A canary's place with its manifests."""
+
+    bundle: Bundle
+
     def apply(self, manifest: Manifest, fence: Fence) -> Change:
         """Apply to the workload cluster, unless the object obeyed a later command."""
         return self.cluster.fenced_apply(manifest, fence, manager=CANARY_FIELD_MANAGER)
@@ -63,10 +82,6 @@ class Site(NamedTuple):
     def apply_to_mesh(self, manifest: Manifest, fence: Fence) -> Change:
         """Apply to the mesh control plane, unless the object obeyed a later command."""
         return self.mesh.fenced_apply(manifest, fence, manager=CANARY_FIELD_MANAGER)
-
-    def istio_version(self, kind: str) -> str:
-        """The apiVersion of an Istio kind that the mesh control plane serves."""
-        return self.mesh.served(istio.GROUP, kind, istio.VERSIONS)
 
     def ensure_mesh_namespace(self) -> None:
         """Create the canary's namespace on the mesh control plane unless it exists."""
@@ -76,7 +91,7 @@ class Site(NamedTuple):
 
 
 class Sites:
-    """Finds the site of a canary's reference."""
+    """Finds the place of a canary's reference, and its manifests where they are needed."""
 
     def __init__(self, clusters: Clusters, manifests: Bundles, settings: Settings) -> None:
         self._clusters = clusters
@@ -85,12 +100,38 @@ class Sites:
 
     def find(self, ref: CanaryRef) -> Site:
         """Render the canary's manifests and connect its clusters."""
-        destination = ref.owner.cluster
-        return Site(
-            bundle=self._manifests.bundle(ref),
-            cluster=self._clusters.cluster(destination),
-            mesh=self._clusters.cluster(self._settings.mesh_cluster(destination)),
-        )
+        bundle, place = self._manifests.bundle(ref), self.place(ref)
+        known = ref_to(bundle, ref.owner)
+        return Site(ref=known, cluster=place.cluster, mesh=place.mesh, bundle=bundle)
+
+    def place(self, ref: CanaryRef) -> Place:
+        """Connect the canary's clusters; nothing is rendered."""
+        return connected(ref, self._clusters, self._settings)
+
+    def named_place(self, ref: CanaryRef) -> Place:
+        """The same with all names; a reference that lacks them has to be rendered for them."""
+        complete = ref.service and ref.target and ref.primary
+        return self.place(ref if complete else ref_to(self._manifests.bundle(ref), ref.owner))
+
+
+def connected(ref: CanaryRef, clusters: Clusters, settings: Settings) -> Place:
+    """A reference's place."""
+    destination = ref.owner.cluster
+    mesh = clusters.cluster(settings.mesh_cluster(destination))
+    return Place(ref=ref, cluster=clusters.cluster(destination), mesh=mesh)
+
+
+def ref_to(bundle: Bundle, owner: ApplicationRef) -> CanaryRef:
+    """The reference to a canary among an application's manifests, with the names of what belongs to it."""
+    names = bundle.names
+    return CanaryRef(
+        owner=owner,
+        namespace=bundle.canary.namespace,
+        name=bundle.canary.name,
+        service=names.apex,
+        target=names.target,
+        primary=names.primary,
+    )
 
 
 def described(manifest: Manifest) -> str:

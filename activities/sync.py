@@ -12,6 +12,7 @@ from typing import Protocol
 
 from temporalio import activity
 
+from activities.site import connected, ref_to
 from activities.step import late_heartbeat, step
 from activities.sync_health import HealthWait
 from activities.sync_objects import fitted, write
@@ -28,6 +29,7 @@ from tidegate.contracts import (
     SyncReport,
 )
 from tidegate.decisions.health import has_rule
+from tidegate.decisions.ownership import epoch_of, refuse_foreign_routes
 from tidegate.decisions.requirements import Installation, check_requirements
 from tidegate.decisions.sync_action import CREATED, READ
 from tidegate.decisions.sync_set import NeededNamespace, SyncItem, SyncSet, sync_set
@@ -58,21 +60,15 @@ class SyncActivities:
         """Find what is wrong before anything changes: manifests, kinds, namespaces, and one dry run."""
         contents = self._manifests.contents(owner)
         plan = self._plan(owner)
+        refs = tuple(ref_to(bundle, owner) for bundle in contents.bundles)
         for bundle in contents.bundles:
             self._check(bundle, owner)
-        refuse_unservable(plan, self._clusters)
+        epochs = [self._own_routes(ref) for ref in refs]
         return Survey(
-            canaries=tuple(
-                CanaryRef(
-                    owner=owner,
-                    namespace=bundle.canary.namespace,
-                    name=bundle.canary.name,
-                    service=bundle.names.apex,
-                )
-                for bundle in contents.bundles
-            ),
+            canaries=refs,
             objects=len(plan.items),
             warnings=contents.warnings,
+            epoch=max(refuse_unservable(plan, self._clusters), *epochs, 0),
         )
 
     @activity.defn(name="sync_apply")
@@ -105,11 +101,19 @@ class SyncActivities:
             prometheus=self._settings.cluster(owner.cluster).prometheus,
             load_mode=self._settings.load.mode,
             load_proxy=self._settings.load.proxy,
+            egress=self._settings.addresses.egress,
         )
         check_requirements(bundle.canary, bundle.template_of, installation)
         mesh = self._clusters.cluster(self._settings.mesh_cluster(owner.cluster))
         for kind in ("VirtualService", "DestinationRule"):
             mesh.served(istio.GROUP, kind, istio.VERSIONS)
+
+    def _own_routes(self, ref: CanaryRef) -> int:
+        """The epoch of the canary's live routes; InvalidInput when they are another release's."""
+        place = connected(ref, self._clusters, self._settings)
+        routes = place.routes()
+        refuse_foreign_routes(routes, ref, place.mesh.name)
+        return max(epoch_of(routes), epoch_of(place.primary()))
 
     def _create(self, namespace: NeededNamespace) -> ObjectOutcome:
         manifest = namespace.manifest

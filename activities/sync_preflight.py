@@ -3,9 +3,10 @@
 from activities.sync_objects import fitted
 from tidegate.adapters.kubernetes import Cluster, Clusters
 from tidegate.contracts import FIELD_MANAGER
-from tidegate.decisions.ownership import refuse_takeover
+from tidegate.decisions.ownership import epoch_of, refuse_takeover
 from tidegate.decisions.sync_set import NeededNamespace, SyncItem, SyncSet
 from tidegate.domain.errors import InvalidInput
+from tidegate.domain.manifest import Manifest
 
 Place = tuple[str, str]
 """A cluster and a namespace in it."""
@@ -23,8 +24,10 @@ def missing_namespaces(plan: SyncSet, clusters: Clusters) -> list[NeededNamespac
     return missing
 
 
-def refuse_unservable(plan: SyncSet, clusters: Clusters) -> None:
+def refuse_unservable(plan: SyncSet, clusters: Clusters) -> int:
     """Dry-run every object that can be; InvalidInput or AccessDenied name the object and its cluster.
+
+    The latest epoch of a fence on a live one is the result.
 
     InvalidInput too for an object that another application has brought.
 
@@ -32,6 +35,7 @@ def refuse_unservable(plan: SyncSet, clusters: Clusters) -> None:
     """
     new = {(each.cluster, each.name) for each in missing_namespaces(plan, clusters)}
     known: dict[Place, bool] = {}
+    epoch = 0
     for item in plan.applied:
         if plan.defines(item.ref):
             continue
@@ -41,14 +45,17 @@ def refuse_unservable(plan: SyncSet, clusters: Clusters) -> None:
         if fit.ref.namespace and place not in known:
             known[place] = place not in new and _exists(place, clusters)
         if known.get(place, True):
-            _try(fit, cluster)
+            epoch = max(epoch, epoch_of(_tried(fit, cluster)))
+    return epoch
 
 
-def _try(item: SyncItem, cluster: Cluster) -> None:
-    """The owner has to be read first: the dry run's answer carries our own mark."""
+def _tried(item: SyncItem, cluster: Cluster) -> Manifest | None:
+    """The live object. It has to be read first: the dry run's answer carries our own mark."""
     ref = item.ref
-    refuse_takeover(item, cluster.get(ref.api_version, ref.kind, ref.namespace, ref.name))
+    live = cluster.get(ref.api_version, ref.kind, ref.namespace, ref.name)
+    refuse_takeover(item, live)
     cluster.apply(item.desired(None), manager=FIELD_MANAGER, dry_run=True)
+    return live
 
 
 def _exists(place: Place, clusters: Clusters) -> bool:

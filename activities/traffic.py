@@ -6,11 +6,12 @@ from activities.site import Bundles, Site, Sites, described
 from activities.step import step
 from tidegate.adapters.kubernetes import Change, Clusters
 from tidegate.contracts import CANARY_FIELD_MANAGER, RouteCommand, StepReport
-from tidegate.domain.errors import Conflict, ReleaseFailed, TidegateError
-from tidegate.domain.manifest import Manifest
+from tidegate.decisions.ownership import other_release, refuse_foreign_routes, with_marks
+from tidegate.domain.errors import Conflict, ReleaseFailed, StaleCommand, TidegateError
+from tidegate.domain.manifest import Manifest, ref_of
 from tidegate.manifests import promotion
 from tidegate.manifests.drift import drift, last_writer
-from tidegate.manifests.istio import GROUP, VERSIONS, routed_back, virtual_service, weights
+from tidegate.manifests.istio import routed_back, shares, virtual_service, weights
 from tidegate.settings.model import Settings
 
 
@@ -18,53 +19,74 @@ class TrafficActivities:
     """Steps on the mesh control plane."""
 
     def __init__(self, clusters: Clusters, manifests: Bundles, settings: Settings) -> None:
-        self._clusters = clusters
-        self._settings = settings
         self._sites = Sites(clusters, manifests, settings)
 
     @activity.defn(name="traffic_route")
     @step
     def route(self, command: RouteCommand) -> StepReport:
         """Give the canary its share and the primary the rest; says what somebody else had changed."""
+        if command.turning_back and self._routed_back(command):
+            return StepReport()
         try:
             site = self._sites.find(command.ref)
         except TidegateError as error:
-            if command.canary_weight or not command.ref.service:
+            if command.canary_weight or not self._routed_back(command):
                 raise
-            return self._route_back_as_it_is(command, error)
-        wanted = virtual_service(
-            site.bundle.canary,
-            site.istio_version("VirtualService"),
-            canary_weight=command.canary_weight,
-        )
-        if not _leads_to_primary(site, wanted) and not _primary_serves(site):
-            return _without_primary(site, command)
-        change = site.apply_to_mesh(wanted, command.fence)
-        _verify(site, wanted, change.after)
-        return StepReport(warnings=_drift(site, wanted, change, command))
+            return StepReport(warnings=(f"routed back without the manifests: {error}",))
+        return _routed(site, command)
 
-    def _route_back_as_it_is(self, command: RouteCommand, error: TidegateError) -> StepReport:
-        """The way back needs no manifests: the live routes name both sides."""
+    def _routed_back(self, command: RouteCommand) -> bool:
+        """Put the live routes to 100/0 as they are; False when they lead elsewhere.
+
+        The way back needs no manifests then, and so neither Git nor the workload cluster.
+        """
         ref = command.ref
-        mesh = self._clusters.cluster(self._settings.mesh_cluster(ref.owner.cluster))
-        version = mesh.served(GROUP, "VirtualService", VERSIONS)
-        if mesh.get(version, "VirtualService", ref.namespace, ref.service) is None:
-            raise error
-        mesh.fenced_update(
-            version,
+        if not ref.service:
+            return False
+        place = self._sites.place(ref)
+        live = place.routes()
+        if live is None or shares(live, ref.service) is None:
+            return False
+
+        def back(live: Manifest) -> Manifest:
+            if owner := other_release(live, ref):
+                raise StaleCommand(f"{described(live)} belongs to {owner} by now")
+            return routed_back(live, ref.service)
+
+        change = place.mesh.fenced_update(
+            live["apiVersion"],
             "VirtualService",
             ref.namespace,
             ref.service,
             command.fence,
-            lambda live: routed_back(live, ref.service),
+            back,
             manager=CANARY_FIELD_MANAGER,
         )
-        return StepReport(warnings=(f"routed back without the manifests: {error}",))
+        if shares(change.after, ref.service) != (100, 0):
+            raise Conflict(f"{described(live)} does not keep the weights 100/0")
+        return True
 
 
-def _leads_to_primary(site: Site, wanted: Manifest) -> bool:
+def _routed(site: Site, command: RouteCommand) -> StepReport:
+    wanted = virtual_service(
+        site.bundle.canary, site.istio_version("VirtualService"), canary_weight=command.canary_weight
+    )
+    if not _leads_to_primary(site) and not _primary_serves(site):
+        return _without_primary(site, command)
+    marked = with_marks(wanted, site.ref)
+
+    def desired(live: Manifest | None) -> Manifest:
+        refuse_foreign_routes(live, site.ref, site.mesh.name)
+        return marked
+
+    change = site.mesh.fenced_apply_to(ref_of(marked), desired, command.fence, manager=CANARY_FIELD_MANAGER)
+    _verify(site, wanted, change.after)
+    return StepReport(warnings=_drift(site, wanted, change, command))
+
+
+def _leads_to_primary(site: Site) -> bool:
     """Whether the live routes are the release's already; then the workload cluster need not be asked."""
-    live = site.mesh.get(wanted["apiVersion"], "VirtualService", site.namespace, site.bundle.names.apex)
+    live = site.routes()
     return live is not None and weights(live, site.bundle.canary) is not None
 
 

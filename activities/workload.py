@@ -14,7 +14,7 @@ from tidegate.decisions.revision import purpose_of, template_hash
 from tidegate.decisions.rollout import wanted_replicas
 from tidegate.domain.errors import NotReady
 from tidegate.domain.manifest import Manifest
-from tidegate.domain.marks import TEMPLATE_HASH, annotations
+from tidegate.domain.marks import REVISION, TEMPLATE_HASH, annotations
 from tidegate.manifests import promotion
 from tidegate.manifests.autoscaler import min_replicas
 from tidegate.manifests.primary import refuse_stranger
@@ -89,19 +89,20 @@ class WorkloadActivities:
     @step
     def restore(self, command: CanaryCommand) -> StepReport:
         """Undo an unfinished promotion; without one, only see to it that none of this run can follow."""
-        site = self._sites.find(command.ref)
-        name, live = site.bundle.names.primary, site.primary()
+        place = self._sites.named_place(command.ref)
+        name, live = place.ref.primary, place.primary()
         if live is None:
             return StepReport(notes=(f"there is no {name} to restore",))
-        change = site.change_deployment(name, command.fence, promotion.restored)
+        change = place.change_deployment(name, command.fence, promotion.restored)
         undone = promotion.is_unfinished(change.before or live)
+        runs = annotations(change.after).get(REVISION, "")
         if not undone and activity.info().attempt == 1:
-            return StepReport()
+            return StepReport(revision=runs)
         try:
-            await_rollout(site, name, command.deadline_seconds)
+            await_rollout(place, name, command.deadline_seconds)
         except NotReady as error:
-            return StepReport(warnings=(str(error),))
-        return StepReport(notes=(f"{name} was restored",))
+            return StepReport(warnings=(str(error),), revision=runs)
+        return StepReport(notes=(f"{name} was restored",), revision=runs)
 
     @activity.defn(name="workload_scale_down")
     @step
@@ -111,22 +112,20 @@ class WorkloadActivities:
         The primary's record of what it ran before goes first: from here on the promotion stands. On the way
         back it stays: where it could not be restored, the next release's prepare does it.
         """
-        site = self._sites.find(command.ref)
-        names, primary = site.bundle.names, site.primary()
+        place = self._sites.named_place(command.ref)
+        target, primary = place.ref.target, place.primary()
         if primary is None or promotion.is_initialising(primary):
-            return StepReport(
-                warnings=(f"{names.target} was left alone: {names.primary} does not serve yet",)
-            )
+            return StepReport(warnings=(f"{target} was left alone: {place.ref.primary} does not serve yet",))
         if not command.turning_back:
-            site.change_deployment(names.primary, command.fence, promotion.settled)
-        if site.target() is None:
-            return StepReport(warnings=(f"there is no {names.target} to scale down",))
-        site.change_deployment(names.target, command.fence, lambda live: _scaled(unmarked(live), 0))
+            place.change_deployment(place.ref.primary, command.fence, promotion.settled)
+        if place.target() is None:
+            return StepReport(warnings=(f"there is no {target} to scale down",))
+        place.change_deployment(target, command.fence, lambda live: _scaled(unmarked(live), 0))
         try:
-            await_no_replicas(site, names.target, min(SCALE_DOWN_SECONDS, command.deadline_seconds))
+            await_no_replicas(place, target, min(SCALE_DOWN_SECONDS, command.deadline_seconds))
         except NotReady:
-            return StepReport(warnings=(f"{names.target} was scaled to 0, but still has pods",))
-        return StepReport(notes=(f"{names.target} is scaled to 0",))
+            return StepReport(warnings=(f"{target} was scaled to 0, but still has pods",))
+        return StepReport(notes=(f"{target} is scaled to 0",))
 
 
 def _canary_replicas(site: Site) -> int:

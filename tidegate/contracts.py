@@ -52,6 +52,13 @@ FENCE_ANNOTATION = "tidegate.dev/fence"
 """The last command's token that an object obeyed."""
 
 
+class Mode(StrEnum):
+    """What a run of the Release workflow is for: a release, or putting right what one left behind."""
+
+    RELEASE = "release"
+    RECOVER = "recover"
+
+
 class OnConflict(StrEnum):
     """What to do when another revision of the application is being released."""
 
@@ -117,14 +124,16 @@ class ApplicationRef(Model):
 class CanaryRef(Model):
     """One Canary manifest among an application's manifests.
 
-    `service` is the name of its apex service, and so of its VirtualService: with it, traffic finds its way
-    back even when the manifests are out of reach.
+    `service` is the name of its apex service, and so of its VirtualService; `target` and `primary` are the
+    Deployments' names: with them, the whole way back is found even when the manifests are out of reach.
     """
 
     owner: ApplicationRef
     namespace: str
     name: str
     service: str = ""
+    target: str = ""
+    primary: str = ""
 
     @property
     def full_name(self) -> str:
@@ -148,13 +157,18 @@ class Limits(Model):
 
 
 class ReleaseRequest(Model):
-    """Bring one application at one revision to its destination."""
+    """Bring one application at one revision to its destination.
+
+    In the mode `recover`, bring its canaries back to the old side; `revision` then only says what was released
+    last.
+    """
 
     application: Application
     cluster: str = Field(min_length=1)
     revision: str
     on_conflict: OnConflict = OnConflict.SUPERSEDE
     started_by: str = ""
+    mode: Mode = Mode.RELEASE
     previous: "ReleaseOutcome | None" = None
     """How the run before this one ended, when it handed over by continuing as new."""
     queued: tuple["ReleaseRequest", ...] = ()
@@ -297,6 +311,8 @@ class CanaryRequest(Model):
     revision: str
     progress: "CanaryProgress | None" = None
     """Where the run before this one stood when it handed over by continuing as new."""
+    epoch: int = 0
+    """Of its fences: later than those of all runs before it. 0: the start of its own run."""
 
 
 class CanaryStatus(Model):
@@ -369,6 +385,29 @@ class Survey(Model):
     canaries: tuple[CanaryRef, ...] = ()
     objects: int = 0
     warnings: tuple[str, ...] = ()
+    epoch: int = 0
+    """The latest epoch of a fence that any of the live objects obeyed; 0 where none has one."""
+
+
+class FindCommand(Model):
+    """recovery.find: what is there of this application's last release?"""
+
+    request: ReleaseRequest
+
+
+class Remains(Model):
+    """One canary as it was found. `faults` say what is not as between two releases; none: all is well."""
+
+    ref: CanaryRef
+    faults: tuple[str, ...] = ()
+
+
+class Findings(Model):
+    """All canaries of an application that are known to its clusters; `epoch` as in a Survey."""
+
+    canaries: tuple[Remains, ...] = ()
+    epoch: int = 0
+    limits: Limits = Limits()
 
 
 class SyncCommand(Model):
@@ -408,18 +447,24 @@ class StepReport(Model):
 
     notes: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
+    revision: str = ""
+    """restore: the commit that the primary runs, as far as it says so."""
 
 
 Weight = Annotated[int, Field(ge=0, le=100)]
 
 
 class RouteCommand(Model):
-    """traffic.route: the canary's share in percent; `expected` is the share that was set before."""
+    """traffic.route: the canary's share in percent; `expected` is the share that was set before.
+
+    `turning_back`: the live routes are put to 100/0 as they are, for which no manifest is needed.
+    """
 
     ref: CanaryRef
     fence: Fence
     canary_weight: Weight
     expected: Weight | None = None
+    turning_back: bool = False
 
 
 class BakeCommand(Model):

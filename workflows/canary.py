@@ -14,7 +14,7 @@ from temporalio.exceptions import ActivityError
 from workflows.analysis import Analysis
 from workflows.control import Aborted, Control, settle, to_the_end, unless_aborted
 from workflows.logbook import Logbook
-from workflows.rollback import Fences, roll_back
+from workflows.rollback import Fences, roll_back, start_ms
 from workflows.steps import Options, outcome_of, quick, reason_of, restoring, waiting
 
 with workflow.unsafe.imports_passed_through():
@@ -72,7 +72,7 @@ class Canary:
         self._control = Control(request.progress)
         self._logbook = Logbook(request)
         self._analysis = Analysis(request, self._control, self._logbook, self._rest)
-        self._fences = Fences(int(workflow.info().start_time.timestamp() * 1000))
+        self._fences = Fences(request.epoch or start_ms())
         self._plan: Plan | None = None
         self._stage = 0
         self._weight: int | None = None

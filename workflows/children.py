@@ -47,8 +47,9 @@ Handle = workflow.ChildWorkflowHandle[Any, CanaryOutcome]
 class Children:
     """All canaries of a release, side by side; each ends by itself, none drags another along."""
 
-    def __init__(self, control: Control) -> None:
+    def __init__(self, control: Control, fences: Fences) -> None:
         self._control = control
+        self._fences = fences
         self._handles: dict[str, Handle] = {}
         self.outcomes: list[CanaryOutcome] = []
 
@@ -81,7 +82,7 @@ class Children:
     async def _release_one(
         self, ref: CanaryRef, limits: Limits, revision: str, changed: Callable[[], None]
     ) -> CanaryOutcome:
-        request = CanaryRequest(ref=ref, limits=limits, revision=revision)
+        request = CanaryRequest(ref=ref, limits=limits, revision=revision, epoch=self._fences.epoch + 1)
         try:
             handle = await self._start(request)
         except ApplicationError as error:
@@ -118,7 +119,7 @@ class Children:
                         type="ReleaseFailed",
                         non_retryable=True,
                     ) from None
-                await _evict(workflow_id)
+                await evict(workflow_id, "a new release begins")
                 await workflow.sleep(pause_seconds, summary=f"Wait for the earlier {workflow_id}")
                 pause_seconds = min(2 * pause_seconds, 10.0)
 
@@ -139,12 +140,15 @@ async def _tell(handle: Handle, signal: str, *arguments: AbortRequest) -> None:
         workflow.logger.info("%s not told %s: %s", handle.id, signal, error)
 
 
-async def _evict(workflow_id: str) -> None:
-    request = AbortRequest(reason="a new release begins", superseded=True)
+async def evict(workflow_id: str, reason: str) -> bool:
+    """Tell a canary that an earlier release left behind to turn back; False when there is none."""
+    request = AbortRequest(reason=reason, superseded=True)
     try:
         await workflow.get_external_workflow_handle(workflow_id).signal(ABORT, request)
     except TemporalError as error:
         workflow.logger.info("%s ended by itself: %s", workflow_id, error)
+        return False
+    return True
 
 
 async def _put_right(request: CanaryRequest, error: ChildWorkflowError) -> CanaryOutcome:
@@ -157,17 +161,24 @@ async def _put_right(request: CanaryRequest, error: ChildWorkflowError) -> Canar
     terminated = isinstance(cause, TerminatedError)
     reason = "terminated in Temporal" if terminated else reason_of(error)
     notes: list[Note] = []
+    runs: list[str] = []
 
     def say(report: StepReport) -> None:
+        runs.append(report.revision)
         notes.extend(Note(at=workflow.now(), text=text) for text in report.notes)
         notes.extend(Note(at=workflow.now(), text=text, warning=True) for text in report.warnings)
 
     drain_seconds = request.limits.drain_seconds
-    await to_the_end(roll_back(ref, Fences(now_ms()), say, drain_seconds=drain_seconds))
+    fences = Fences(max(now_ms(), request.epoch + 1))
+    await to_the_end(roll_back(ref, fences, say, drain_seconds=drain_seconds))
+    undone = Outcome.ABORTED if terminated else Outcome.FAILED
+    promoted = request.revision in runs
     return CanaryOutcome(
         canary=ref.full_name,
-        outcome=Outcome.ABORTED if terminated else Outcome.FAILED,
-        reason=f"{reason}; the release rolled it back",
+        outcome=Outcome.PROMOTED if promoted else undone,
+        reason=f"{reason} after its promotion, which stands"
+        if promoted
+        else f"{reason}; the release rolled it back",
         notes=tuple(notes),
     )
 

@@ -12,9 +12,10 @@ from temporalio import workflow
 from temporalio.exceptions import ActivityError, ApplicationError, FailureError
 
 from workflows.children import Children
-from workflows.control import Aborted, Control, unless_aborted
+from workflows.control import Aborted, Control, to_the_end, unless_aborted
 from workflows.logbook import PHASE, REVISION
-from workflows.rollback import Fences
+from workflows.recovery import Recovery
+from workflows.rollback import Fences, start_ms
 from workflows.steps import Options, failure_type, fetching, outcome_of, quick, reason_of, waiting
 
 with workflow.unsafe.imports_passed_through():
@@ -33,6 +34,7 @@ with workflow.unsafe.imports_passed_through():
         CanaryOutcome,
         Disposition,
         Limits,
+        Mode,
         OnConflict,
         ReleaseOutcome,
         ReleaseRequest,
@@ -46,7 +48,7 @@ with workflow.unsafe.imports_passed_through():
         SyncReport,
     )
     from tidegate.decisions.details import release_details
-    from tidegate.decisions.narration import release_reason
+    from tidegate.decisions.narration import recovery_reason, release_reason
     from tidegate.domain.release import Outcome, Phase, worst
 
 T = TypeVar("T")
@@ -60,8 +62,8 @@ class Release:
     def __init__(self, request: ReleaseRequest) -> None:
         self._request = request
         self._control = Control()
-        self._children = Children(self._control)
-        self._fences = Fences(int(workflow.info().start_time.timestamp() * 1000))
+        self._fences = Fences(start_ms())
+        self._children = Children(self._control, self._fences)
         self._limits = Limits()
         self._queue = list(request.queued)
         self._dropped: tuple[str, ...] = ()
@@ -82,7 +84,7 @@ class Release:
         if request.previous is not None:
             self._enter_phase(Phase.RESOLVING)
         try:
-            outcome = await self._bring()
+            outcome = await self._recover() if self._recovers else await self._bring()
         except Aborted as abort:
             outcome = self._close(abort.outcome, str(abort))
         except FailureError as error:
@@ -90,8 +92,9 @@ class Release:
                 raise
             outcome = self._close(outcome_of(error), reason_of(error))
         except asyncio.CancelledError:
-            self._close(Outcome.ABORTED, "cancelled in Temporal", self._children.outcomes)
-            raise
+            outcome = self._close(Outcome.ABORTED, "cancelled in Temporal", self._children.outcomes)
+            if not self._queue:
+                raise
         await workflow.wait_condition(workflow.all_handlers_finished)
         if self._queue:
             self._hand_over(outcome)
@@ -137,7 +140,11 @@ class Release:
             self._greeted = True
             if request == self._request:
                 return self._submission(Disposition.STARTED, request)
+        if request.mode is Mode.RECOVER:
+            return self._asked_to_recover(request)
         wanted = await self._pinned(request)
+        if self._recovers:
+            return self._enqueue(wanted)
         same = wanted.revision == await self._sha() and wanted.application == self._request.application
         if same and not self._control.aborted:
             return self._submission(Disposition.ATTACHED, wanted)
@@ -152,6 +159,19 @@ class Release:
                 return self._enqueue(wanted)
             case OnConflict.SUPERSEDE:
                 return await self._supersede(wanted)
+
+    @property
+    def _recovers(self) -> bool:
+        return self._request.mode is Mode.RECOVER
+
+    async def _recover(self) -> ReleaseOutcome:
+        """Put right what the last run left. Nothing interrupts it: it is the way back already."""
+        self._enter_phase(Phase.RECOVERING)
+        recovery = Recovery(self._request, self._fences, lambda what: self._update(waiting_for=what))
+        await to_the_end(recovery.run())
+        reason = recovery_reason(recovery.outcomes, self._status.application)
+        outcome = worst([canary.outcome for canary in recovery.outcomes] or [Outcome.UNCHANGED])
+        return self._close(outcome, reason, recovery.outcomes)
 
     async def _bring(self) -> ReleaseOutcome:
         resolved = await self._unless_aborted(self._resolve())
@@ -183,6 +203,7 @@ class Release:
             resolved.owner,
             **fetching("Render and validate", budget_seconds=self._limits.outage_budget_seconds),
         )
+        self._fences.follow(survey.epoch)
         self._update(warnings=survey.warnings)
         return survey
 
@@ -215,6 +236,13 @@ class Release:
         self._update(waiting_for="its canaries" if survey.canaries else "")
         return await self._children.release(survey.canaries, self._limits, self._status.sha, changed)
 
+    def _asked_to_recover(self, request: ReleaseRequest) -> Submission:
+        if self._status.outcome is not None:
+            return self._enqueue(request)
+        if self._recovers:
+            return self._submission(Disposition.ATTACHED, request)
+        return self._submission(Disposition.REJECTED, request, f"{self._status.revision} is being released")
+
     async def _pinned(self, request: ReleaseRequest) -> ReleaseRequest:
         """The request at a full SHA, so that it means the same when its turn comes."""
         try:
@@ -245,7 +273,7 @@ class Release:
         return self._submission(Disposition.SUPERSEDING, request)
 
     def _enqueue(self, request: ReleaseRequest) -> Submission:
-        if request.revision not in [waiting.revision for waiting in self._queue]:
+        if (request.mode, request.revision) not in [(each.mode, each.revision) for each in self._queue]:
             self._queue.append(request)
         self._show_queue()
         return self._submission(Disposition.QUEUED, request)

@@ -23,11 +23,14 @@ from tidegate.contracts import (
     CanaryRequest,
     CanaryStatus,
     Fence,
+    FindCommand,
+    Findings,
     JudgeCommand,
     Judgement,
     Limits,
     PlanResult,
     ReleaseRequest,
+    Remains,
     ResolveCommand,
     Resolved,
     RouteCommand,
@@ -62,7 +65,11 @@ BAD = Verdict(check="request-success-rate", result=Result.FAILED, reason="succes
 
 
 def release_plan(
-    weights: tuple[int, ...] = (10, 20), threshold: int = 2, seconds: float = 30, drain: float = 5
+    weights: tuple[int, ...] = (10, 20),
+    threshold: int = 2,
+    seconds: float = 30,
+    drain: float = 5,
+    hooks: tuple[str, ...] = ("load-test",),
 ) -> Plan:
     """A plan as the compiler makes it, with few steps."""
     steps = [
@@ -70,7 +77,7 @@ def release_plan(
         for weight in weights
         for stage in (
             Route(primary=100 - weight, canary=weight),
-            Bake(seconds=seconds, weight=weight, checks=("request-success-rate",), hooks=("load-test",)),
+            Bake(seconds=seconds, weight=weight, checks=("request-success-rate",), hooks=hooks),
         )
     ]
     tail = (Promote(), Route(primary=100, canary=0), Drain(seconds=drain), ScaleDown())
@@ -92,8 +99,10 @@ class Neighbours:
     calls: list[str] = field(default_factory=list)
     weight: int = 0
     fence: Fence | None = None
+    fences: list[Fence] = field(default_factory=list)
     replicas: int = 0
     primary: str = "old"
+    settled: bool = False
     judged: int = 0
     hang: set[str] = field(default_factory=set)
     fail: dict[str, list[ApplicationError]] = field(default_factory=dict)
@@ -113,6 +122,7 @@ class Neighbours:
             self.calls.append("refused")
             raise ApplicationError("a later command was obeyed", type="StaleCommand", non_retryable=True)
         self.fence = fence
+        self.fences.append(fence)
 
     @activity.defn(name="git_resolve")
     async def resolve(self, command: ResolveCommand) -> Resolved:
@@ -130,7 +140,22 @@ class Neighbours:
         refs = [
             CanaryRef(owner=owner, namespace="test", name=f"podinfo{n or ''}") for n in range(self.canaries)
         ]
-        return Survey(canaries=tuple(refs), objects=4)
+        return Survey(canaries=tuple(refs), objects=4, epoch=self.fence.epoch if self.fence else 0)
+
+    @activity.defn(name="recovery_find")
+    async def find(self, command: FindCommand) -> Findings:
+        await self._did("find")
+        faults = [f"traffic {100 - self.weight}/{self.weight}"] if self.weight else []
+        faults += [f"podinfo has {self.replicas} replicas"] if self.replicas else []
+        refs = [
+            CanaryRef(owner=owner_ref(), namespace="test", name=f"podinfo{n or ''}")
+            for n in range(self.canaries)
+        ]
+        return Findings(
+            canaries=tuple(Remains(ref=ref, faults=tuple(faults)) for ref in refs),
+            epoch=self.fence.epoch if self.fence else 0,
+            limits=Limits(drain_seconds=0.1, outage_budget_seconds=60),
+        )
 
     @activity.defn(name="sync_apply")
     async def apply(self, command: SyncCommand) -> SyncReport:
@@ -173,6 +198,8 @@ class Neighbours:
     async def restore(self, command: CanaryCommand) -> StepReport:
         await self._did("restore")
         self._obey(command.fence)
+        if self.settled:
+            return StepReport(revision=command.ref.owner.source.sha)
         self.primary = "old"
         return StepReport()
 
@@ -245,12 +272,11 @@ class Stage:
         """The environment's client."""
         return self.environment.client
 
-    async def start_canary(self) -> Handle:
+    async def start_canary(self, signals_per_run: int = 250) -> Handle:
         """Start a Canary workflow by itself."""
         ref = CanaryRef(owner=owner_ref(), namespace="test", name="podinfo")
-        request = CanaryRequest(
-            ref=ref, limits=Limits(drain_seconds=0.1, outage_budget_seconds=60), revision="a" * 40
-        )
+        limits = Limits(drain_seconds=0.1, outage_budget_seconds=60, signals_per_run=signals_per_run)
+        request = CanaryRequest(ref=ref, limits=limits, revision="a" * 40)
         return await self.client.start_workflow(
             Canary.run,
             request,
@@ -284,9 +310,32 @@ class Stage:
                 break
         return handle
 
+    async def runs(self, handle: Handle) -> list[str]:
+        """The run ids of a workflow that continued as new, in order."""
+        described = await self.client.get_workflow_handle(handle.id).describe()
+        found, run_id = [described.run_id], described.run_id
+        while run_id:
+            events = self.client.get_workflow_handle(handle.id, run_id=run_id).fetch_history_events()
+            first = await anext(aiter(events))
+            run_id = first.workflow_execution_started_event_attributes.continued_execution_run_id
+            found = [run_id, *found] if run_id else found
+        return found
+
+    async def until_runs(self, handle: Handle, count: int) -> None:
+        """Wait until a workflow has had so many runs."""
+        for _ in range(300):
+            if len(await self.runs(handle)) >= count:
+                return
+            await asyncio.sleep(0.05)
+        raise AssertionError(f"never had {count} runs")
+
     async def hang_in(self, step: str) -> Handle:
         """Start a canary with short bakes, and come to where a step is under way and does not end."""
         self.neighbours.plan = release_plan(seconds=0.2, drain=0.1)
+        return await self.come_to(step)
+
+    async def come_to(self, step: str) -> Handle:
+        """Start a canary, and come to where a step is under way and does not end."""
         self.neighbours.hang = {step}
         handle = await self.start_canary()
         await self.until(lambda: any(step in (call, call.split()[0]) for call in self.neighbours.calls))

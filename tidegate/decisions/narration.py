@@ -69,6 +69,11 @@ def failed(canary: str) -> str:
     return f"Canary failed! Scaling down {canary}"
 
 
+def clearing_away(canary: str) -> str:
+    """The traffic and the primary are back: the target's pods may go."""
+    return f"Scaling down {canary}"
+
+
 def initialised(canary: str) -> str:
     """The primary serves, for the first time."""
     return f"Initialization done! {canary}"
@@ -99,3 +104,10 @@ def release_reason(canaries: Sequence[CanaryOutcome], objects: int) -> str:
     outcome = worst([canary.outcome for canary in canaries])
     reasons = [canary.reason for canary in canaries if canary.outcome is outcome]
     return "; ".join(reasons)
+
+
+def recovery_reason(canaries: Sequence[CanaryOutcome], application: str) -> str:
+    """What a recovery came to, canary by canary."""
+    if not canaries:
+        return f"no canary of {application} is known to its clusters"
+    return "; ".join(canary.reason for canary in canaries)

@@ -1,8 +1,12 @@
-"""Whose a live object is: Argo CD's tracking id names the application that brought it."""
+"""Whose a live object is: Argo CD's tracking id names the application that brought it, our own mark on a
+VirtualService the release whose routes it holds.
+"""
 
+from tidegate.contracts import FENCE_ANNOTATION, CanaryRef, Fence, release_workflow_id
 from tidegate.decisions.sync_set import TRACKING_ANNOTATION, SyncItem
 from tidegate.domain.errors import InvalidInput
-from tidegate.domain.manifest import Manifest, dig
+from tidegate.domain.manifest import Manifest, dig, ref_of
+from tidegate.domain.marks import CANARY, RELEASE, REVISION, TARGET, annotations
 
 
 def application_of(manifest: Manifest | None) -> str:
@@ -18,4 +22,48 @@ def refuse_takeover(item: SyncItem, live: Manifest | None) -> None:
             f"{item.ref} in cluster {item.cluster} belongs to the application {other}",
             mend=f"take it out of one of the two, or, if {other} was renamed or gave it up, remove the "
             f"object's annotation {TRACKING_ANNOTATION}",
+        )
+
+
+def epoch_of(live: Manifest | None) -> int:
+    """The epoch of the last command that an object obeyed; 0 for none."""
+    fence = Fence.parse(annotations(live or {}).get(FENCE_ANNOTATION))
+    return fence.epoch if fence else 0
+
+
+def with_marks(virtual_service: Manifest, ref: CanaryRef) -> Manifest:
+    """The VirtualService with all that finds its canary again without Git and without Temporal's record."""
+    marks = {
+        RELEASE: release_of(ref),
+        CANARY: ref.name,
+        TARGET: ref.target,
+        REVISION: ref.owner.source.sha,
+    }
+    metadata = virtual_service["metadata"]
+    return virtual_service | {"metadata": metadata | {"annotations": annotations(virtual_service) | marks}}
+
+
+def release_of(ref: CanaryRef) -> str:
+    """The workflow id of the release that a canary belongs to."""
+    return release_workflow_id(ref.owner.cluster, ref.owner.namespace, ref.owner.application)
+
+
+def other_release(live: Manifest | None, ref: CanaryRef) -> str:
+    """The release that live routes belong to, when it is not the reference's own; else empty."""
+    owner = annotations(live or {}).get(RELEASE, "")
+    return "" if owner == release_of(ref) else owner
+
+
+def refuse_foreign_routes(live: Manifest | None, ref: CanaryRef, mesh_cluster: str) -> None:
+    """InvalidInput when the live VirtualService is another release's, as with one mesh for two destinations.
+
+    One without the mark is adopted.
+    """
+    if live is not None and (owner := other_release(live, ref)):
+        raise InvalidInput(
+            f"{ref_of(live)} in cluster {mesh_cluster} holds the routes of {owner}",
+            subject=f"Canary {ref.namespace}/{ref.name}",
+            field="spec.service.name",
+            mend="give one of the two another name or namespace, or, if that release was given up, remove "
+            f"the annotation {RELEASE} from the VirtualService",
         )

@@ -1,4 +1,4 @@
-"""The annotations by which a primary remembers what it runs, and a target what is judged."""
+"""Annotations: a primary remembers what it runs, a target what is judged, a VirtualService whose it is."""
 
 from tidegate.domain.manifest import Manifest, dig
 
@@ -16,6 +16,15 @@ INITIALISING = "tidegate.dev/initialising"
 
 JUDGED_TEMPLATE = "tidegate.dev/judged-template"
 """On a target with replicas: hash of its live pod template as the analysis began."""
+
+RELEASE = "tidegate.dev/release"
+"""On a VirtualService: workflow id of the release that it belongs to."""
+
+CANARY = "tidegate.dev/canary"
+"""On a VirtualService: name of the Canary, in the same namespace."""
+
+TARGET = "tidegate.dev/target"
+"""On a VirtualService: name of the canary's target."""
 
 
 def annotations(manifest: Manifest) -> dict[str, str]:

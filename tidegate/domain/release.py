@@ -16,9 +16,11 @@ class Phase(StrEnum):
     PROMOTING = "Promoting"
     FINALISING = "Finalising"
     ROLLING_BACK = "RollingBack"
+    RECOVERING = "Recovering"
     INITIALIZED = "Initialized"
     SUCCEEDED = "Succeeded"
     UNCHANGED = "Unchanged"
+    RECOVERED = "Recovered"
     FAILED = "Failed"
     ABORTED = "Aborted"
     SUPERSEDED = "Superseded"
@@ -31,6 +33,7 @@ class Outcome(StrEnum):
     PROMOTED = "promoted"
     INITIALISED = "initialised"
     UNCHANGED = "unchanged"
+    RECOVERED = "recovered"
     ROLLED_BACK = "rolled back"
     FAILED = "failed"
     INVALID = "invalid"
@@ -39,7 +42,7 @@ class Outcome(StrEnum):
 
     @property
     def exit_code(self) -> int:
-        """0 on the new version (or nothing to do), 1 on the old one, 2 bad input, 3 by somebody's will."""
+        """0 on the new version (or nothing to do, or put right), 1 on the old one, 2 bad input, 3 by somebody's will."""
         return _EXIT_CODES[self]
 
     @property
@@ -52,6 +55,7 @@ _EXIT_CODES = {
     Outcome.PROMOTED: 0,
     Outcome.INITIALISED: 0,
     Outcome.UNCHANGED: 0,
+    Outcome.RECOVERED: 0,
     Outcome.ROLLED_BACK: 1,
     Outcome.FAILED: 1,
     Outcome.INVALID: 2,
@@ -63,6 +67,7 @@ _LAST_PHASES = {
     Outcome.PROMOTED: Phase.SUCCEEDED,
     Outcome.INITIALISED: Phase.INITIALIZED,
     Outcome.UNCHANGED: Phase.UNCHANGED,
+    Outcome.RECOVERED: Phase.RECOVERED,
     Outcome.ROLLED_BACK: Phase.FAILED,
     Outcome.FAILED: Phase.FAILED,
     Outcome.INVALID: Phase.INVALID,
@@ -78,6 +83,7 @@ SEVERITY = (
     Outcome.SUPERSEDED,
     Outcome.PROMOTED,
     Outcome.INITIALISED,
+    Outcome.RECOVERED,
     Outcome.UNCHANGED,
 )
 """Worst first: a release of several canaries ended as its worst canary did."""

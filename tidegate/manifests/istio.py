@@ -39,28 +39,32 @@ def virtual_service(canary: Canary, api_version: str, *, canary_weight: int) -> 
 
 def weights(virtual_service: Manifest, canary: Canary) -> tuple[int, int] | None:
     """(primary, canary) as the first HTTP route has them; None when it does not lead to these two."""
+    return shares(virtual_service, names(canary).apex)
+
+
+def shares(virtual_service: Manifest, service: str) -> tuple[int, int] | None:
+    """The same by the name of the apex service."""
     http = dig(virtual_service, "spec", "http") or [{}]
     found = {dig(each, "destination", "host"): each for each in http[0].get("route") or ()}
-    known = names(canary)
-    if not found or not set(found) <= {known.primary_service, known.canary_service}:
+    hosts = (service + PRIMARY_SUFFIX, service + CANARY_SUFFIX)
+    if not found or not set(found) <= set(hosts):
         return None
     alone = 100 if len(found) == 1 else 0
-    primary, target = (
-        int(found[host].get("weight") or alone) if host in found else 0
-        for host in (known.primary_service, known.canary_service)
-    )
+    primary, target = (int(found[host].get("weight") or alone) if host in found else 0 for host in hosts)
     return primary, target
 
 
 def routed_back(live: Manifest, service: str) -> Manifest:
     """A live VirtualService whose splits between `service`'s two sides are 100/0, the rest as it is."""
-    shares = {service + PRIMARY_SUFFIX: 100, service + CANARY_SUFFIX: 0}
+    hosts = service + PRIMARY_SUFFIX, service + CANARY_SUFFIX
     changed = deepcopy(live)
     for rule in dig(changed, "spec", "http") or ():
-        routes = rule.get("route") or ()
-        if {dig(route, "destination", "host") for route in routes} == set(shares):
-            for route in routes:
-                route["weight"] = shares[route["destination"]["host"]]
+        found = {dig(each, "destination", "host"): each for each in rule.get("route") or ()}
+        if found and set(found) <= set(hosts):
+            rule["route"] = [
+                found.get(host, {"destination": {"host": host}}) | {"weight": weight}
+                for host, weight in zip(hosts, (100, 0), strict=True)
+            ]
     return changed
 
 

@@ -1,0 +1,188 @@
+"""What a recovery does with a release that was cut off, and with starts that come meanwhile."""
+
+import pytest
+from temporalio.client import WorkflowContinuedAsNewError, WorkflowFailureError
+from temporalio.exceptions import ApplicationError
+
+from tests.workflows.neighbours import Handle, Stage, release_plan, release_request
+from tidegate.contracts import ABORT, Disposition, Fence, Mode, OnConflict, ReleaseOutcome
+from tidegate.domain.release import Outcome
+
+NEW = "b" * 40
+WAY_BACK = ["route 0", "restore", "scale_down"]
+
+
+@pytest.fixture
+def stage(dev_stage: Stage) -> Stage:
+    """The dev server: the time-skipping one does not cancel a terminated release's children."""
+    dev_stage.neighbours.plan = release_plan(seconds=0.2, drain=0.1)
+    return dev_stage
+
+
+async def test_a_recovery_puts_right_what_a_terminated_release_left(stage: Stage) -> None:
+    await cut_off(stage)
+    handle, submission = await stage.submit(release_request(mode=Mode.RECOVER))
+    outcome: ReleaseOutcome = await handle.result()
+    assert submission.disposition is Disposition.STARTED
+    assert (outcome.outcome, outcome.outcome.exit_code) == (Outcome.RECOVERED, 0)
+    assert outcome.reason == "podinfo.test was put right: traffic 90/10, podinfo has 2 replicas"
+    assert (stage.neighbours.weight, stage.neighbours.replicas) == (0, 0)
+    assert stage.neighbours.calls[-5:] == ["find", *WAY_BACK, "find"]
+
+
+async def test_a_recovery_asks_git_for_nothing(stage: Stage) -> None:
+    await cut_off(stage)
+    stage.neighbours.calls.clear()
+    handle, _ = await stage.submit(release_request(mode=Mode.RECOVER))
+    await handle.result()
+    assert not {"resolve", "survey", "plan"} & {call.split()[0] for call in stage.neighbours.calls}
+
+
+async def test_where_nothing_is_wrong_a_recovery_only_shuts_out_late_steps(stage: Stage) -> None:
+    stage.neighbours.fence = late = Fence(epoch=1, sequence=1)
+    handle, _ = await stage.submit(release_request(mode=Mode.RECOVER))
+    outcome: ReleaseOutcome = await handle.result()
+    assert (outcome.outcome, outcome.reason) == (Outcome.UNCHANGED, "podinfo.test: nothing was wrong")
+    assert stage.neighbours.calls == ["find", *WAY_BACK]
+    assert late.is_older_than(stage.neighbours.fence)
+
+
+async def test_without_any_canary_there_is_nothing_to_recover(stage: Stage) -> None:
+    stage.neighbours.canaries = 0
+    handle, _ = await stage.submit(release_request(mode=Mode.RECOVER))
+    outcome: ReleaseOutcome = await handle.result()
+    assert (outcome.outcome, outcome.reason) == (
+        Outcome.UNCHANGED,
+        "no canary of podinfo is known to its clusters",
+    )
+
+
+async def test_a_recovery_that_leaves_a_fault_has_failed(stage: Stage) -> None:
+    await cut_off(stage)
+    stage.neighbours.fail = {"scale_down": [ApplicationError("no", type="AccessDenied", non_retryable=True)]}
+    handle, _ = await stage.submit(release_request(mode=Mode.RECOVER))
+    outcome: ReleaseOutcome = await handle.result()
+    assert (outcome.outcome, outcome.reason) == (
+        Outcome.FAILED,
+        "podinfo.test: still podinfo has 2 replicas",
+    )
+    assert stage.neighbours.weight == 0
+
+
+async def test_a_canary_that_runs_without_its_release_is_told_to_turn_back(stage: Stage) -> None:
+    handle = await busy(stage)
+    canary = await stage.canary()
+    stage.neighbours.hang.add("restore")
+    await handle.terminate()
+    await stage.until(lambda: "restore" in stage.neighbours.calls)
+    stage.neighbours.hang.clear()
+    recovering, _ = await stage.submit(release_request(mode=Mode.RECOVER))
+    outcome: ReleaseOutcome = await recovering.result()
+    with pytest.raises(WorkflowFailureError):
+        await canary.result()
+    assert outcome.outcome in (Outcome.RECOVERED, Outcome.UNCHANGED)
+    assert (stage.neighbours.weight, stage.neighbours.replicas) == (0, 0)
+
+
+async def test_a_second_recovery_attaches(stage: Stage) -> None:
+    handle = await recovering(stage)
+    _, submission = await stage.submit(release_request(mode=Mode.RECOVER))
+    assert submission.disposition is Disposition.ATTACHED
+    stage.neighbours.hang.clear()
+    assert (await handle.result()).outcome is Outcome.RECOVERED
+
+
+async def test_a_start_waits_behind_a_recovery(stage: Stage) -> None:
+    handle = await recovering(stage)
+    _, submission = await stage.submit(release_request(NEW))
+    assert submission.disposition is Disposition.QUEUED
+    stage.neighbours.hang.clear()
+    with pytest.raises(WorkflowContinuedAsNewError):
+        await handle.result(follow_runs=False)
+    outcome: ReleaseOutcome = await handle.result()
+    assert (outcome.outcome, outcome.sha) == (Outcome.PROMOTED, NEW)
+    calls = stage.neighbours.calls
+    assert calls.index("scale_down") < calls.index(f"apply {NEW}")
+
+
+async def test_no_recovery_disturbs_a_running_release(stage: Stage) -> None:
+    handle = await busy(stage)
+    _, submission = await stage.submit(release_request(mode=Mode.RECOVER))
+    assert submission.disposition is Disposition.REJECTED
+    stage.neighbours.hang.clear()
+    assert (await handle.result()).outcome is Outcome.PROMOTED
+
+
+@pytest.mark.parametrize("interruption", ["abort", "cancel"])
+async def test_nothing_interrupts_a_recovery(stage: Stage, interruption: str) -> None:
+    handle = await recovering(stage)
+    await (handle.signal(ABORT) if interruption == "abort" else handle.cancel())
+    stage.neighbours.hang.clear()
+    assert (await handle.result()).outcome is Outcome.RECOVERED
+    assert stage.neighbours.replicas == 0
+
+
+async def test_a_clock_that_went_back_makes_no_run_stale(stage: Stage) -> None:
+    """What is there has obeyed a run that began an hour from now."""
+    handle = await busy(stage)
+    await handle.terminate()
+    await stage.until(lambda: "scale_down" in stage.neighbours.calls)
+    assert stage.neighbours.fence is not None
+    stage.neighbours.fence = Fence(epoch=stage.neighbours.fence.epoch + 3_600_000, sequence=1)
+    stage.neighbours.hang.clear()
+    again, _ = await stage.submit(release_request(NEW))
+    assert (await again.result()).outcome is Outcome.PROMOTED
+    assert "refused" not in stage.neighbours.calls
+
+
+async def test_a_promotion_that_stands_is_not_told_as_rolled_back(stage: Stage) -> None:
+    stage.neighbours.hang = {"scale_down"}
+    handle, _ = await stage.submit(release_request())
+    await stage.until(lambda: "scale_down" in stage.neighbours.calls)
+    stage.neighbours.settled = True
+    await (await stage.canary()).terminate()
+    await stage.until(lambda: "restore" in stage.neighbours.calls)
+    stage.neighbours.hang.clear()
+    outcome: ReleaseOutcome = await handle.result()
+    assert (outcome.outcome, outcome.reason) == (
+        Outcome.PROMOTED,
+        "terminated in Temporal after its promotion, which stands",
+    )
+    assert stage.neighbours.primary == "new"
+
+
+async def test_what_is_queued_follows_a_cancelled_release(stage: Stage) -> None:
+    handle = await busy(stage)
+    await stage.submit(release_request(NEW, on_conflict=OnConflict.QUEUE))
+    await handle.cancel()
+    await stage.until(lambda: "restore" in stage.neighbours.calls)
+    stage.neighbours.hang.clear()
+    outcome: ReleaseOutcome = await handle.result()
+    assert (outcome.outcome, outcome.sha) == (Outcome.PROMOTED, NEW)
+
+
+async def busy(stage: Stage) -> Handle:
+    """A release whose canary takes traffic, under a load test that does not end."""
+    stage.neighbours.hang = {"load"}
+    handle, _ = await stage.submit(release_request())
+    await stage.until(lambda: any(call.startswith("load") for call in stage.neighbours.calls))
+    return handle
+
+
+async def cut_off(stage: Stage) -> None:
+    """A release and its canary, both terminated in the middle of a bake."""
+    handle = await busy(stage)
+    canary = await stage.canary()
+    await canary.terminate()
+    await handle.terminate()
+    stage.neighbours.hang.clear()
+    stage.neighbours.weight, stage.neighbours.replicas = 10, 2
+
+
+async def recovering(stage: Stage) -> Handle:
+    """A recovery that does not come to its end."""
+    await cut_off(stage)
+    stage.neighbours.hang = {"restore"}
+    handle, _ = await stage.submit(release_request(mode=Mode.RECOVER))
+    await stage.until(lambda: stage.neighbours.calls[-1:] == ["restore"])
+    return handle
