@@ -4,17 +4,23 @@ Three clusters, as in a mesh with a control plane of its own: `asm` has Istio's 
 the load, `mesh02` is empty but for what the platform brings, and waits for workloads.
 """
 
-from collections.abc import Iterator
+import asyncio
+from collections.abc import Iterator, Sequence
 from importlib.resources import files
-from typing import Any
+from importlib.resources.abc import Traversable
+from pathlib import Path
+from typing import Any, NamedTuple
 
 import yaml
 
+from tidegate.sandbox.addresses import cluster_address
 from tidegate.sandbox.client import (
     DEPLOYMENTS,
     ENDPOINT_SLICES,
     NAMESPACES,
+    PODS,
     SERVICES,
+    STATUS,
     ClusterClient,
     Object,
     Resource,
@@ -31,13 +37,25 @@ _NAMESPACES = {
     LOAD: ("istio-system", "test"),
     WORKLOADS: ("istio-system",),
 }
+_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_PROMETHEUS_ADDRESS = cluster_address("127.0.0.1")
 _LOADTESTER = "ghcr.io/fluxcd/flagger-loadtester:0.34.0"
 
 
-async def furnish(cluster: str, client: ClusterClient, prometheus_port: int, egress_url: str) -> None:
+_ESTABLISHED_WITHIN = 30.0
+
+
+class Surroundings(NamedTuple):
+    """What the clusters' first objects tell of the sandbox."""
+
+    prometheus_port: int
+    egress_url: str
+    definitions: Sequence[Object]
+
+
+async def furnish(cluster: str, client: ClusterClient, surroundings: Surroundings) -> None:
     """Create a cluster's first objects. They must not be there yet."""
-    for definition in definitions():
-        await client.create(_DEFINITIONS, definition)
+    await asyncio.gather(*(_define(client, each) for each in surroundings.definitions))
     for name in _NAMESPACES[cluster]:
         await client.create(
             NAMESPACES, {"metadata": {"name": name, "labels": {"istio-injection": "enabled"}}}
@@ -46,18 +64,42 @@ async def furnish(cluster: str, client: ClusterClient, prometheus_port: int, egr
         await client.create(_GATEWAYS, public_gateway())
         return
     await client.create(SERVICES, prometheus_service())
-    await client.create(ENDPOINT_SLICES, prometheus_endpoints(prometheus_port))
+    pod = await client.create(PODS, prometheus_pod(surroundings.prometheus_port))
+    await client.patch(PODS, pod, {"status": prometheus_status()}, STATUS)
+    await client.create(ENDPOINT_SLICES, prometheus_endpoints(surroundings.prometheus_port))
     if cluster == LOAD:
         await client.create(SERVICES, loadtester_service())
-        await client.create(DEPLOYMENTS, loadtester(egress_url))
+        await client.create(DEPLOYMENTS, loadtester(surroundings.egress_url))
 
 
-def definitions() -> Iterator[Object]:
-    """The CustomResourceDefinitions of Istio, Flagger and Argo CD that every cluster has."""
-    folder = files("tidegate.sandbox") / "crds"
+def definitions(folder: Path | None = None) -> Iterator[Object]:
+    """The CustomResourceDefinitions of Istio, Flagger and Argo CD that every cluster has.
+
+    They are the sandbox's own, but for those that the folder has under the same names.
+    """
+    others = {each["metadata"]["name"]: each for each in _documents(folder)} if folder else {}
+    for definition in _documents(files("tidegate.sandbox") / "crds"):
+        yield others.get(definition["metadata"]["name"], definition)
+
+
+def _documents(folder: Traversable) -> Iterator[Object]:
     for entry in sorted(folder.iterdir(), key=lambda file: file.name):
         if entry.name.endswith(".yaml"):
-            yield from yaml.safe_load_all(entry.read_text())
+            yield from filter(None, yaml.load_all(entry.read_text(), Loader=_LOADER))
+
+
+async def _define(client: ClusterClient, definition: Object) -> None:
+    """Define a kind, and wait until it is served."""
+    created = await client.create(_DEFINITIONS, definition)
+    async with asyncio.timeout(_ESTABLISHED_WITHIN):
+        while not _is_established(created):
+            await asyncio.sleep(0.05)
+            created = await client.get(_DEFINITIONS, None, created["metadata"]["name"])
+
+
+def _is_established(definition: Object) -> bool:
+    conditions = (definition.get("status") or {}).get("conditions") or []
+    return any(each["type"] == "Established" and each["status"] == "True" for each in conditions)
 
 
 def public_gateway() -> Object:
@@ -70,9 +112,32 @@ def public_gateway() -> Object:
 
 
 def prometheus_service() -> Object:
-    """`http://prometheus.istio-system:9090`, which has no pods: its endpoints are given by hand."""
+    """`http://prometheus.istio-system:9090`; its endpoints are given by hand."""
     ports = [{"name": "http", "port": 9090, "protocol": "TCP"}]
     return {"metadata": _prometheus(), "spec": {"ports": ports}}
+
+
+def prometheus_pod(port: int) -> Object:
+    """What stands for Prometheus: a real API server calls nothing but pods for a service.
+
+    It is written like a static pod of a machine of its own, so that no node of the sandbox runs it.
+    """
+    container = {"name": "prometheus", "image": "prom/prometheus", "ports": [{"containerPort": port}]}
+    return {
+        "metadata": _prometheus(annotations={"kubernetes.io/config.mirror": "prometheus"}),
+        "spec": {"nodeName": "prometheus", "containers": [container]},
+    }
+
+
+def prometheus_status() -> Object:
+    """It runs."""
+    ready = {"type": "Ready", "status": "True"}
+    return {
+        "phase": "Running",
+        "conditions": [ready],
+        "podIP": _PROMETHEUS_ADDRESS,
+        "podIPs": [{"ip": _PROMETHEUS_ADDRESS}],
+    }
 
 
 def prometheus_endpoints(port: int) -> Object:
@@ -81,7 +146,13 @@ def prometheus_endpoints(port: int) -> Object:
         "metadata": _prometheus(labels={"kubernetes.io/service-name": "prometheus"}),
         "addressType": "IPv4",
         "ports": [{"name": "http", "port": port, "protocol": "TCP"}],
-        "endpoints": [{"addresses": ["127.0.0.1"], "conditions": {"ready": True}}],
+        "endpoints": [
+            {
+                "addresses": [_PROMETHEUS_ADDRESS],
+                "conditions": {"ready": True},
+                "targetRef": {"kind": "Pod", "name": "prometheus", "namespace": "istio-system"},
+            }
+        ],
     }
 
 

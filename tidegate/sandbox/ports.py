@@ -9,6 +9,7 @@ import socket
 
 _RANGE = range(15_000, 32_000)
 _ATTEMPTS = 500
+_NETWORKS = [second for second in range(16, 250) if second != 96]  # 10.96.0.0/16 is for services
 _given: set[int] = set()
 
 
@@ -49,7 +50,7 @@ def reserve_network() -> tuple[socket.socket, str]:
 
     It is reserved as long as the returned socket is open. Raises OSError when every part is taken.
     """
-    for second in random.sample(range(16, 250), 200):
+    for second in random.sample(_NETWORKS, 200):
         holder = socket.socket()
         try:
             holder.bind((f"127.{second}.0.1", _RANGE.start - 1))

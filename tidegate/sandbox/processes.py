@@ -202,6 +202,11 @@ class Processes:
         children, self._children = self._children, []
         await asyncio.gather(*(child.stop() for child in children))
 
+    async def kill(self) -> None:
+        """End all of them at once (SIGKILL)."""
+        children, self._children = self._children, []
+        await asyncio.gather(*(child.kill() for child in children if child.running))
+
     async def __aenter__(self) -> Self:
         return self
 

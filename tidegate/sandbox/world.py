@@ -21,10 +21,10 @@ import aiohttp
 
 from tidegate.sandbox import inventory
 from tidegate.sandbox.client import DEPLOYMENTS, ClusterClient, Object
-from tidegate.sandbox.cluster_api import ClusterApi, write_kubeconfig
-from tidegate.sandbox.controllers import Controllers
+from tidegate.sandbox.cluster_api import write_kubeconfig
+from tidegate.sandbox.control_plane import Cluster, ControlPlane, choose
 from tidegate.sandbox.informer import Informer
-from tidegate.sandbox.inventory import CLUSTERS, CONTROL_PLANE, LOAD, WORKLOADS
+from tidegate.sandbox.inventory import CLUSTERS, CONTROL_PLANE, LOAD, WORKLOADS, Surroundings
 from tidegate.sandbox.mesh.envoy import Envoy
 from tidegate.sandbox.mesh.follower import Follower
 from tidegate.sandbox.node import Node
@@ -35,7 +35,7 @@ from tidegate.sandbox.settings_file import Addresses, write_environment, write_s
 from tidegate.sandbox.temporal import NAMESPACE, Temporal
 
 _CHECKOUT = Path(__file__).resolve().parents[2]
-_STATE = ("envoy", "git", "logs", "pods", "prometheus", "temporal")
+_STATE = ("control-plane", "envoy", "git", "logs", "pods", "prometheus", "temporal")
 _MARKER = "sandbox.lock"
 _READY_WITHIN = 20.0
 
@@ -45,13 +45,24 @@ class World:
 
     `directory` keeps its state, logs and settings; without one it is a temporary folder, removed at the end.
     A directory is cleared of an earlier world's state first, and serves one world at a time.
+
+    `control_plane` serves the clusters; without one, the environment says which (KUBEBUILDER_ASSETS).
+    `definitions` is a folder of CustomResourceDefinitions that take the place of the sandbox's own.
     """
 
-    def __init__(self, directory: Path | None = None, temporal: bool = True) -> None:
+    def __init__(
+        self,
+        directory: Path | None = None,
+        temporal: bool = True,
+        control_plane: ControlPlane | None = None,
+        definitions: Path | None = None,
+    ) -> None:
+        self._control_plane = control_plane or choose(os.environ)
+        self._definitions = tuple(inventory.definitions(definitions))
         self._keep = directory is not None
         self.directory = (directory or Path(tempfile.mkdtemp(prefix="tidegate-"))).resolve()
         self.kubeconfig = self.directory / "kubeconfig"
-        self.clusters = {name: ClusterApi(name=name) for name in CLUSTERS}
+        self.clusters: dict[str, Cluster] = {}
         self.clients: dict[str, ClusterClient] = {}
         self._envoy = Envoy.in_folder(self.directory / "envoy")
         self._prometheus = Prometheus(self.directory / "prometheus")
@@ -166,15 +177,11 @@ class World:
         self._write_files()
 
     async def _start_clusters(self, prefix: str, envoy: asyncio.Task[None]) -> None:
-        for name, cluster in self.clusters.items():
-            self._ending.push_async_callback(cluster.stop)
-            await cluster.start(port=0)
-            client = ClusterClient(cluster.url)
-            self.clients[name] = await self._ending.enter_async_context(client)
-        write_kubeconfig(self.kubeconfig, self.clusters.values())
-        await asyncio.gather(*(self._furnish(name) for name in CLUSTERS))
-        for number, name in enumerate((LOAD, WORKLOADS), start=1):
-            await self._start_node(name, f"{prefix}.{number}.0/24")
+        await self._serve_clusters()
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._furnish(CONTROL_PLANE))
+            for number, name in enumerate((LOAD, WORKLOADS), start=1):
+                group.create_task(self._furnish_with_node(name, f"{prefix}.{number}.0/24"))
         follower = Follower(
             self._envoy, self.clients[CONTROL_PLANE], [self.clients[LOAD], self.clients[WORKLOADS]]
         )
@@ -182,6 +189,14 @@ class World:
         await envoy
         await follower.start()
         await self._until_loadtester_is_ready()
+
+    async def _serve_clusters(self) -> None:
+        self._ending.push_async_callback(self._control_plane.stop)
+        folder = self.directory / "control-plane"
+        for cluster in await self._control_plane.start(CLUSTERS, folder, self.directory / "logs"):
+            self.clusters[cluster.name] = cluster
+            self.clients[cluster.name] = await self._ending.enter_async_context(cluster.client())
+        write_kubeconfig(self.kubeconfig, self.clusters.values())
 
     async def _until_loadtester_is_ready(self) -> None:
         ready = asyncio.Event()
@@ -200,11 +215,14 @@ class World:
             await informer.stop()
 
     async def _furnish(self, name: str) -> None:
-        await inventory.furnish(name, self.clients[name], self._prometheus.port, self.egress_url)
+        controllers = self._control_plane.controllers(self.clusters[name], self.clients[name])
+        await self._ending.enter_async_context(controllers)
+        surroundings = Surroundings(self._prometheus.port, self.egress_url, self._definitions)
+        await inventory.furnish(name, self.clients[name], surroundings)
 
-    async def _start_node(self, name: str, subnet: str) -> None:
+    async def _furnish_with_node(self, name: str, subnet: str) -> None:
+        await self._furnish(name)
         client = self.clients[name]
-        await self._ending.enter_async_context(Controllers(client))
         node = Node(client, name=f"{name}-node", pod_subnet=subnet, log_dir=self.directory / "pods" / name)
         await self._ending.enter_async_context(node)
 

@@ -9,6 +9,7 @@ from typing import Any
 import aiohttp
 import pytest
 
+from tidegate.sandbox.addresses import loopback_address
 from tidegate.sandbox.client import (
     AUTOSCALERS,
     DEPLOYMENTS,
@@ -73,7 +74,7 @@ async def test_a_rolling_update_loses_no_request_and_keeps_its_bound(
     async def send(http: aiohttp.ClientSession) -> None:
         while not done.is_set():
             for address in sorted(set.union(*map(addresses, slices.all()))):
-                async with http.get(f"http://{address}:9898/version") as response:
+                async with http.get(f"http://{loopback_address(address)}:9898/version") as response:
                     assert response.status == 200
                     versions.append((await response.json())["version"])
 

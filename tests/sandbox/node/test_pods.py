@@ -12,6 +12,7 @@ from typing import Any
 import aiohttp
 import pytest
 
+from tidegate.sandbox.addresses import loopback_address
 from tidegate.sandbox.client import CONFIG_MAPS, PODS, ClusterClient, Object
 from tidegate.sandbox.controllers.objects import condition
 
@@ -33,7 +34,7 @@ def waits_for(reason: str) -> Callable[[Object], bool]:
 
 
 def url(pod: Object) -> str:
-    return f"http://{pod['status']['podIP']}:9898"
+    return f"http://{loopback_address(pod['status']['podIP'])}:9898"
 
 
 async def test_a_pod_is_ready_within_150_ms(create_pod: CreatePod, becomes: Becomes) -> None:

@@ -10,6 +10,7 @@ from aiohttp import web
 from multidict import CIMultiDict
 from yarl import URL
 
+from tidegate.sandbox.addresses import loopback_address
 from tidegate.sandbox.cluster_api import errors
 from tidegate.sandbox.cluster_api.objects import Object, dig, meta
 from tidegate.sandbox.cluster_api.requests import Target
@@ -79,7 +80,7 @@ class ServiceProxy:
                 continue
             for port in found.get("ports") or []:
                 if port.get("name", "") == port_name:
-                    yield from (f"{address}:{port['port']}" for address in _ready(found))
+                    yield from (f"{loopback_address(address)}:{port['port']}" for address in _ready(found))
 
 
 def _parse(reference: str) -> tuple[str, str, str]:

@@ -32,6 +32,9 @@ class ClusterApi:
     token. All of it lives in the event loop that calls `start`, and ends with `stop`.
     """
 
+    certificate_authority: str | None = None
+    """It is served without TLS."""
+
     def __init__(self, name: str = "cluster", token: str | None = None) -> None:
         self.name = name
         self.token = token

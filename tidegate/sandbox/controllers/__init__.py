@@ -1,8 +1,8 @@
 """What turns Deployments into pods and Services into endpoints: `Controllers`.
 
-A kube-controller-manager can take their place.
+A kube-controller-manager can take their place; `Autoscaling` is what stays to do then.
 """
 
-from tidegate.sandbox.controllers.manager import Controllers
+from tidegate.sandbox.controllers.manager import Autoscaling, Controllers
 
-__all__ = ["Controllers"]
+__all__ = ["Autoscaling", "Controllers"]

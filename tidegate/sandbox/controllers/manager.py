@@ -1,11 +1,13 @@
 """The controllers of one cluster, together: what kube-controller-manager is to a real one.
 
-They reach the cluster through its API only, and can be left out where a kube-controller-manager runs.
+They reach the cluster through its API only, and can be left out where a kube-controller-manager runs. The
+autoscaler stays there as well: without a metrics server, the real one would never report.
 """
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from typing import Self
 
 from tidegate.sandbox.client import (
@@ -21,29 +23,15 @@ from tidegate.sandbox.controllers.autoscaler import AutoscalerController
 from tidegate.sandbox.controllers.deployment import DeploymentController
 from tidegate.sandbox.controllers.endpoints import EndpointsController
 from tidegate.sandbox.controllers.replicaset import ReplicaSetController
-from tidegate.sandbox.informer import Informer
+from tidegate.sandbox.informer import Informer, Reconciler
 
 
-class Controllers:
-    """Deployments, ReplicaSets, endpoints and autoscalers of one cluster come to life while this runs.
+class _Manager:
+    """Reconcilers, and the caches that they look at. The caches' client stays its owner's."""
 
-    Use it as an async context manager, or `start()` and `stop()` it. The client stays its owner's.
-    """
-
-    def __init__(self, client: ClusterClient) -> None:
-        deployments = Informer(client, DEPLOYMENTS)
-        replica_sets = Informer(client, REPLICA_SETS)
-        pods = Informer(client, PODS)
-        services = Informer(client, SERVICES)
-        slices = Informer(client, ENDPOINT_SLICES)
-        autoscalers = Informer(client, AUTOSCALERS)
-        self._informers = [deployments, replica_sets, pods, services, slices, autoscalers]
-        self._reconcilers = [
-            DeploymentController(client, deployments, replica_sets, pods).reconciler,
-            ReplicaSetController(client, replica_sets, pods).reconciler,
-            EndpointsController(client, services, pods, slices).reconciler,
-            AutoscalerController(client, autoscalers, deployments).reconciler,
-        ]
+    def __init__(self, informers: Sequence[Informer], reconcilers: Sequence[Reconciler]) -> None:
+        self._informers = informers
+        self._reconcilers = reconcilers
 
     async def __aenter__(self) -> Self:
         await self.start()
@@ -64,3 +52,37 @@ class Controllers:
             await reconciler.stop()
         for informer in self._informers:
             await informer.stop()
+
+
+class Controllers(_Manager):
+    """Deployments, ReplicaSets, endpoints and autoscalers of one cluster come to life while this runs.
+
+    Use it as an async context manager, or `start()` and `stop()` it.
+    """
+
+    def __init__(self, client: ClusterClient) -> None:
+        deployments = Informer(client, DEPLOYMENTS)
+        replica_sets = Informer(client, REPLICA_SETS)
+        pods = Informer(client, PODS)
+        services = Informer(client, SERVICES)
+        slices = Informer(client, ENDPOINT_SLICES)
+        autoscalers = Informer(client, AUTOSCALERS)
+        super().__init__(
+            [deployments, replica_sets, pods, services, slices, autoscalers],
+            [
+                DeploymentController(client, deployments, replica_sets, pods).reconciler,
+                ReplicaSetController(client, replica_sets, pods).reconciler,
+                EndpointsController(client, services, pods, slices).reconciler,
+                AutoscalerController(client, autoscalers, deployments).reconciler,
+            ],
+        )
+
+
+class Autoscaling(_Manager):
+    """Autoscalers of one cluster come to life while this runs, and nothing else does."""
+
+    def __init__(self, client: ClusterClient) -> None:
+        deployments = Informer(client, DEPLOYMENTS)
+        autoscalers = Informer(client, AUTOSCALERS)
+        autoscaling = AutoscalerController(client, autoscalers, deployments)
+        super().__init__([deployments, autoscalers], [autoscaling.reconciler])

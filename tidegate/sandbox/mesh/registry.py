@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from pydantic import BaseModel, ConfigDict
 
+from tidegate.sandbox.addresses import loopback_address
 from tidegate.sandbox.mesh.istio import Manifest
 
 DOMAIN = "svc.cluster.local"
@@ -36,7 +37,7 @@ class Key(NamedTuple):
 
 
 class Endpoint(NamedTuple):
-    """A ready address behind a service's port; its workload is None when no pod of a Deployment has it."""
+    """A ready address on this machine behind a port; its workload is None when no Deployment's pod has it."""
 
     address: str
     port: int
@@ -160,7 +161,7 @@ def _endpoints(
     service: Key, slices: Iterable[Manifest], port_name: str, workloads: Mapping[Key, str]
 ) -> set[Endpoint]:
     return {
-        Endpoint(address, port["port"], workload)
+        Endpoint(loopback_address(address), port["port"], workload)
         for manifest in slices
         for port in manifest.get("ports") or ()
         if (port.get("name") or "") == port_name

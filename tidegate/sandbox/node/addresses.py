@@ -1,4 +1,7 @@
-"""Pod addresses: a loopback address for each pod, so that every pod listens on its own ports."""
+"""Pod addresses: a loopback address for each pod, so that every pod listens on its own ports.
+
+The cluster is told another form of it: see `tidegate.sandbox.addresses`.
+"""
 
 from __future__ import annotations
 

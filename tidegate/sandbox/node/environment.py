@@ -7,6 +7,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from tidegate.sandbox.addresses import cluster_address
 from tidegate.sandbox.client import CONFIG_MAPS, SECRETS, ClusterClient, NotFoundError, Object, Resource
 
 _SUBSCRIPT = re.compile(r"^metadata\.(labels|annotations)\['([^']+)'\]$")
@@ -104,7 +105,7 @@ class _Source:
             "metadata.uid": self._pod["metadata"]["uid"],
             "spec.nodeName": self._pod["spec"].get("nodeName", ""),
             "spec.serviceAccountName": self._pod["spec"].get("serviceAccountName", ""),
-            "status.podIP": self._address,
+            "status.podIP": cluster_address(self._address),
         }
         if path not in known:
             raise ConfigError(f"field {path} is not supported")

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
+from tidegate.sandbox.addresses import cluster_address
 from tidegate.sandbox.client import Object
 
 
@@ -105,7 +106,8 @@ def pod_status(
     if init_containers:
         status["initContainerStatuses"] = [container.report() for container in init_containers]
     if address:
-        status.update(podIP=address, podIPs=[{"ip": address}])
+        known_as = cluster_address(address)
+        status.update(podIP=known_as, podIPs=[{"ip": known_as}])
     return status
 
 
