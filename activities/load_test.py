@@ -14,7 +14,7 @@ from activities.step import step
 from tidegate.adapters.load import send_load
 from tidegate.adapters.load_recorder import LoadRecorder
 from tidegate.adapters.manifest_source import ManifestSource
-from tidegate.adapters.reach import Clusters, Reach
+from tidegate.adapters.reach import Clusters, Reach, check_resolved
 from tidegate.adapters.webhook import Payload, call_webhook
 from tidegate.contracts import BakeCommand, BakeReport
 from tidegate.decisions.hey import HeyCommand
@@ -53,12 +53,21 @@ class LoadTestActivities:
             bundle = await offload(self._manifests.bundle, command.ref)
             hooks, mode = bundle.canary.spec.analysis.webhooks, self._settings.load.mode
             loads = [native_load(hook, command.ref.namespace) for hook in hooks if is_native_load(hook, mode)]
+            await self._refuse_forbidden(loads)
             posts = [hook for hook in hooks if not is_native_load(hook, mode)]
             async with _beside(
                 _send(loads, _remaining(command.seconds), self._settings.load, recorder)
             ) as load:
                 verdicts = await self._post(posts, command)
                 return BakeReport(load=await load, verdicts=verdicts)
+
+    async def _refuse_forbidden(self, loads: Sequence[HeyCommand]) -> None:
+        """Through a proxy, a name means what the proxy says."""
+        egress = self._settings.addresses.egress
+        for load in loads:
+            egress.check(load.url)
+            if not self._settings.load.proxy:
+                await check_resolved(egress, load.url)
 
     async def _post(self, hooks: Sequence[Webhook], command: BakeCommand) -> tuple[Verdict, ...]:
         """Call the hooks in order, up to the first that fails: its verdict, if any."""

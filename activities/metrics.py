@@ -77,7 +77,8 @@ class MetricsActivities:
                 f"clusters.{cluster}.prometheus_token_env cannot pass the service proxy",
                 mend="unset it, or give an address that the worker reaches directly",
             )
-        return Prometheus(address, self._reach.target(cluster, query_url(address)), token)
+        target = self._reach.own_target if address == own else self._reach.target
+        return Prometheus(address, target(cluster, query_url(address)), token)
 
     def _token(self, cluster: str) -> str:
         name = self._settings.clusters[cluster].prometheus_token_env

@@ -4,9 +4,11 @@ Shared by the Prometheus and webhook adapters. An error's text is one line and s
 than scheme and host: paths and queries may hold secrets.
 """
 
+import asyncio
 import functools
+import socket
 import ssl
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 from urllib.parse import urlsplit
@@ -14,6 +16,7 @@ from urllib.parse import urlsplit
 import httpx
 
 from tidegate.decisions.addresses import service_address
+from tidegate.decisions.egress import Egress
 from tidegate.settings import Settings
 
 MAX_BODY = 1_048_576
@@ -45,11 +48,12 @@ class Clusters(Protocol):
 
 @dataclass(frozen=True)
 class Direct:
-    """The address itself, with no credentials."""
+    """The address itself, with no credentials; with `egress`, where its host may not be."""
 
     url: str
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     verify: ssl.SSLContext | bool = True
+    egress: Egress | None = None
 
 
 class Reach:
@@ -58,17 +62,27 @@ class Reach:
     def __init__(self, settings: Settings, clusters: Clusters) -> None:
         self._settings = settings
         self._clusters = clusters
+        self._egress = settings.addresses.egress
 
     def target(self, cluster: str, url: str) -> Target:
-        """The service proxy, for in-cluster addresses where the settings ask for it; else the URL."""
-        if self.is_proxied(cluster, url):
-            return self._clusters.cluster(cluster).service_proxy(url)
-        return Direct(url)
+        """The service proxy, for in-cluster addresses where the settings ask for it; else the URL.
+
+        InvalidInput when the settings do not allow the address; it is checked again when it is called.
+        """
+        self._egress.check(url)
+        return self._proxied(cluster, url) or Direct(url, egress=self._egress)
+
+    def own_target(self, cluster: str, url: str) -> Target:
+        """The same for an address of the settings, which is the operator's word."""
+        return self._proxied(cluster, url) or Direct(url)
 
     def is_proxied(self, cluster: str, url: str) -> bool:
         """Whether the address is called through the cluster's API."""
         settings = self._settings.clusters.get(cluster)
         return settings is not None and settings.service_proxy and service_address(url) is not None
+
+    def _proxied(self, cluster: str, url: str) -> Target | None:
+        return self._clusters.cluster(cluster).service_proxy(url) if self.is_proxied(cluster, url) else None
 
 
 class TooLarge(httpx.HTTPError):
@@ -78,12 +92,46 @@ class TooLarge(httpx.HTTPError):
 def client(target: Target, timeout: float) -> httpx.AsyncClient:
     """A client for one neighbour: no redirects, no proxies or credentials taken from the environment."""
     return httpx.AsyncClient(
+        event_hooks=_guards(target.egress) if isinstance(target, Direct) and target.egress else None,
         headers=dict(target.headers),
         verify=trusted() if target.verify is True else target.verify,
         timeout=timeout,
         follow_redirects=False,
         trust_env=False,
     )
+
+
+def _guards(egress: Egress) -> dict[str, list[Callable[..., Awaitable[None]]]]:
+    """Look at the address as httpx reads it, at what it resolves to, and at who was reached in the end.
+
+    A name may resolve to something else a moment later; then the answer is thrown away unread.
+    """
+
+    async def before(request: httpx.Request) -> None:
+        url = str(request.url)
+        egress.check(url)
+        await check_resolved(egress, url)
+
+    async def after(response: httpx.Response) -> None:
+        stream = response.extensions.get("network_stream")
+        peer = stream.get_extra_info("server_addr") if stream else None
+        if peer:
+            egress.check_peer(str(response.request.url), str(peer[0]))
+
+    return {"request": [before], "response": [after]}
+
+
+async def check_resolved(egress: Egress, url: str) -> None:
+    """InvalidInput when the URL's host resolves to an address that may not be called."""
+    parts = urlsplit(url)
+    try:
+        found = await asyncio.get_running_loop().getaddrinfo(
+            parts.hostname, parts.port, type=socket.SOCK_STREAM
+        )
+    except OSError:
+        return  # the call will tell
+    for *_, address in found:
+        egress.check_peer(url, str(address[0]))
 
 
 @functools.cache

@@ -5,6 +5,7 @@ from pathlib import Path
 from tidegate.adapters.git import GitRepositories
 from tidegate.adapters.manifest_source import ManifestSource
 from tidegate.contracts import ReleaseRequest
+from tidegate.decisions.egress import check_addresses
 from tidegate.decisions.plan import compile_plan
 from tidegate.decisions.sync_set import sync_set
 from tidegate.domain.base import Model
@@ -43,6 +44,7 @@ def _survey(request: ReleaseRequest, settings: Settings) -> LocalSurvey:
     resolved = repositories.resolve(request.application.spec.source.repo_url, request.wanted_revision)
     owner = request.owner_at(resolved.sha)
     contents = ManifestSource(repositories).contents(owner)
+    _check_addresses(contents, settings, owner.cluster)
     return LocalSurvey(
         revision=request.wanted_revision,
         sha=resolved.sha,
@@ -51,6 +53,18 @@ def _survey(request: ReleaseRequest, settings: Settings) -> LocalSurvey:
         plans=_plans(contents, settings.release.drain_seconds),
         warnings=contents.warnings,
     )
+
+
+def _check_addresses(contents: Contents, settings: Settings, cluster: str) -> None:
+    """The worker checks them as well, and once more when it calls them."""
+    for bundle in contents.bundles:
+        check_addresses(
+            bundle.canary,
+            bundle.template_of,
+            settings.addresses.egress,
+            load_mode=settings.load.mode,
+            prometheus=settings.cluster(cluster).prometheus,
+        )
 
 
 def _plans(contents: Contents, drain_seconds: float) -> dict[str, Plan]:

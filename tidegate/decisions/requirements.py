@@ -1,5 +1,6 @@
 """What a canary needs of an installation before its release may start: answers for its checks, and load."""
 
+from tidegate.decisions.egress import Egress, check_addresses
 from tidegate.decisions.hooks import check_hooks
 from tidegate.decisions.queries import TemplateOf, checks
 from tidegate.domain.base import Model
@@ -14,6 +15,7 @@ class Installation(Model):
     prometheus: str = ""
     load_mode: str = ""
     load_proxy: str = ""
+    egress: Egress = Egress()
 
 
 def check_requirements(canary: Canary, template_of: TemplateOf, installation: Installation) -> None:
@@ -21,6 +23,13 @@ def check_requirements(canary: Canary, template_of: TemplateOf, installation: In
     try:
         check_hooks(canary, installation.load_mode, installation.load_proxy)
         _check_answers(canary, template_of, installation)
+        check_addresses(
+            canary,
+            template_of,
+            installation.egress,
+            load_mode=installation.load_mode,
+            prometheus=installation.prometheus,
+        )
     except InvalidInput as error:
         raise error.within(f"Canary {canary.namespace}/{canary.name}") from None
 

@@ -8,6 +8,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
+from tidegate.decisions.egress import Egress
 from tidegate.settings.section import ListenAddress, LocatedPath, Section, WebAddress
 
 KeyId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
@@ -95,6 +96,11 @@ class AddressSettings(Section):
 
     allowed_schemes: tuple[Literal["http", "https"], ...] = ("http", "https")
     """`["https"]` refuses whatever travels in the clear."""
+
+    @property
+    def egress(self) -> Egress:
+        """What decides on an address."""
+        return Egress(hosts=self.allowed_hosts, schemes=self.allowed_schemes)
 
 
 def is_loopback(address: str) -> bool:
