@@ -7,6 +7,7 @@ from typing import Any
 
 from temporalio import activity
 
+from activities.heartbeat import beating
 from activities.offload import offload
 from activities.step import step
 from tidegate.adapters.manifest_source import ManifestSource
@@ -40,6 +41,7 @@ class MetricsActivities:
 
     @activity.defn(name="metrics_judge")
     @step
+    @beating
     async def judge(self, command: JudgeCommand) -> Judgement:
         """A verdict for every check, in the manifest's order. InvalidInput when a query is at fault.
 

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from temporalio import activity
 
 from activities.site import APPS, Place
-from activities.step import late_heartbeat
+from activities.heartbeat import late_heartbeat
 from tidegate.decisions.rollout import Progress, Rollout, rollout_of, running_replicas, troubles
 from tidegate.domain.errors import NotReady
 from tidegate.domain.manifest import Manifest

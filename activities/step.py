@@ -6,17 +6,14 @@ workflow's policy. The failure's type is the error's class name, its text one li
 
 import functools
 import inspect
-import time
 from collections.abc import Callable
 from typing import Any, NoReturn, TypeVar, cast
 
 from temporalio import activity
 from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
 
+from activities.heartbeat import beating
 from tidegate.domain.errors import Permanent, TidegateError, Transient
-
-QUIET_SECONDS = 2.0
-"""How long a step goes on before its first heartbeat; far below every heartbeat timeout."""
 
 Method = TypeVar("Method", bound=Callable[..., Any])
 
@@ -34,6 +31,8 @@ def step(method: Method) -> Method:
 
         return cast(Method, run_async)
 
+    method = beating(method)
+
     @functools.wraps(method)
     def run(*args: Any) -> Any:
         try:
@@ -42,17 +41,6 @@ def step(method: Method) -> Method:
             _fail(error)
 
     return cast(Method, run)
-
-
-def late_heartbeat() -> Callable[..., None]:
-    """A heartbeat, silent for its first seconds: each that arrives is billed, and most steps are short."""
-    began = time.monotonic()
-
-    def beat(*details: object) -> None:
-        if time.monotonic() - began >= QUIET_SECONDS:
-            activity.heartbeat(*details)
-
-    return beat
 
 
 def _fail(error: TidegateError) -> NoReturn:

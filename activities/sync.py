@@ -13,7 +13,8 @@ from typing import Protocol
 from temporalio import activity
 
 from activities.site import connected, ref_to
-from activities.step import late_heartbeat, step
+from activities.heartbeat import late_heartbeat
+from activities.step import step
 from activities.sync_health import HealthWait
 from activities.sync_objects import fitted, write
 from activities.sync_preflight import missing_namespaces, refuse_unservable

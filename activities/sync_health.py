@@ -2,8 +2,7 @@
 
 import time
 
-from temporalio import activity
-
+from activities.heartbeat import heartbeat
 from tidegate.adapters.kubernetes import Cluster
 from tidegate.decisions.health import Health, Status, health_of
 from tidegate.domain.errors import NotReady, ReleaseFailed
@@ -53,7 +52,7 @@ class HealthWait:
         return self._health if self._health.status.settled else None
 
     def _beat(self) -> None:
-        activity.heartbeat(f"{self._ref}: {self._health.message or self._health.status}")
+        heartbeat(f"{self._ref}: {self._health.message or self._health.status}")
         since = self._degraded_since
         if since is not None and time.monotonic() - since >= DEGRADED_SECONDS:
             raise ReleaseFailed(f"{self._where} is Degraded: {self._health.message}")

@@ -4,7 +4,7 @@ Every step receives references and tokens, never manifests: any worker renders t
 (repository, SHA, path), so that no history carries them.
 """
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Annotated, Self
 
@@ -27,6 +27,9 @@ STATUS = "status"
 
 SUBMIT = "submit"
 """Update of a Release, sent together with its start: Submission."""
+
+TASK_TIMEOUT = timedelta(seconds=5)
+"""So long a workflow stands still whose worker died in the middle of its decision; Temporal's own is 10 s."""
 
 APPLICATION_ATTRIBUTE = "TidegateApplication"
 CLUSTER_ATTRIBUTE = "TidegateCluster"

@@ -30,6 +30,7 @@ with workflow.unsafe.imports_passed_through():
         PHASE_ATTRIBUTE,
         PROMOTE,
         REVISION_ATTRIBUTE,
+        TASK_TIMEOUT,
         AbortRequest,
         CanaryOutcome,
         CanaryRef,
@@ -109,6 +110,7 @@ class Children:
                     id=workflow_id,
                     parent_close_policy=workflow.ParentClosePolicy.REQUEST_CANCEL,
                     cancellation_type=workflow.ChildWorkflowCancellationType.WAIT_CANCELLATION_COMPLETED,
+                    task_timeout=TASK_TIMEOUT,
                     static_summary=f"{ref.full_name} on {ref.owner.cluster}",
                     search_attributes=_search_attributes(request),
                 )

@@ -22,7 +22,9 @@ RETRY = RetryPolicy(
 )
 _INVALID = (InvalidInput.__name__, RevisionNotFound.__name__)
 
-HEARTBEAT_TIMEOUT = timedelta(seconds=10)
+HEARTBEAT_TIMEOUT = timedelta(seconds=5)
+"""So long a step stands still whose worker has died; a step that goes on beats every two seconds."""
+
 _QUICK = timedelta(seconds=20)
 _FETCH = timedelta(seconds=150)
 _MARGIN = timedelta(seconds=30)
@@ -43,6 +45,7 @@ def quick(summary: str, *, budget_seconds: float) -> Options:
     """A step of one or a few calls. An abort does not wait for it: its late writes are fenced off."""
     return Options(
         start_to_close_timeout=_QUICK,
+        heartbeat_timeout=HEARTBEAT_TIMEOUT,
         schedule_to_close_timeout=timedelta(seconds=budget_seconds),
         retry_policy=RETRY,
         cancellation_type=workflow.ActivityCancellationType.TRY_CANCEL,
@@ -89,14 +92,12 @@ def under_load(summary: str, *, seconds: float, hook_seconds: float) -> Options:
 
 def restoring(summary: str, *, deadline_seconds: float = 0.0) -> Options:
     """A step of a rollback: retried until it is done, whatever it takes."""
-    options = Options(
+    return Options(
         start_to_close_timeout=_QUICK + timedelta(seconds=deadline_seconds),
+        heartbeat_timeout=HEARTBEAT_TIMEOUT,
         retry_policy=RETRY,
         summary=summary,
     )
-    if deadline_seconds:
-        options["heartbeat_timeout"] = HEARTBEAT_TIMEOUT
-    return options
 
 
 def failure_type(error: BaseException) -> str:

@@ -36,6 +36,7 @@ from tidegate.contracts import (
     REVISION_ATTRIBUTE,
     STATUS,
     SUBMIT,
+    TASK_TIMEOUT,
     ReleaseOutcome,
     ReleaseRequest,
     ReleaseStatus,
@@ -120,6 +121,7 @@ async def _send(
         id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
         result_type=ReleaseOutcome,
         search_attributes=attributes,
+        task_timeout=TASK_TIMEOUT,
         static_summary=summary(request),
         static_details=details(request),
     )
