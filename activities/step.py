@@ -7,25 +7,31 @@ workflow's policy. The failure's type is the error's class name, its text one li
 import functools
 import inspect
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any, NoReturn, TypeVar, cast
 
 from temporalio import activity
 from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
 
 from activities.heartbeat import beating
-from tidegate.domain.errors import Permanent, TidegateError, Transient
+from tidegate.adapters import patience
+from tidegate.domain.errors import Permanent, TidegateError, Transient, Unreachable
 
 Method = TypeVar("Method", bound=Callable[..., Any])
 
 
 def step(method: Method) -> Method:
-    """Decorate an activity method, below `@activity.defn`: its errors reach the workflow well-formed."""
+    """Decorate an activity method, below `@activity.defn`: its errors reach the workflow well-formed.
+
+    Its calls are patient by the attempt's number.
+    """
     if inspect.iscoroutinefunction(method):
 
         @functools.wraps(method)
         async def run_async(*args: Any) -> Any:
             try:
-                return await method(*args)
+                with patience.attempt(activity.info().attempt):
+                    return await method(*args)
             except TidegateError as error:
                 _fail(error)
 
@@ -36,7 +42,8 @@ def step(method: Method) -> Method:
     @functools.wraps(method)
     def run(*args: Any) -> Any:
         try:
-            return method(*args)
+            with patience.attempt(activity.info().attempt):
+                return method(*args)
         except TidegateError as error:
             _fail(error)
 
@@ -45,6 +52,7 @@ def step(method: Method) -> Method:
 
 def _fail(error: TidegateError) -> NoReturn:
     """Transient errors are benign: an outage fills the UI's attempts, not the worker's error log."""
+    pause = error.retry_after if isinstance(error, Unreachable) else None
     raise ApplicationError(
         str(error),
         type=type(error).__name__,
@@ -52,4 +60,5 @@ def _fail(error: TidegateError) -> NoReturn:
         category=ApplicationErrorCategory.BENIGN
         if isinstance(error, Transient)
         else ApplicationErrorCategory.UNSPECIFIED,
+        next_retry_delay=None if pause is None else timedelta(seconds=pause),
     ) from None

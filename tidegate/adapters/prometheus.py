@@ -5,12 +5,13 @@ from typing import Any, NoReturn
 
 import httpx
 
+from tidegate.adapters.patience import retry_after
 from tidegate.adapters.reach import Direct, Target, client, read_bounded, shown, why
 from tidegate.decisions.judge import Sample
 from tidegate.domain.errors import AccessDenied, InvalidInput, Unreachable
 
 PATH = "/api/v1/query"
-TIMEOUT_SECONDS = 10.0
+TIMEOUT_SECONDS = 5.0
 """A query of a canary's last minute answers in milliseconds; beyond this the server is in trouble."""
 
 
@@ -28,24 +29,26 @@ class Prometheus:
     async def query(self, query: str) -> Sample:
         """Ask once, now. InvalidInput carries Prometheus' own words; outages are Unreachable."""
         try:
-            status, body = await self._get(query)
+            status, pause, body = await self._get(query)
         except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
             raise Unreachable(self._address, why(error)) from None
         answer = _parsed(body)
         if status != httpx.codes.OK or answer.get("status") != "success":
-            self._refuse(status, answer)
+            self._refuse(status, pause, answer)
         return self._sample(answer.get("data"))
 
-    async def _get(self, query: str) -> tuple[int, bytes]:
+    async def _get(self, query: str) -> tuple[int, float | None, bytes]:
+        """Status, the seconds that Retry-After asks for, and body."""
         async with (
             client(self._target, self._timeout) as http,
             http.stream(
                 "GET", self._target.url, params={"query": query}, headers=self._authorization
             ) as response,
         ):
-            return response.status_code, await read_bounded(response)
+            pause = retry_after(response.headers.get("Retry-After"))
+            return response.status_code, pause, await read_bounded(response)
 
-    def _refuse(self, status: int, answer: dict[str, Any]) -> NoReturn:
+    def _refuse(self, status: int, pause: float | None, answer: dict[str, Any]) -> NoReturn:
         reason = " ".join(str(answer.get("error") or answer.get("message") or f"status {status}").split())[
             :300
         ]
@@ -53,7 +56,7 @@ class Prometheus:
             raise AccessDenied(self._address, reason)
         if 400 <= status < 500 and status not in (408, 429):
             raise InvalidInput(f"{self._address} refuses the query: {reason}", mend="correct the query")
-        raise Unreachable(self._address, reason)
+        raise Unreachable(self._address, reason, pause)
 
     def _sample(self, data: Any) -> Sample:
         match data:

@@ -5,6 +5,7 @@ from itertools import islice
 
 import httpx
 
+from tidegate.adapters.patience import retry_after
 from tidegate.adapters.reach import Target, TooLarge, client, read_bounded, shown, why
 from tidegate.decisions.hooks import pauses
 from tidegate.domain.base import Model
@@ -27,19 +28,21 @@ class Payload(Model):
 class _Answer(Model):
     reason: str = ""
     retry: bool = False
+    pause: float = 0.0
 
 
 async def call_webhook(hook: Webhook, payload: Payload, target: Target) -> str:
     """POST until it succeeds or the hook's retries are used up: "" or the last reason, in one line.
 
-    Connection errors, 429 and 5xx are tried again; `timeout` is for each attempt, its answer included.
+    Connection errors, 429 and 5xx are tried again, after the pause that Retry-After asks for or our own;
+    `timeout` is for each attempt, its answer included.
     """
     async with client(target, hook.timeout) as http:
         for pause in islice(pauses(), hook.retries):
             answer = await _attempt(http, hook, payload, target)
             if not answer.retry:
                 return answer.reason
-            await asyncio.sleep(pause)
+            await asyncio.sleep(max(pause, answer.pause))
         return (await _attempt(http, hook, payload, target)).reason
 
 
@@ -66,4 +69,5 @@ async def _refusal(url: str, response: httpx.Response) -> _Answer:
     return _Answer(
         reason=f"{url} answered {status}{f': {said}' if said else ''}",
         retry=response.status_code == httpx.codes.TOO_MANY_REQUESTS or response.status_code >= 500,
+        pause=retry_after(response.headers.get("Retry-After")) or 0.0,
     )

@@ -94,10 +94,11 @@ class NotReady(ReleaseFailed):
 
 
 class Unreachable(Transient):
-    """A neighbour does not answer, or answers that it cannot now."""
+    """A neighbour does not answer, or answers that it cannot now; `retry_after`: seconds that it asks for."""
 
-    def __init__(self, neighbour: str, reason: str) -> None:
+    def __init__(self, neighbour: str, reason: str, retry_after: float | None = None) -> None:
         self.neighbour = neighbour
+        self.retry_after = retry_after
         super().__init__(f"{neighbour} is out of reach: {reason}")
 
 

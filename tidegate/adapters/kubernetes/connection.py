@@ -15,11 +15,11 @@ import urllib3
 from kubernetes import client, config
 
 from tidegate.adapters.kubernetes.responses import error_of, reason_of
+from tidegate.adapters.patience import answer_seconds, retry_after
 from tidegate.domain.errors import InvalidInput, Unreachable
 from tidegate.settings.model import ClusterSettings
 
-CONNECT_SECONDS = 5.0
-READ_SECONDS = 10.0
+CONNECT_SECONDS = 3.0
 
 
 class Connection:
@@ -58,7 +58,13 @@ class Connection:
         if response.status == HTTPStatus.NOT_FOUND and method in ("GET", "DELETE"):
             return None
         if response.status >= 400:
-            raise error_of(response.status, data, neighbour=self.neighbour, subject=subject)
+            raise error_of(
+                response.status,
+                data,
+                neighbour=self.neighbour,
+                subject=subject,
+                retry_after=retry_after(response.headers.get("Retry-After")),
+            )
         try:
             return json.loads(data)
         except ValueError:
@@ -72,15 +78,17 @@ class Connection:
         query: Mapping[str, str] | None = None,
         body: object = None,
         content_type: str = "application/json",
-        read_seconds: float = READ_SECONDS,
+        read_seconds: float | None = None,
     ) -> urllib3.HTTPResponse:
-        """Send one request; the caller reads the answer, whatever its status, and closes it."""
+        """Send one request; the caller reads the answer, whatever its status, and closes it.
+
+        `read_seconds` is how long the answer may be silent; None: as long as the present attempt is patient.
+        """
+        patience = (CONNECT_SECONDS, answer_seconds() if read_seconds is None else read_seconds)
         headers = {"Accept": "application/json", "Content-Type": content_type}
         try:
             _, url, sent, content, _ = self._serialized(method, path, query, headers, body)
-            answer = self._client.call_api(
-                method, url, sent, content, _request_timeout=(CONNECT_SECONDS, read_seconds)
-            )
+            answer = self._client.call_api(method, url, sent, content, _request_timeout=patience)
         except (urllib3.exceptions.HTTPError, client.ApiException, OSError) as error:
             raise Unreachable(self.neighbour, reason_of(error)) from error
         response: urllib3.HTTPResponse = answer.response

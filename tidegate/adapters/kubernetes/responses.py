@@ -4,14 +4,22 @@ import json
 import re
 from http import HTTPStatus
 
+import urllib3
+
 from tidegate.domain.errors import AccessDenied, Conflict, InvalidInput, TidegateError, Unreachable
 
 _CLIENTS_OBJECT = re.compile(r"^(<[^>]*>|\w+\(host=[^)]*\)): ")
+_TIMED_OUT = (TimeoutError, urllib3.exceptions.TimeoutError)
 _DENIED = (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN)
 
 
-def error_of(status: int, body: bytes, *, neighbour: str, subject: str = "") -> TidegateError:
-    """The error for a status of 400 or more; its text has the object, the cluster and the API's message."""
+def error_of(
+    status: int, body: bytes, *, neighbour: str, subject: str = "", retry_after: float | None = None
+) -> TidegateError:
+    """The error for a status of 400 or more; its text has the object, the cluster and the API's message.
+
+    `retry_after`: seconds that the answer asks us to stay away.
+    """
     message = _message(body) or f"HTTP {status}"
     about = f"{subject}: {message}" if subject else message
     if status in _DENIED:
@@ -19,13 +27,15 @@ def error_of(status: int, body: bytes, *, neighbour: str, subject: str = "") -> 
     if status == HTTPStatus.CONFLICT:
         return Conflict(f"{subject or 'an object'} in {neighbour}: {message}")
     if status == HTTPStatus.TOO_MANY_REQUESTS or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-        return Unreachable(neighbour, f"HTTP {status}: {about}")
+        return Unreachable(neighbour, f"HTTP {status}: {about}", retry_after)
     return InvalidInput(f"{subject or 'a request'} was refused by {neighbour}: {message}")
 
 
 def reason_of(error: BaseException) -> str:
     """One line on why a connection failed: the innermost cause, without the client's own objects."""
     inner = error.args[-1] if error.args and isinstance(error.args[-1], Exception) else error
+    if isinstance(inner, _TIMED_OUT) and not isinstance(inner, urllib3.exceptions.NewConnectionError):
+        return "no answer in time"
     text = str(inner).strip().rpartition("\n")[2]
     return _CLIENTS_OBJECT.sub("", text) or type(inner).__name__
 

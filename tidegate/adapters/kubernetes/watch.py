@@ -20,8 +20,12 @@ from tidegate.domain.errors import NotReady
 from tidegate.domain.manifest import Manifest, ObjectRef
 
 BEAT_SECONDS = 0.5
-STREAM_SECONDS = 60
-"""Seconds after which the API server ends a watch; it is then taken up where it ended."""
+STREAM_SECONDS = 15
+"""Seconds after which the API server ends a watch; it is then taken up where it ended. No longer, for a
+stream whose server has died behind a silent network never ends by itself."""
+
+SILENT_SECONDS = 3
+"""Beyond those: a stream that has not ended by then is dead."""
 
 PAUSE_SECONDS = 1.0
 """Seconds at least from the start of one stream to the next, in case the server ends each at once."""
@@ -155,7 +159,7 @@ class Wait:
             "timeoutSeconds": str(STREAM_SECONDS),
         }
         response = self._connection.open(
-            "GET", self._collection, query=query, read_seconds=STREAM_SECONDS + 10
+            "GET", self._collection, query=query, read_seconds=STREAM_SECONDS + SILENT_SECONDS
         )
         if response.status < 400:
             return response

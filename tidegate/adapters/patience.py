@@ -1,0 +1,48 @@
+"""How long a neighbour is waited for: for one answer, and before the next try that it asks for.
+
+Most attempts of a step give up early, so that a neighbour that has come back is noticed at once: what was
+sent to one that hung may never be answered. Now and then one waits longer, for a neighbour that is only slow.
+"""
+
+import contextlib
+from collections.abc import Iterator
+from contextvars import ContextVar
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+
+SHORT_SECONDS, LONG_SECONDS = 3.0, 10.0
+_FIRST_LONG = 8
+
+LONGEST_PAUSE = 10.0
+"""Seconds that a neighbour may ask us to stay away, at most: traffic may have to come back."""
+
+_answer_seconds = ContextVar("answer_seconds", default=LONG_SECONDS)
+
+
+def answer_seconds() -> float:
+    """Seconds that an answer may take, in the present attempt; outside of one, the long time."""
+    return _answer_seconds.get()
+
+
+@contextlib.contextmanager
+def attempt(number: int) -> Iterator[None]:
+    """The block is a step's attempt of that number, from 1: of these the 8th, 16th, 32nd ... are patient."""
+    long = number >= _FIRST_LONG and number.bit_count() == 1
+    token = _answer_seconds.set(LONG_SECONDS if long else SHORT_SECONDS)
+    try:
+        yield
+    finally:
+        _answer_seconds.reset(token)
+
+
+def retry_after(header: str | None) -> float | None:
+    """Seconds that a Retry-After asks for, in either of its forms; None without one that can be read."""
+    text = (header or "").strip()
+    if text.isdecimal():
+        return min(float(text), LONGEST_PAUSE)
+    try:
+        until = parsedate_to_datetime(text)
+    except ValueError:
+        return None
+    left = (until if until.tzinfo else until.replace(tzinfo=UTC)) - datetime.now(UTC)
+    return min(max(left.total_seconds(), 0.0), LONGEST_PAUSE)
