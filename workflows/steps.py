@@ -18,8 +18,15 @@ with workflow.unsafe.imports_passed_through():
 RETRY = RetryPolicy(
     initial_interval=timedelta(milliseconds=300),
     backoff_coefficient=2.0,
-    maximum_interval=timedelta(seconds=10),
+    maximum_interval=timedelta(seconds=4),
 )
+RETRY_WAY_BACK = RetryPolicy(
+    initial_interval=timedelta(milliseconds=300),
+    backoff_coefficient=2.0,
+    maximum_interval=timedelta(seconds=1),
+)
+"""Traffic has to be back soon after the neighbour is, however long that was away."""
+
 _INVALID = (InvalidInput.__name__, RevisionNotFound.__name__)
 
 HEARTBEAT_TIMEOUT = timedelta(seconds=5)
@@ -95,7 +102,7 @@ def restoring(summary: str, *, deadline_seconds: float = 0.0) -> Options:
     return Options(
         start_to_close_timeout=_QUICK + timedelta(seconds=deadline_seconds),
         heartbeat_timeout=HEARTBEAT_TIMEOUT,
-        retry_policy=RETRY,
+        retry_policy=RETRY_WAY_BACK,
         summary=summary,
     )
 
