@@ -4,11 +4,11 @@ import asyncio
 import contextlib
 import time
 from collections.abc import AsyncIterator, Coroutine, Sequence
-from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 from temporalio import activity
 
+from activities.elapsed import seconds_since_scheduled
 from activities.offload import offload
 from activities.step import step
 from tidegate.adapters.load import send_load
@@ -125,6 +125,5 @@ async def _beat(recorder: LoadRecorder) -> None:
 
 
 def _remaining(seconds: float) -> float:
-    """Of a bake of `seconds` that began when the activity was scheduled; the clocks may differ a little."""
-    gone = (datetime.now(UTC) - activity.info().scheduled_time).total_seconds()
-    return max(min(seconds - gone, seconds), 0.0)
+    """Of a bake of `seconds` that began when the activity was scheduled."""
+    return max(seconds - seconds_since_scheduled(), 0.0)

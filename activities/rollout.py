@@ -1,11 +1,8 @@
 """Waiting for a Deployment by watch, within a step's deadline, with heartbeats."""
 
-from datetime import UTC, datetime
-
-from temporalio import activity
-
-from activities.site import APPS, Place
+from activities.elapsed import seconds_since_scheduled
 from activities.heartbeat import late_heartbeat
+from activities.site import APPS, Place
 from tidegate.decisions.rollout import Progress, Rollout, rollout_of, running_replicas, troubles
 from tidegate.domain.errors import NotReady
 from tidegate.domain.manifest import Manifest
@@ -13,8 +10,7 @@ from tidegate.domain.manifest import Manifest
 
 def remaining_seconds(deadline_seconds: float) -> float:
     """What is left of a step's deadline; it runs from the step's first attempt, so that retries share it."""
-    passed = datetime.now(UTC) - activity.info().scheduled_time
-    return max(0.0, deadline_seconds - passed.total_seconds())
+    return max(0.0, deadline_seconds - seconds_since_scheduled())
 
 
 def await_rollout(place: Place, name: str, deadline_seconds: float) -> None:

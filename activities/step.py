@@ -13,6 +13,7 @@ from typing import Any, NoReturn, TypeVar, cast
 from temporalio import activity
 from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
 
+from activities.elapsed import counting
 from activities.heartbeat import beating
 from tidegate.adapters import patience
 from tidegate.domain.errors import Permanent, TidegateError, Transient, Unreachable
@@ -30,7 +31,7 @@ def step(method: Method) -> Method:
         @functools.wraps(method)
         async def run_async(*args: Any) -> Any:
             try:
-                with patience.attempt(activity.info().attempt):
+                with counting(), patience.attempt(activity.info().attempt):
                     return await method(*args)
             except TidegateError as error:
                 _fail(error)
@@ -42,7 +43,7 @@ def step(method: Method) -> Method:
     @functools.wraps(method)
     def run(*args: Any) -> Any:
         try:
-            with patience.attempt(activity.info().attempt):
+            with counting(), patience.attempt(activity.info().attempt):
                 return method(*args)
         except TidegateError as error:
             _fail(error)

@@ -6,14 +6,14 @@ a late one does no harm.
 
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime
 from itertools import groupby
 from typing import Protocol
 
 from temporalio import activity
 
-from activities.site import connected, ref_to
+from activities.elapsed import seconds_since_scheduled
 from activities.heartbeat import late_heartbeat
+from activities.site import connected, ref_to
 from activities.step import step
 from activities.sync_health import HealthWait
 from activities.sync_objects import fitted, write
@@ -144,5 +144,4 @@ class SyncActivities:
 
     def _seconds_left(self) -> float:
         """Of the sync's time, which began when this step was first scheduled; retries do not renew it."""
-        elapsed = datetime.now(UTC) - activity.info().scheduled_time
-        return self._settings.release.sync_timeout_seconds - elapsed.total_seconds()
+        return self._settings.release.sync_timeout_seconds - seconds_since_scheduled()

@@ -231,7 +231,8 @@ class World:
 
     def _call(self, method: Callable[[C], T], argument: C, attempt: int = 1, cancel: bool = False) -> T:
         environment = ActivityEnvironment()
-        environment.info = replace(environment.info, scheduled_time=datetime.now(UTC), attempt=attempt)
+        now = datetime.now(UTC)
+        environment.info = replace(environment.info, scheduled_time=now, started_time=now, attempt=attempt)
         if cancel:
             environment.on_heartbeat = lambda *_: environment.cancel()
         return environment.run(method, argument)

@@ -60,7 +60,9 @@ def bake(manifest_source: ManifestSource, environment: ActivityEnvironment) -> B
     ) -> BakeReport:
         manifest_source.bundle(ref)
         scheduled = datetime.now(UTC) - timedelta(seconds=late)
-        environment.info = dataclasses.replace(environment.info, scheduled_time=scheduled)
+        environment.info = dataclasses.replace(
+            environment.info, scheduled_time=scheduled, started_time=datetime.now(UTC)
+        )
         settings = Settings(
             clusters={"mesh01": ClusterSettings(service_proxy=clusters is not None)},
             load=LoadSettings(cluster="mesh01", **load),

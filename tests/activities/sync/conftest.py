@@ -98,7 +98,8 @@ def owner() -> ApplicationRef:
 def environment() -> ActivityEnvironment:
     """An activity that was scheduled just now."""
     environment = ActivityEnvironment()
-    environment.info = dataclasses.replace(environment.info, scheduled_time=datetime.now(UTC))
+    now = datetime.now(UTC)
+    environment.info = dataclasses.replace(environment.info, scheduled_time=now, started_time=now)
     return environment
 
 
