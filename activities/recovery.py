@@ -15,7 +15,7 @@ from tidegate.adapters.kubernetes import Clusters
 from tidegate.contracts import CanaryRef, FindCommand, Findings, ReleaseRequest, Remains
 from tidegate.decisions.ownership import epoch_of
 from tidegate.decisions.remains import faults, marked_canary
-from tidegate.domain.errors import Unreachable
+from tidegate.domain.errors import AccessDenied, Unreachable
 from tidegate.domain.manifest import Manifest
 from tidegate.manifests import istio
 from tidegate.settings.model import Settings
@@ -56,7 +56,11 @@ class RecoveryActivities:
     def _by_marks(self, request: ReleaseRequest) -> list[CanaryRef]:
         mesh = self._clusters.cluster(self._settings.mesh_cluster(request.cluster))
         version = mesh.served(istio.GROUP, "VirtualService", istio.VERSIONS)
-        found = (marked_canary(each, request) for each in mesh.list(version, "VirtualService", ""))
+        try:
+            routes = mesh.list(version, "VirtualService", "")
+        except AccessDenied:  # granted namespace by namespace
+            routes = mesh.list(version, "VirtualService", request.application.spec.destination.namespace)
+        found = (marked_canary(each, request) for each in routes)
         return [ref for ref in found if ref is not None]
 
     def _by_manifests(self, request: ReleaseRequest) -> list[CanaryRef]:

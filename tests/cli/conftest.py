@@ -32,6 +32,7 @@ from tidegate.contracts import (
     CanaryOutcome,
     CanaryStatus,
     Disposition,
+    Mode,
     OnConflict,
     ReleaseOutcome,
     ReleaseRequest,
@@ -125,6 +126,8 @@ class StandInRelease:
 
     @workflow.run
     async def run(self, request: ReleaseRequest) -> ReleaseOutcome:
+        if request.mode is Mode.RECOVER:
+            return self._recovered()
         name = canary_workflow_id(request.cluster, self.state.namespace, request.application.name)
         self.child = await workflow.start_child_workflow(StandInCanary.run, request, id=name)
         self.state = self.state.model_copy(update={"canaries": (name,)})
@@ -145,8 +148,20 @@ class StandInRelease:
             workflow.continue_as_new(following.model_copy(update=handed))
         return result
 
+    def _recovered(self) -> ReleaseOutcome:
+        result = ReleaseOutcome(
+            application=self.state.application,
+            outcome=Outcome.RECOVERED,
+            reason="podinfo.test was put right: traffic 85/15",
+            revision=self.state.revision,
+        )
+        self.state = self.state.model_copy(update={"outcome": result, "phase": Phase.RECOVERED})
+        return result
+
     @workflow.update(name=SUBMIT)
     async def submit(self, request: ReleaseRequest) -> Submission:
+        if request.mode is not self.request.mode:
+            return self._answer(Disposition.REJECTED, request)
         if request.wanted_revision == self.request.wanted_revision:
             known = self.state.canaries
             return self._answer(Disposition.ATTACHED if known else Disposition.STARTED, request)

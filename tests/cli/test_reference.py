@@ -22,6 +22,7 @@ PROMISED = {
     "resume": ["--file"],
     "promote": ["--file"],
     "abort": ["--file", "--reason"],
+    "recover": ["--file", "--all", "--wait", "--timeout"],
     "plan": ["--file", "--revision"],
     "validate": ["--file", "--revision"],
     "codec-server": [],

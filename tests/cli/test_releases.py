@@ -202,7 +202,7 @@ async def test_an_unknown_name_is_one_line(tidegate: Tidegate) -> None:
     result = await tidegate("status", "nobody")
     assert result.exit_code == 2
     assert result.stderr == (
-        "error: no release of nobody is known; see `tidegate list`, or start one with `tidegate start`\n"
+        "error: no release of nobody is known; see `tidegate list`, or give the Application's file with -f\n"
     )
 
 

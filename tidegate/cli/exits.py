@@ -9,6 +9,7 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from tidegate.cli.output import Output
 from tidegate.domain.errors import AccessDenied, InvalidInput, TidegateError, Transient
+from tidegate.domain.redaction import redacted
 from tidegate.settings import SettingsError
 
 FAILED = 1
@@ -18,7 +19,7 @@ GAVE_UP = 4
 OUT_OF_REACH = 5
 
 EXIT_CODES = {
-    0: "promoted, initialised or unchanged; for other commands: done",
+    0: "promoted, initialised, unchanged or recovered; for other commands: done",
     FAILED: "rolled back or failed",
     INVALID: "invalid input; nothing was changed",
     REFUSED: "aborted, superseded, or rejected because another revision is being released",
@@ -72,6 +73,6 @@ def exit_code_of(error: Exception) -> int:
 
 
 def line_of(error: Exception) -> str:
-    """What is wrong, in one line."""
+    """What is wrong, in one line without secrets."""
     text = f"Temporal says: {error.message}" if isinstance(error, RPCError) else str(error)
-    return " ".join(text.split())
+    return redacted(" ".join(text.split()))

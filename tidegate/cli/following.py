@@ -102,8 +102,8 @@ class Follower:
         )
 
 
-async def read_request(client: Client, workflow_id: str, run_id: str) -> ReleaseRequest:
-    """What a run was asked for: the input in its first event."""
+async def read_request(client: Client, workflow_id: str, run_id: str | None) -> ReleaseRequest:
+    """What a run (None: the last one) was asked for: the input in its first event."""
 
     async def first_input() -> ReleaseRequest:
         handle = client.get_workflow_handle(workflow_id, run_id=run_id)

@@ -17,6 +17,7 @@ from tidegate.cli.output import Output
 from tidegate.cli.pause import pause
 from tidegate.cli.plan import plan
 from tidegate.cli.promote import promote
+from tidegate.cli.recover import recover
 from tidegate.cli.resume import resume
 from tidegate.cli.start import start
 from tidegate.cli.status import status
@@ -35,6 +36,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "resume": resume,
     "promote": promote,
     "abort": abort,
+    "recover": recover,
     "plan": plan,
     "validate": validate,
     "codec-server": serve_codec,

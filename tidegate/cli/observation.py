@@ -21,6 +21,13 @@ from tidegate.cli.release_name import ReleaseName
 from tidegate.contracts import STATUS, CanaryStatus, ReleaseStatus
 from tidegate.domain.base import Model
 
+CUT_OFF = (
+    WorkflowExecutionStatus.TERMINATED,
+    WorkflowExecutionStatus.TIMED_OUT,
+    WorkflowExecutionStatus.FAILED,
+)
+"""Ends of a run that leave it no way back of its own."""
+
 QUERY_TIMEOUT = timedelta(seconds=3)
 
 Status = TypeVar("Status", ReleaseStatus, CanaryStatus)
@@ -47,6 +54,11 @@ class Observation(Model):
     canaries: tuple[CanaryStatus, ...] = ()
     retries: tuple[Retry, ...] = ()
     ui: str = ""
+
+    @property
+    def was_cut_off(self) -> bool:
+        """Whether the run ended without a way back of its own."""
+        return self.closed_as in [status.name.lower().replace("_", " ") for status in CUT_OFF]
 
     @property
     def worker_answers(self) -> bool:

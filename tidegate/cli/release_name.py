@@ -94,8 +94,13 @@ def request_from(file: Path, revision: str | None, settings: Settings) -> Releas
         application=application,
         cluster=_cluster(settings, destination, file.name),
         revision=revision or "",
-        started_by=f"{getpass.getuser()}@{socket.gethostname()}",
+        started_by=whoami(),
     )
+
+
+def whoami() -> str:
+    """Who starts something: ann@laptop."""
+    return f"{getpass.getuser()}@{socket.gethostname()}"
 
 
 def read_application(file: Path) -> Application:
@@ -136,7 +141,7 @@ def _only(application: str, found: list[ReleaseName]) -> ReleaseName:
     if not found:
         raise InvalidInput(
             f"no release of {application} is known",
-            mend="see `tidegate list`, or start one with `tidegate start`",
+            mend="see `tidegate list`, or give the Application's file with -f",
         )
     if len(found) > 1:
         raise InvalidInput(

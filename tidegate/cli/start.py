@@ -1,5 +1,6 @@
 """`tidegate start`: begin a release, and with --wait follow it to its end."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
 
@@ -72,7 +73,7 @@ def start(
     if validate:
         request = _validated(request, settings, file, output)
     release = ReleaseName.of_request(request)
-    starter = _Starter(request, release, settings.worker.task_queue, output)
+    starter = Starter(request, release, settings.worker.task_queue, output)
 
     async def work(client: Client) -> int:
         return await within(timeout, release, starter.run(client, wait=wait), starter.silence)
@@ -80,30 +81,47 @@ def start(
     return run(work, interrupted=f"interrupted; {goes_on(release)}")
 
 
-class _Starter:
-    """One start, from the submission to the end of waiting."""
+class Starter:
+    """One start, from the submission to the end of waiting. `sentences` tell what became of it."""
 
     def __init__(
-        self, request: ReleaseRequest, release: ReleaseName, task_queue: str, output: Output
+        self,
+        request: ReleaseRequest,
+        release: ReleaseName,
+        task_queue: str,
+        output: Output,
+        sentences: Mapping[Disposition, str] = SENTENCES,
     ) -> None:
         self._request = request
         self._release = release
         self._task_queue = task_queue
         self._output = output
+        self._sentences = sentences
         self._answered = False
 
     async def run(self, client: Client, *, wait: bool) -> int:
-        silence = self._say_no_worker if wait else self._give_up
+        """The exit code of the submission, or with `wait` of what was submitted."""
+        submission = await self.submit(client, patient=wait)
+        if submission is None:
+            return REFUSED
+        return await self.follow(client, submission) if wait else 0
+
+    async def submit(self, client: Client, *, patient: bool) -> Submission | None:
+        """Submit, and say what became of it; None when the running release refuses.
+
+        CommandFailed when no worker answers, unless `patient`.
+        """
+        silence = self._say_no_worker if patient else self._give_up
         waiting = await self._droppable(client)
         submission = await submit(client, self._request, self._task_queue, silence)
         self._answered = True
         supersedes = submission.disposition is Disposition.SUPERSEDING
         dropped = tuple(each for each in waiting if supersedes and each != submission.wanted)
         self._tell(submission, ui_link(client, self._release.workflow_id, submission.run_id), dropped)
-        if submission.disposition is Disposition.REJECTED:
-            return REFUSED
-        if not wait:
-            return 0
+        return None if submission.disposition is Disposition.REJECTED else submission
+
+    async def follow(self, client: Client, submission: Submission) -> int:
+        """The exit code of what was submitted, once it has ended."""
         return await watch_to_end(client, self._release, self._follower(client, submission), self._output)
 
     def silence(self) -> str:
@@ -124,7 +142,7 @@ class _Starter:
         return Follower(client, self._release, submission.run_id, revisions - {""}, waits=not runs_now)
 
     def _tell(self, submission: Submission, ui: str, dropped: tuple[str, ...]) -> None:
-        sentence = SENTENCES[submission.disposition].format(
+        sentence = self._sentences[submission.disposition].format(
             release=self._release,
             revision=short(submission.wanted or self._request.wanted_revision),
             running=short(submission.revision),

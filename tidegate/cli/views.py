@@ -36,6 +36,7 @@ _PHASE_STYLES = {
     Phase.SUCCEEDED: "green",
     Phase.INITIALIZED: "green",
     Phase.UNCHANGED: "green",
+    Phase.RECOVERED: "green",
     Phase.FAILED: "red",
     Phase.ROLLING_BACK: "red",
     Phase.ABORTED: "yellow",

@@ -1,0 +1,127 @@
+"""`tidegate recover`: put right what a release left that ended without its way back."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from temporalio.client import Client
+from temporalio.service import RPCError, RPCStatusCode
+
+from tidegate.cli.connection import run
+from tidegate.cli.exits import INVALID, REFUSED, CommandFailed, exits
+from tidegate.cli.following import read_request
+from tidegate.cli.observation import CUT_OFF
+from tidegate.cli.options import Json, Name, OptionalFile, Timeout
+from tidegate.cli.output import Output
+from tidegate.cli.release_name import ReleaseName, find_release, request_from, whoami
+from tidegate.cli.start import Starter
+from tidegate.cli.watching import within
+from tidegate.contracts import RELEASE_WORKFLOW, Disposition, Mode, OnConflict, ReleaseRequest
+from tidegate.domain.errors import InvalidInput
+from tidegate.settings import load_settings
+
+SENTENCES = {
+    Disposition.STARTED: "recovering: {release}",
+    Disposition.ATTACHED: "attached: {release} is being recovered already",
+    Disposition.QUEUED: "queued: {release} is recovered when the release of {running} has ended",
+    Disposition.REJECTED: "{running} of {release} is being released: nothing is left behind while it runs; "
+    "end it with `tidegate abort {release}`, which brings its traffic back",
+}
+
+All = Annotated[
+    bool,
+    typer.Option("--all", help="Every application whose last release was terminated, timed out or failed."),
+]
+Wait = Annotated[bool, typer.Option("--wait/--no-wait", help="Follow the recovery to its end.")]
+
+
+@exits
+def recover(
+    application: Name = None,
+    file: OptionalFile = None,
+    every: All = False,
+    wait: Wait = True,
+    timeout: Timeout = None,
+    json: Json = False,
+) -> int:
+    """Put right what a release left behind that was terminated, or that Temporal has lost.
+
+    All traffic goes to the primary, an unfinished promotion is undone, the target is scaled to 0; where
+    nothing is wrong, nothing changes. The worker does it, in a run that excludes releases: a start waits.
+    """
+    if every and (application or file):
+        raise InvalidInput("both --all and an application are given", mend="give one of them")
+    output = Output(as_json=json)
+    task_queue = load_settings().worker.task_queue
+
+    async def work(client: Client) -> int:
+        requests = await _all_cut_off(client) if every else [await _request(client, application, file)]
+        if not requests:
+            _say_nothing(output)
+        return await _recover(client, requests, task_queue, output, timeout if wait else 0.0)
+
+    return run(work, interrupted="interrupted; the recovery goes on")
+
+
+def _say_nothing(output: Output) -> None:
+    if output.as_json:
+        output.document({"event": "releases", "releases": []})
+    else:
+        output.say("no application's last release was cut off")
+
+
+async def _recover(
+    client: Client, requests: list[ReleaseRequest], task_queue: str, output: Output, seconds: float | None
+) -> int:
+    """The greatest exit code. All begin before the first is followed, for so many seconds at most, if any."""
+    codes, begun = [0], []
+    for request in requests:
+        release = ReleaseName.of_request(request)
+        starter = Starter(request, release, task_queue, output, SENTENCES)
+        submission = await starter.submit(client, patient=False)
+        codes += [REFUSED] if submission is None else []
+        begun += [(starter, release, submission)] if submission else []
+    for starter, release, submission in begun if seconds != 0 else ():
+        codes.append(await within(seconds, release, starter.follow(client, submission), starter.silence))
+    return max(codes)
+
+
+async def _request(client: Client, name: str | None, file: Path | None) -> ReleaseRequest:
+    """From the file, which needs no record in Temporal, or from what was released last."""
+    if file is not None and name is None:
+        return _recovery_of(request_from(file, None, load_settings()))
+    return await _last_request(client, await find_release(client, name, file))
+
+
+async def _last_request(client: Client, release: ReleaseName) -> ReleaseRequest:
+    try:
+        return _recovery_of(await read_request(client, release.workflow_id, None))
+    except RPCError as error:
+        if error.status is not RPCStatusCode.NOT_FOUND or "amespace" in error.message:
+            raise
+        line = f"Temporal has no record of {release}; give the Application's file with -f"
+        raise CommandFailed(line, INVALID) from None
+
+
+async def _all_cut_off(client: Client) -> list[ReleaseRequest]:
+    """One for every application whose last run was cut off; an earlier one has had a successor since."""
+    query = f"WorkflowType = '{RELEASE_WORKFLOW}' AND ExecutionStatus IN ('Terminated', 'TimedOut', 'Failed')"
+    ids = {each.id for each in [each async for each in client.list_workflows(query)]}
+    found = []
+    for workflow_id in sorted(ids):
+        release = ReleaseName.of_workflow(workflow_id)
+        last = await client.get_workflow_handle(workflow_id).describe()
+        if release is not None and last.status in CUT_OFF:
+            found.append(await _last_request(client, release))
+    return found
+
+
+def _recovery_of(request: ReleaseRequest) -> ReleaseRequest:
+    return ReleaseRequest(
+        application=request.application,
+        cluster=request.cluster,
+        revision=request.wanted_revision,
+        on_conflict=OnConflict.REJECT,
+        started_by=whoami(),
+        mode=Mode.RECOVER,
+    )
