@@ -17,6 +17,7 @@ from activities.elapsed import counting
 from activities.heartbeat import beating
 from tidegate.adapters import patience
 from tidegate.domain.errors import Permanent, TidegateError, Transient, Unreachable
+from tidegate.domain.redaction import redacted
 
 Method = TypeVar("Method", bound=Callable[..., Any])
 
@@ -55,7 +56,7 @@ def _fail(error: TidegateError) -> NoReturn:
     """Transient errors are benign: an outage fills the UI's attempts, not the worker's error log."""
     pause = error.retry_after if isinstance(error, Unreachable) else None
     raise ApplicationError(
-        str(error),
+        redacted(str(error)),
         type=type(error).__name__,
         non_retryable=isinstance(error, Permanent),
         category=ApplicationErrorCategory.BENIGN

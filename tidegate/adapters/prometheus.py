@@ -9,6 +9,7 @@ from tidegate.adapters.patience import retry_after
 from tidegate.adapters.reach import Direct, Target, client, read_bounded, shown, why
 from tidegate.decisions.judge import Sample
 from tidegate.domain.errors import AccessDenied, InvalidInput, Unreachable
+from tidegate.domain.redaction import redacted, url_secrets
 
 PATH = "/api/v1/query"
 TIMEOUT_SECONDS = 5.0
@@ -24,6 +25,7 @@ class Prometheus:
         self._address = f"Prometheus {shown(address)}"
         self._target = target or Direct(query_url(address))
         self._authorization = {"Authorization": f"Bearer {token}"} if token else {}
+        self._secrets = [token, *url_secrets(address)]
         self._timeout = timeout
 
     async def query(self, query: str) -> Sample:
@@ -49,9 +51,8 @@ class Prometheus:
             return response.status_code, pause, await read_bounded(response)
 
     def _refuse(self, status: int, pause: float | None, answer: dict[str, Any]) -> NoReturn:
-        reason = " ".join(str(answer.get("error") or answer.get("message") or f"status {status}").split())[
-            :300
-        ]
+        said = str(answer.get("error") or answer.get("message") or f"status {status}")
+        reason = redacted(" ".join(said.split())[:300], self._secrets)
         if status in (401, 403):
             raise AccessDenied(self._address, reason)
         if 400 <= status < 500 and status not in (408, 429):

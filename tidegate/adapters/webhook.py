@@ -10,6 +10,7 @@ from tidegate.adapters.reach import Target, TooLarge, client, read_bounded, show
 from tidegate.decisions.hooks import pauses
 from tidegate.domain.base import Model
 from tidegate.domain.canary import Webhook
+from tidegate.domain.redaction import redacted, url_secrets
 
 LAST_SUCCESS = 202
 MAX_REASON = 200
@@ -54,20 +55,22 @@ async def _attempt(http: httpx.AsyncClient, hook: Webhook, payload: Payload, tar
         ):
             if response.status_code <= LAST_SUCCESS:
                 return _Answer()
-            return await _refusal(shown(hook.url), response)
+            return await _refusal(hook.url, response)
     except (httpx.HTTPError, httpx.InvalidURL, TimeoutError, OSError) as error:
         return _Answer(reason=f"{shown(hook.url)} is out of reach: {why(error)}", retry=True)
 
 
 async def _refusal(url: str, response: httpx.Response) -> _Answer:
+    """What the hook said, without the secrets that it may have echoed."""
     try:
         body = await read_bounded(response, limit=4 * 1024)
     except TooLarge:
         body = b""
     said = " ".join(body.decode("utf-8", "replace").split())[:MAX_REASON]
+    said = redacted(said, url_secrets(url))
     status = f"{response.status_code} {response.reason_phrase}".strip()
     return _Answer(
-        reason=f"{url} answered {status}{f': {said}' if said else ''}",
+        reason=f"{shown(url)} answered {status}{f': {said}' if said else ''}",
         retry=response.status_code == httpx.codes.TOO_MANY_REQUESTS or response.status_code >= 500,
         pause=retry_after(response.headers.get("Retry-After")) or 0.0,
     )

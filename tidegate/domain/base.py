@@ -12,6 +12,7 @@ from pydantic_core import ErrorDetails, PydanticCustomError
 
 from tidegate.domain.duration import format_duration, parse_duration
 from tidegate.domain.errors import InvalidInput
+from tidegate.domain.redaction import redacted
 
 Duration = Annotated[
     float,
@@ -77,5 +78,5 @@ _MENDS = {"missing": "add it"}
 
 
 def _shown(value: object) -> str:
-    text = repr(value)
+    text = redacted(repr(value))
     return text if len(text) <= 60 else f"{text[:57]}..."

@@ -8,6 +8,7 @@ import os
 import shlex
 import signal
 import subprocess
+from base64 import b64encode
 from collections.abc import Mapping
 from pathlib import Path
 from typing import cast
@@ -18,6 +19,7 @@ from git import Git
 from tidegate.adapters.files import write_atomically
 from tidegate.adapters.git.address import FIELD, RepositoryAddress
 from tidegate.domain.errors import AccessDenied, InvalidInput, TidegateError, Unreachable
+from tidegate.domain.redaction import redacted
 from tidegate.settings import GitCredential
 
 CONFIGURATION = """\
@@ -223,8 +225,11 @@ class GitCommand:
 
     def _without_secrets(self, text: str, environment: Mapping[str, str]) -> str:
         """Git is told none but through askpass, yet a server may echo one."""
-        secret = environment.get("TIDEGATE_GIT_PASSWORD")
-        text = text.replace(secret, "***") if secret else text
+        username, password = (
+            environment.get(f"TIDEGATE_GIT_{name}", "") for name in ("USERNAME", "PASSWORD")
+        )
+        sent = b64encode(f"{username}:{password}".encode()).decode()
+        text = redacted(text, [password, quote(password, safe=""), sent])
         if self.address.transport == "https" and self.address.username:
             text = text.replace(f"{quote(self.address.username)}@", "***@")
         return text

@@ -17,6 +17,7 @@ from kubernetes import client, config
 from tidegate.adapters.kubernetes.responses import error_of, reason_of
 from tidegate.adapters.patience import answer_seconds, retry_after
 from tidegate.domain.errors import InvalidInput, Unreachable
+from tidegate.domain.redaction import manifest_secrets
 from tidegate.settings.model import ClusterSettings
 
 CONNECT_SECONDS = 3.0
@@ -64,6 +65,7 @@ class Connection:
                 neighbour=self.neighbour,
                 subject=subject,
                 retry_after=retry_after(response.headers.get("Retry-After")),
+                secrets=manifest_secrets(body),
             )
         try:
             return json.loads(data)

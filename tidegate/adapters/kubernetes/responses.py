@@ -2,11 +2,13 @@
 
 import json
 import re
+from collections.abc import Sequence
 from http import HTTPStatus
 
 import urllib3
 
 from tidegate.domain.errors import AccessDenied, Conflict, InvalidInput, TidegateError, Unreachable
+from tidegate.domain.redaction import redacted
 
 _CLIENTS_OBJECT = re.compile(r"^(<[^>]*>|\w+\(host=[^)]*\)): ")
 _TIMED_OUT = (TimeoutError, urllib3.exceptions.TimeoutError)
@@ -14,13 +16,20 @@ _DENIED = (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN)
 
 
 def error_of(
-    status: int, body: bytes, *, neighbour: str, subject: str = "", retry_after: float | None = None
+    status: int,
+    body: bytes,
+    *,
+    neighbour: str,
+    subject: str = "",
+    retry_after: float | None = None,
+    secrets: Sequence[str] = (),
 ) -> TidegateError:
     """The error for a status of 400 or more; its text has the object, the cluster and the API's message.
 
-    `retry_after`: seconds that the answer asks us to stay away.
+    `retry_after`: seconds that the answer asks us to stay away. `secrets`: what the request held, and the
+    answer may repeat.
     """
-    message = _message(body) or f"HTTP {status}"
+    message = redacted(_message(body), secrets) or f"HTTP {status}"
     about = f"{subject}: {message}" if subject else message
     if status in _DENIED:
         return AccessDenied(neighbour, about)
