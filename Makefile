@@ -5,7 +5,7 @@ SANDBOX := $(VENV_PYTHON) -m tidegate.sandbox
 PROGRAMS := $(CURDIR)/.venv/bin:$(CURDIR)/.tools/usr/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo sandbox test check bench clean
+.PHONY: help setup assets demo sandbox test check bench clean
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -13,13 +13,16 @@ help: ## list these commands
 setup: ## install what the other commands need, into .venv and .tools
 	@scripts/setup
 
+assets: ## obtain a real kube-apiserver and etcd for the sandbox; print their folder, for KUBEBUILDER_ASSETS
+	@scripts/assets
+
 demo: setup ## release podinfo in a sandbox: a good version, then a broken one (KEEP=1 stays up)
 	@$(SANDBOX) demo --end-with-parent $(if $(KEEP),--keep)
 
 sandbox: setup ## start a sandbox with a worker, and keep it up until Ctrl-C
 	@$(SANDBOX) up --end-with-parent
 
-test: setup ## run the tests
+test: setup ## run the tests; with KUBEBUILDER_ASSETS, the end-to-end tests on a real control plane too
 	@PATH="$(PROGRAMS):$$PATH" $(VENV_PYTHON) -m pytest -q
 
 check: setup ## lint, check the format, the types and the layers

@@ -1,26 +1,63 @@
-"""One world with a worker for all tests of this folder; every test has an application of its own in it."""
+"""One world with a worker for all tests of this folder; every test has an application of its own in it.
 
+Where KUBEBUILDER_ASSETS names the programs, there are two worlds, and every test runs in each: one on the
+emulator, one on a real control plane with the kinds as Istio, Flagger and Argo CD publish them.
+"""
+
+import os
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from itertools import count
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import pytest
 
 from tests.e2e.article import Article, release_article
 from tests.e2e.stock import Stock
-from tests.e2e.user import Application, Baking, User
+from tests.e2e.user import CHECKOUT, Application, Baking, User
+from tidegate.sandbox.control_plane import Emulator, find_assets
 from tidegate.sandbox.processes import Process
 from tidegate.sandbox.world import World
 
+EMULATOR, REAL = "emulator", "real"
+TIERS = [EMULATOR, REAL] if find_assets(os.environ) else [EMULATOR]
+DEFINITIONS = CHECKOUT.parent / "shared" / "crds"
 T = TypeVar("T")
 NewApplication = Callable[..., Awaitable[Application]]
+Users = Callable[[str], int]
+
+
+@pytest.fixture(scope="session", params=TIERS)
+def tier(request: pytest.FixtureRequest) -> str:
+    """What serves the world's clusters."""
+    return str(request.param)
 
 
 @pytest.fixture(scope="session")
-async def world(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[World]:
-    async with World(tmp_path_factory.mktemp("world")) as world:
+async def world(tier: str, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[World]:
+    folder = tmp_path_factory.mktemp(f"world-{tier}")
+    if tier == EMULATOR:
+        world = World(folder, control_plane=Emulator())
+    elif DEFINITIONS.is_dir():
+        world = World(folder, definitions=DEFINITIONS)
+    else:
+        pytest.skip(f"needs the published CustomResourceDefinitions in {DEFINITIONS}")
+    async with world:
         yield world
+
+
+@pytest.fixture(scope="session")
+def users(tier: str, request: pytest.FixtureRequest) -> Users:
+    """How many of this world's tests ask for a fixture."""
+
+    def count_users(fixture: str) -> int:
+        return sum(fixture in names and params.get("tier") == tier for names, params in asked_for)
+
+    asked_for = [
+        (getattr(item, "fixturenames", ()), item.callspec.params if hasattr(item, "callspec") else {})
+        for item in request.session.items
+    ]
+    return count_users
 
 
 class Worker:
@@ -76,14 +113,14 @@ async def application(new_application: NewApplication, worker: Worker) -> Applic
 
 @pytest.fixture(scope="session")
 async def _initialised(
-    new_application: NewApplication, worker: Worker, request: pytest.FixtureRequest
+    new_application: NewApplication, worker: Worker, users: Users
 ) -> AsyncIterator[Stock[Application]]:
     async def make() -> Application:
         application = await new_application()
         await application.initialise()
         return application
 
-    async with _stock(make, _users(request, "podinfo")) as stock:
+    async with _stock(make, users("podinfo")) as stock:
         yield stock
 
 
@@ -97,14 +134,14 @@ async def podinfo(_initialised: Stock[Application]) -> AsyncIterator[Application
 
 @pytest.fixture(scope="session")
 async def _baking(
-    new_application: NewApplication, worker: Worker, request: pytest.FixtureRequest
+    new_application: NewApplication, worker: Worker, users: Users
 ) -> AsyncIterator[Stock[Baking]]:
     async def make() -> Baking:
         application = await new_application()
         await application.initialise()
         return await application.begin_long_bake()
 
-    async with _stock(make, _users(request, "baking")) as stock:
+    async with _stock(make, users("baking")) as stock:
         yield stock
 
 
@@ -118,12 +155,12 @@ async def baking(_baking: Stock[Baking]) -> AsyncIterator[Baking]:
 
 @pytest.fixture(scope="session")
 async def _article(
-    user: User, worker: Worker, tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
+    user: User, worker: Worker, tmp_path_factory: pytest.TempPathFactory, users: Users
 ) -> AsyncIterator[Stock[Article]]:
     async def make() -> Article:
         return await release_article(user, tmp_path_factory.mktemp("article"))
 
-    async with _stock(make, min(1, _users(request, "article"))) as stock:
+    async with _stock(make, min(1, users("article"))) as stock:
         yield stock
 
 
@@ -148,8 +185,3 @@ async def _stock(make: Callable[[], Awaitable[T]], wanted: int) -> AsyncIterator
         yield stock
     finally:
         await stock.close()
-
-
-def _users(request: pytest.FixtureRequest, fixture: str) -> int:
-    """How many of the session's tests ask for a fixture."""
-    return sum(fixture in getattr(item, "fixturenames", ()) for item in request.session.items)

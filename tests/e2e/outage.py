@@ -19,7 +19,7 @@ class Relay:
     @property
     def address(self) -> str:
         """Where it listens."""
-        return f"http://127.0.0.1:{self._port}"
+        return f"{self._target.scheme}://127.0.0.1:{self._port}"
 
     async def join(self) -> None:
         """Listen, on the same port each time."""
