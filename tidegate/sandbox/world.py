@@ -147,6 +147,14 @@ class World:
         await self._prometheus.until_scraping()
         return worker
 
+    async def kill_temporal(self) -> None:
+        """End Temporal with SIGKILL. Raises RuntimeError in a world without Temporal."""
+        await self._with_temporal().kill()
+
+    async def start_temporal(self) -> None:
+        """Start Temporal on the database that it had when it was killed."""
+        await self._with_temporal().start(self._processes)
+
     async def __aenter__(self) -> Self:
         try:
             await self._start()
