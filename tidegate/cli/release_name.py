@@ -9,6 +9,7 @@ from typing import Self
 from temporalio.client import Client
 from temporalio.service import RPCError, RPCStatusCode
 
+from tidegate.adapters.git import RepositoryAddress
 from tidegate.adapters.render import load_documents
 from tidegate.contracts import APPLICATION_ATTRIBUTE, RELEASE_WORKFLOW, ReleaseRequest, release_workflow_id
 from tidegate.domain.application import Application, Destination
@@ -89,6 +90,7 @@ def request_from(file: Path, revision: str | None, settings: Settings) -> Releas
             mend="give a branch, tag or SHA, or leave it out to release the Application's targetRevision",
         )
     application = read_application(file)
+    _refuse_address(application, file)
     destination = application.spec.destination
     return ReleaseRequest(
         application=application,
@@ -96,6 +98,14 @@ def request_from(file: Path, revision: str | None, settings: Settings) -> Releas
         revision=revision or "",
         started_by=whoami(),
     )
+
+
+def _refuse_address(application: Application, file: Path) -> None:
+    """Before Temporal is given it: a URL with a password in it would stay in the history."""
+    try:
+        RepositoryAddress.parse(application.spec.source.repo_url)
+    except InvalidInput as error:
+        raise error.within(str(file)) from None
 
 
 def whoami() -> str:

@@ -107,3 +107,20 @@ def test_a_password_in_a_url_is_refused_and_not_shown(scheme: str, password: str
 def test_a_refused_password_is_told_where_to_go() -> None:
     with pytest.raises(InvalidInput, match=r"carries a password; name it by git\.credentials\."):
         RepositoryAddress.parse("https://ann:s3cret@git.example/a")
+
+
+@pytest.mark.parametrize(
+    "token",
+    ["ghp_16C7e42F292c6912E7710c838347Ae178B4a", "glpat-x1", "github_pat_x1", "0123456789abcdef" * 2],
+)
+def test_a_token_in_place_of_a_user_is_refused(token: str) -> None:
+    with pytest.raises(InvalidInput, match="carries what looks like a token") as caught:
+        RepositoryAddress.parse(f"https://{token}@git.example/a")
+    assert token not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "user", ["ann", "x-token-auth", "my-organisation", "build-and-release-automation-robot"]
+)
+def test_a_plain_user_is_no_token(user: str) -> None:
+    assert RepositoryAddress.parse(f"https://{user}@git.example/a").username == user

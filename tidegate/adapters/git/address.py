@@ -13,6 +13,7 @@ from tidegate.domain.base import Model
 from tidegate.domain.errors import InvalidInput
 
 FIELD = "spec.source.repoURL"
+BY_REFERENCE = "name it by git.credentials.<prefix>.token_env in the settings"
 MEND = "use https://, ssh://, user@host:path or file://"
 
 Transport = Literal["https", "ssh", "file"]
@@ -20,6 +21,11 @@ Transport = Literal["https", "ssh", "file"]
 _SCP = re.compile(r"(?:(?P<user>[A-Za-z0-9_.][\w.-]*)@)?(?P<host>[A-Za-z0-9][\w.-]*):(?P<path>[^-:].*)")
 _HOST = re.compile(r"[A-Za-z0-9][\w.-]*|[0-9a-f:.]+", re.IGNORECASE)
 _USERINFO = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*://)(?P<userinfo>.*)@", re.DOTALL)
+_TOKEN = re.compile(
+    r"(?:gh[a-z]_|github_pat_|gl[a-z]+-|ATBB|ATCTT|[a-z]+_pat_).+|(?=.*\d)[\w.~+/=-]{32,}", re.DOTALL
+)
+"""The forms of GitHub's, GitLab's and Bitbucket's tokens; and what is too long for a name, and has digits."""
+
 _QUERY = re.compile(r"[?#].*", re.DOTALL)
 
 
@@ -89,12 +95,12 @@ def _from_url(text: str) -> RepositoryAddress:
     if not _HOST.fullmatch(parts.hostname or ""):
         _refuse(text, "has no valid host")
     if parts.password is not None:
-        _refuse(
-            text, "carries a password", mend="name it by git.credentials.<prefix>.token_env in the settings"
-        )
+        _refuse(text, "carries a password", mend=BY_REFERENCE)
     username = unquote(parts.username or "")
     if username.startswith("-") or not username.isprintable():
         _refuse(text, "has no valid user name")
+    if scheme == "https" and _is_token(username):
+        _refuse(text, "carries what looks like a token as its user name", mend=BY_REFERENCE)
     origin = _origin(parts)
     shown_user = f"{parts.username}@" if scheme == "ssh" and parts.username else ""
     return RepositoryAddress(
@@ -125,6 +131,11 @@ def _from_file(text: str, parts: SplitResult) -> RepositoryAddress:
     if parts.netloc not in ("", "localhost") or not parts.path.startswith("/"):
         _refuse(text, "is not a local repository")
     return RepositoryAddress(transport="file", url=f"file://{parts.path}")
+
+
+def _is_token(username: str) -> bool:
+    """Hosts take a token in the place of a user, and the URL is part of the release's input."""
+    return _TOKEN.fullmatch(username) is not None
 
 
 def _refuse(text: str, problem: str, mend: str = MEND) -> NoReturn:
