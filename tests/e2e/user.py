@@ -72,12 +72,16 @@ class Command:
 
     async def submission(self) -> dict[str, Any]:
         """What became of a start; waits until it is printed."""
+        return await self.document("submission")
+
+    async def document(self, event: str) -> dict[str, Any]:
+        """The first document of an event; waits until it is printed."""
 
         async def printed() -> bool:
-            return bool(self._documents("submission"))
+            return bool(self._documents(event))
 
         await until(printed)
-        return self._documents("submission")[0]
+        return self._documents(event)[0]
 
     async def until_status(self, condition: Callable[[dict[str, Any]], object]) -> dict[str, Any]:
         """Wait until the last status that was printed meets the condition."""
