@@ -4,24 +4,20 @@ Where KUBEBUILDER_ASSETS names the programs, there are two worlds, and every tes
 emulator, one on a real control plane with the kinds as Istio, Flagger and Argo CD publish them.
 """
 
-import os
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from itertools import count
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import pytest
 
 from tests.e2e.article import Article, release_article
 from tests.e2e.stock import Stock
-from tests.e2e.user import CHECKOUT, Application, Baking, User
-from tidegate.sandbox.control_plane import Emulator, find_assets
+from tests.e2e.user import Application, Baking, User
+from tests.tiers import TIERS, create_world
 from tidegate.sandbox.processes import Process
 from tidegate.sandbox.world import World
 
-EMULATOR, REAL = "emulator", "real"
-TIERS = [EMULATOR, REAL] if find_assets(os.environ) else [EMULATOR]
-DEFINITIONS = CHECKOUT.parent / "shared" / "crds"
 T = TypeVar("T")
 NewApplication = Callable[..., Awaitable[Application]]
 Users = Callable[[str], int]
@@ -35,14 +31,7 @@ def tier(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture(scope="session")
 async def world(tier: str, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[World]:
-    folder = tmp_path_factory.mktemp(f"world-{tier}")
-    if tier == EMULATOR:
-        world = World(folder, control_plane=Emulator())
-    elif DEFINITIONS.is_dir():
-        world = World(folder, definitions=DEFINITIONS)
-    else:
-        pytest.skip(f"needs the published CustomResourceDefinitions in {DEFINITIONS}")
-    async with world:
+    async with create_world(tier, tmp_path_factory.mktemp(f"world-{tier}")) as world:
         yield world
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from tests.tiers import TIERS, create_world
 from tidegate.sandbox.client import DEPLOYMENTS, NAMESPACES, SERVICES, Resource
 from tidegate.sandbox.world import World
 
@@ -28,9 +29,11 @@ def until() -> Until:
     return _until
 
 
-@pytest.fixture(scope="session")
-async def world(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[World]:
-    async with World(tmp_path_factory.mktemp("world")) as world:
+@pytest.fixture(scope="session", params=TIERS)
+async def world(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[World]:
+    async with create_world(request.param, tmp_path_factory.mktemp("world")) as world:
         yield world
 
 

@@ -9,16 +9,24 @@ from pathlib import Path
 
 import pytest
 
+from tests.tiers import REAL, TIERS, create_world
 from tidegate.sandbox import inventory
+from tidegate.sandbox.control_plane import Emulator
 from tidegate.sandbox.processes import ProcessError, Processes
 from tidegate.sandbox.world import World
 
 _PROGRAMS = {"envoy", "prometheus", "temporal"}
+_CONTROL_PLANE = {"etcd", "kube-apiserver", "kube-controller"}
+_SIGNALS = [signal.SIGKILL, signal.SIGTERM, signal.SIGINT]
 Until = Callable[[Callable[[], Awaitable[object]]], Awaitable[None]]
 
 
-@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
-async def test_nothing_outlives_the_sandbox(tmp_path: Path, until: Until, number: signal.Signals) -> None:
+@pytest.mark.parametrize("number", _SIGNALS)
+@pytest.mark.parametrize("programs", [_PROGRAMS] + [_PROGRAMS | _CONTROL_PLANE] * (REAL in TIERS))
+async def test_nothing_outlives_the_sandbox(
+    tmp_path: Path, until: Until, number: signal.Signals, programs: set[str]
+) -> None:
+    assets = os.environ["KUBEBUILDER_ASSETS"] if programs > _PROGRAMS else ""
     async with Processes(tmp_path) as processes:
         argv = [
             sys.executable,
@@ -33,9 +41,10 @@ async def test_nothing_outlives_the_sandbox(tmp_path: Path, until: Until, number
         async def is_up() -> bool:
             return "is up" in (tmp_path / "sandbox.log").read_text()
 
-        sandbox = await processes.start("sandbox", argv, is_up, within=30)
+        environment = {**os.environ, "KUBEBUILDER_ASSETS": assets}
+        sandbox = await processes.start("sandbox", argv, is_up, environment, within=60)
         family = set(_descendants(sandbox.pid))
-        assert {_name(pid) for pid in family} >= _PROGRAMS
+        assert {_name(pid) for pid in family} >= programs
         os.kill(sandbox.pid, number)
         code = await asyncio.wait_for(sandbox.wait(), 10)
 
@@ -47,20 +56,23 @@ async def test_nothing_outlives_the_sandbox(tmp_path: Path, until: Until, number
         await until(all_gone)
 
 
-async def test_nothing_is_left_when_the_start_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("tier", TIERS)
+async def test_nothing_is_left_when_the_start_fails(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tier: str
+) -> None:
     async def fail(*_: object) -> None:
         raise OSError("no more")
 
     monkeypatch.setattr(inventory, "furnish", fail)
     before = set(_descendants(os.getpid()))
     with pytest.raises(ExceptionGroup):
-        await World(tmp_path / "state").__aenter__()
+        await create_world(tier, tmp_path / "state").__aenter__()
 
     assert set(_descendants(os.getpid())) - before == set()
 
 
 async def test_a_temporary_directory_goes_with_its_world() -> None:
-    world = World(temporal=False)
+    world = World(temporal=False, control_plane=Emulator())
     async with world:
         assert world.kubeconfig.exists()
 

@@ -40,7 +40,8 @@ async def test_kubectl_shows_the_columns_of_a_canary(kubectl: Any, tmp_path: Pat
     canary = tmp_path / "canary.yaml"
     canary.write_text(
         "apiVersion: flagger.app/v1beta1\nkind: Canary\n"
-        "metadata: {name: shown, namespace: istio-system}\nspec: {analysis: {}}\n"
+        "metadata: {name: shown, namespace: istio-system}\n"
+        "spec: {targetRef: {kind: Deployment, name: shown}, service: {port: 80}, analysis: {}}\n"
     )
     code, output = await kubectl("--context", "mesh02", "apply", "-f", str(canary))
     assert code == 0, output
@@ -130,7 +131,9 @@ async def test_flaggers_queries_are_answered_under_load(world: World, podinfo: A
 @pytest.mark.parametrize("cluster", ["mesh01", "mesh02"])
 async def test_prometheus_answers_through_the_service_proxy(world: World, cluster: str) -> None:
     path = "/api/v1/namespaces/istio-system/services/http:prometheus:9090/proxy/-/ready"
-    async with aiohttp.ClientSession(world.clusters[cluster].url) as session, session.get(path) as response:
+    api = world.clusters[cluster]
+    headers = {"Authorization": f"Bearer {api.token}"}
+    async with aiohttp.request("GET", api.url + path, headers=headers, ssl=api.tls() or True) as response:
         assert response.status == 200
 
 
