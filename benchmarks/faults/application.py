@@ -44,6 +44,8 @@ class Application:
         self._patches = count(1)
         self.version = ""
         """The version that served when the last release began."""
+        self.versions: dict[str, str] = {}
+        """Of all commits, by their SHA."""
         self.templates: list[str] = []
         """Every version that the primary's template has had, in order."""
         self.weights: list[Weight] = []

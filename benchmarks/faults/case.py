@@ -45,7 +45,8 @@ class Case(NamedTuple):
     empty where the fault leaves no trace that a person would miss. `allowed` says which failed requests the
     fault excuses, beside those that the broken version answered itself. `analysis` replaces fields of the
     Canary's analysis. `failures` are the ends without an outcome that are right: "CancelledError" or
-    "TerminatedError". `waiting`: the release does not end by itself, but has to say what it waits for.
+    "TerminatedError"; `side` is the version that the primary has to run then, "old" or "new", where it is
+    certain. `waiting`: the release does not end by itself, but has to say what it waits for.
     `fresh`: the case needs an application that was never released (its release initialises).
     """
 
@@ -55,6 +56,7 @@ class Case(NamedTuple):
     inject: Inject
     outcomes: frozenset[Outcome] = frozenset()
     failures: frozenset[str] = frozenset()
+    side: str = ""
     named: str = ""
     allowed: Callable[[Answer], bool] = none_allowed
     analysis: dict[str, Any] | None = None

@@ -80,7 +80,7 @@ async def _state(release: Release, case: Case) -> Violations:
         return [str(error)]
     return [
         *await _traffic(application),
-        *_primary(release, primary, target),
+        *_primary(release, case, primary, target),
         *_target(target, await application.pods()),
     ]
 
@@ -97,11 +97,12 @@ async def _traffic(application: Application) -> Violations:
     return violations
 
 
-def _primary(release: Release, primary: Object, target: Object) -> Violations:
+def _primary(release: Release, case: Case, primary: Object, target: Object) -> Violations:
     violations = []
     sides = {"old": release.before.get("template"), "new": rollout_of(target)["template"]}
-    if release.outcome is not None:
-        sides.pop("old" if release.outcome.outcome in NEW_SIDE else "new")
+    side = case.side or _side(release.outcome.outcome if release.outcome else None)
+    if side:
+        sides = {side: sides[side]}
     if primary["spec"]["template"] not in sides.values():
         wanted = " or the ".join(sides)
         violations.append(f"the primary's template is not exactly the {wanted} one: {version_of(primary)}")
@@ -114,6 +115,13 @@ def _primary(release: Release, primary: Object, target: Object) -> Violations:
     return violations
 
 
+def _side(outcome: Outcome | None) -> str:
+    """What the primary runs after such an end; "" where that is either."""
+    if outcome in (None, Outcome.UNCHANGED, Outcome.RECOVERED):
+        return ""
+    return "new" if outcome in NEW_SIDE else "old"
+
+
 def _target(target: Object, pods: Sequence[Object]) -> Violations:
     labels = target["spec"]["selector"]["matchLabels"].items()
     left = [pod["metadata"]["name"] for pod in pods if labels <= pod["metadata"]["labels"].items()]
@@ -124,10 +132,10 @@ def _target(target: Object, pods: Sequence[Object]) -> Violations:
 
 
 def _promoted_once(release: Release) -> Violations:
-    """The primary's template may become the new one at most once, and then the old one again at most once."""
+    """Each run may give the primary the new template once at most, and the old one again once."""
     seen = release.application.templates[max(0, release.first_template - 1) :]
     times = Counter(seen)
-    if times[release.new] > 1 or len(seen) > 3:
+    if times[release.new] > release.runs or len(seen) > 1 + 2 * release.runs:
         return [f"the primary's template went {' -> '.join(seen)}"]
     return []
 

@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
-from temporalio.client import Client, WorkflowFailureError, WorkflowHandle
+from temporalio.client import Client, WorkflowContinuedAsNewError, WorkflowFailureError, WorkflowHandle
 from temporalio.service import RPCError
 
 from benchmarks.faults.application import Application
@@ -70,11 +70,14 @@ class Release:
         self.application = application
         self.kind = kind
         self.old, self.new = old, new
+        self.sha = ""
         self.began = time.monotonic()
         self.fault_began = self.fault_ended = 0.0
         self.outcome: ReleaseOutcome | None = None
         self.failure = ""
         """How the run ended when it has no outcome: cancelled or terminated in Temporal."""
+        self.runs = 0
+        """Runs that were started for it, one after another."""
         self.before: dict[str, Any] = {}
         """The primary's spec before it began."""
         self.aborting: asyncio.Task[None] | None = None
@@ -84,12 +87,20 @@ class Release:
 
     def attach(self, run_id: str) -> None:
         """Follow this run of the application's release; its history becomes this release's."""
+        self.runs += 1
         workflow_id = self.application.request().workflow_id
         self.run_id = run_id
         self.handle: WorkflowHandle[Any, ReleaseOutcome] = self._client.get_workflow_handle(
             workflow_id, run_id=run_id, result_type=ReleaseOutcome
         )
         self.follower = Follower(self._client, workflow_id, run_id)
+
+    async def follow(self, run_id: str) -> None:
+        """Leave the run that was followed for another one, such as its successor."""
+        await self.follower.stop()
+        seen = self.follower.seen
+        self.attach(run_id)
+        self.follower.seen[:0] = seen
 
     @property
     def canary_handle(self) -> WorkflowHandle[Any, Any]:
@@ -133,12 +144,22 @@ class Release:
             while True:
                 try:
                     self.outcome = await self.handle.result(follow_runs=False)
+                    self.new = self.application.versions[self.outcome.sha] if self.outcome.sha else self.new
                     return
+                except WorkflowContinuedAsNewError as error:
+                    await self.follow(error.new_execution_run_id)
                 except WorkflowFailureError as error:
                     self.failure = type(error.cause).__name__
+                    await self._canary_ended()
                     return
                 except RPCError:
                     await asyncio.sleep(0.1)
+
+    async def _canary_ended(self) -> None:
+        """A release that was cut off leaves its canary, which goes back by itself."""
+        if self.follower.canary is not None:
+            with contextlib.suppress(WorkflowFailureError):
+                await self.canary_handle.result()
 
     def answers(self) -> list[Answer]:
         """What visitors were answered since it began."""

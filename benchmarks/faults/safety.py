@@ -1,27 +1,31 @@
 """How long traffic stayed split after a fault was over, beyond what the plan itself asked for."""
 
+import time
+
 from benchmarks.faults.follower import Seen
 from benchmarks.faults.release import Release
 from tidegate.contracts import ABORT
 
 
 def seconds_to_safety(release: Release) -> float:
-    """From the fault's end until all traffic was the primary's for good, bakes not counted.
+    """From the fault's end until all traffic was the primary's, bakes not counted.
 
-    A bake counts as the plan's own time until somebody asks for the way back. 0 when the traffic was safe
-    before the fault ended.
+    A bake counts as the plan's own time until somebody asks for the way back. 0 when the traffic was not
+    split as the fault ended.
     """
     safe_at = _safe_at(release)
-    if safe_at <= release.fault_ended:
-        return 0.0
     own = sum(max(0.0, min(end, safe_at) - max(begin, release.fault_ended)) for begin, end in _bakes(release))
     return max(0.0, safe_at - release.fault_ended - own)
 
 
 def _safe_at(release: Release) -> float:
-    """When the canary's share became 0 for the last time; the release's begin when it never was another."""
-    weights = release.application.weights[release.first_weight :]
-    return weights[-1].at if weights else release.began
+    """When the canary's share was 0 for the first time since the fault's end; now when it never was."""
+    weights = release.application.weights
+    before = [weight for weight in weights if weight.at <= release.fault_ended]
+    if not before or before[-1].share == 0:
+        return release.fault_ended
+    after = (weight.at for weight in weights if weight.at > release.fault_ended and weight.share == 0)
+    return next(after, time.monotonic())
 
 
 def _bakes(release: Release) -> list[tuple[float, float]]:

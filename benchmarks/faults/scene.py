@@ -133,10 +133,9 @@ class Scene:
         request, such as on_conflict.
         """
         application = self.application
-        version = application.next_version()
-        flags = BROKEN if kind is Kind.BAD else ()
-        sha = await application.repository.commit(version, ANALYSIS | (analysis or {}), flags)
+        sha, version = await self.commit(kind, analysis)
         release = Release(self.client, application, kind, application.version, version)
+        release.sha = sha
         with contextlib.suppress(NotFoundError):
             release.before = (await application.deployment(PRIMARY))["spec"]
         submission = await submit(self.client, application.request(sha, **changes), TASK_QUEUE, lambda: None)
@@ -144,6 +143,21 @@ class Scene:
         if kind is Kind.ABORTED:
             release.aborting = asyncio.create_task(release.abort())
         return release
+
+    async def commit(self, kind: Kind, analysis: dict[str, Any] | None = None) -> tuple[str, str]:
+        """Commit a version that was never released: its SHA, and the version."""
+        application = self.application
+        version = application.next_version()
+        flags = BROKEN if kind is Kind.BAD else ()
+        sha = await application.repository.commit(version, ANALYSIS | (analysis or {}), flags)
+        application.versions[sha] = version
+        return sha, version
+
+    async def again(self, release: Release, **changes: Any) -> None:
+        """Start the same revision again, and let the new run take the release's place."""
+        request = self.application.request(release.sha, **changes)
+        submission = await submit(self.client, request, TASK_QUEUE, lambda: None)
+        await release.follow(submission.run_id)
 
     async def settle(self) -> None:
         """Before the next case: one worker, and the version that serves is known."""
