@@ -15,7 +15,8 @@ from temporalio.client import Client
 from temporalio.envconfig import ClientConfig
 from temporalio.runtime import PrometheusConfig, Runtime, TelemetryConfig
 from temporalio.service import RPCError
-from temporalio.worker import Worker
+from temporalio.worker import PollerBehaviorAutoscaling, Worker
+from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 
 from activities.catalogue import all_activities
 from tidegate.adapters.health_endpoint import HealthEndpoint
@@ -29,6 +30,10 @@ log = logging.getLogger("tidegate.worker")
 
 STICKY_TIMEOUT = timedelta(seconds=2)
 """How long a dead worker's releases stand still before another one takes them over."""
+
+SHARED = SandboxRestrictions.default.with_passthrough_modules("workflows")
+"""The workflows' modules are loaded once, not again for each run: that is most of a release's CPU and memory.
+They hold no state, and the tests run them in a sandbox that would notice."""
 
 
 def main() -> int:
@@ -58,8 +63,13 @@ async def run(settings: Settings) -> None:
             task_queue=settings.worker.task_queue,
             workflows=[Release, Canary],
             activities=all_activities(settings, search_attributes=searchable),
+            workflow_runner=SandboxedWorkflowRunner(restrictions=SHARED),
             activity_executor=pool,
             max_concurrent_activities=settings.worker.max_concurrent_activities,
+            max_concurrent_workflow_tasks=settings.worker.max_concurrent_workflow_tasks,
+            max_cached_workflows=settings.worker.max_cached_workflows,
+            workflow_task_poller_behavior=_pollers(settings),
+            activity_task_poller_behavior=_pollers(settings),
             graceful_shutdown_timeout=timedelta(seconds=settings.worker.graceful_shutdown_seconds),
             sticky_queue_schedule_to_start_timeout=STICKY_TIMEOUT,
         ):
@@ -69,6 +79,10 @@ async def run(settings: Settings) -> None:
             log.info("polling task queue %s of %s", settings.worker.task_queue, client.namespace)
             await stopping.wait()
             log.info("stopping: running activities get %gs", settings.worker.graceful_shutdown_seconds)
+
+
+def _pollers(settings: Settings) -> PollerBehaviorAutoscaling:
+    return PollerBehaviorAutoscaling(minimum=2, initial=2, maximum=settings.worker.max_pollers)
 
 
 async def register_search_attributes(client: Client) -> bool:

@@ -21,7 +21,7 @@ def all_activities(settings: Settings, *, search_attributes: bool) -> list[Calla
     """What a worker registers. `search_attributes`: whether Temporal knows Tidegate's."""
     repositories = GitRepositories(settings.git, os.environ)
     clusters = Clusters(settings)
-    manifests = ManifestSource(repositories)
+    manifests = ManifestSource(repositories, keep=settings.worker.max_cached_manifests)
     git = GitActivities(repositories, settings, search_attributes=search_attributes)
     sync = SyncActivities(clusters, manifests, settings)
     recovery = RecoveryActivities(

@@ -497,6 +497,12 @@ class Judgement(Model):
     verdicts: tuple[Verdict, ...] = ()
 
 
+# These name models that come after them, and are completed here: a worker's first tasks, in many threads at
+# once, would each try to, and some see the others' half-made models.
+for _model in (ReleaseRequest, CanaryOutcome, CanaryRequest):
+    _model.model_rebuild()
+
+
 def release_workflow_id(cluster: str, namespace: str, application: str) -> str:
     """release/<cluster>/<namespace>/<application>."""
     return f"release/{cluster}/{namespace}/{application}"

@@ -155,6 +155,23 @@ class WorkerSettings(Section):
     max_concurrent_activities: PositiveInt = 50
     """Activities that run at once in one worker; each canary under way uses about two."""
 
+    max_concurrent_workflow_tasks: int = Field(default=8, ge=2)
+    """Workflow tasks that run at once in one worker. They share one core, and Temporal's SDK gives up on one
+    that takes longer than two seconds, waiting for the others included: few at once, so that a burst of
+    starts is worked off in order instead."""
+
+    max_cached_workflows: PositiveInt = 2500
+    """Workflows that a worker keeps in memory, two for each release: more than are open at a time, or each
+    signal and timer costs reading a whole history again."""
+
+    max_cached_manifests: PositiveInt = 1000
+    """Rendered sets of manifests that a worker keeps, one for each application and revision: more than are
+    released at a time, or each step renders anew."""
+
+    max_pollers: int = Field(default=20, ge=2)
+    """Calls that wait for work at Temporal at once, for workflow tasks and for activities each; there are two
+    when little is to be done."""
+
     graceful_shutdown_seconds: NonNegativeFloat = 20
     """Seconds that running activities get to end after SIGTERM; below Kubernetes' default grace of 30."""
 
