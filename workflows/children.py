@@ -43,6 +43,7 @@ with workflow.unsafe.imports_passed_through():
     from tidegate.domain.release import Outcome, Phase
 
 Handle = workflow.ChildWorkflowHandle[Any, CanaryOutcome]
+Message = tuple[str, tuple[AbortRequest, ...]]
 
 
 class Children:
@@ -52,6 +53,8 @@ class Children:
         self._control = control
         self._fences = fences
         self._handles: dict[str, Handle] = {}
+        self._outbox: list[Message] = []
+        self._telling = False
         self.outcomes: list[CanaryOutcome] = []
 
     @property
@@ -67,8 +70,10 @@ class Children:
         try:
             await workflow.wait_condition(lambda: all(run.done() for run in runs))
         except asyncio.CancelledError:
-            for run in runs:
-                run.cancel()
+            for ref, run in zip(refs, runs, strict=True):
+                if _workflow_id(ref) not in self._handles:
+                    run.cancel()
+            await asyncio.gather(*(_cancel(workflow_id) for workflow_id in self._handles))
             await workflow.wait_condition(lambda: all(run.done() for run in runs))
             self.outcomes = [run.result() for run in runs if not run.cancelled()]
             raise
@@ -76,9 +81,20 @@ class Children:
         return self.outcomes
 
     async def tell(self, signal: str, *arguments: AbortRequest) -> None:
-        """Pass a signal on. A canary that has ended meanwhile has nothing left to do with it."""
-        for handle in list(self._handles.values()):
-            await _tell(handle, signal, *arguments)
+        """Pass a signal on. A canary that has ended meanwhile has nothing left to do with it.
+
+        Of what comes while one is being passed on, only what still matters follows: Temporal takes so many
+        signals in flight, and a storm of them must not fill the release's history.
+        """
+        self._outbox = [*_still_wanted(self._outbox, signal), (signal, arguments)]
+        if self._telling:
+            return
+        self._telling = True
+        while self._outbox:
+            name, values = self._outbox.pop(0)
+            for handle in list(self._handles.values()):
+                await _tell(handle, name, *values)
+        self._telling = False
 
     async def _release_one(
         self, ref: CanaryRef, limits: Limits, revision: str, changed: Callable[[], None]
@@ -99,7 +115,7 @@ class Children:
     async def _start(self, request: CanaryRequest) -> Handle:
         """Start the canary; one left behind by an earlier release is told to turn back, and waited for."""
         ref, limits = request.ref, request.limits
-        workflow_id = canary_workflow_id(ref.owner.cluster, ref.namespace, ref.name)
+        workflow_id = _workflow_id(ref)
         deadline = now_ms() + 1000 * limits.outage_budget_seconds
         pause_seconds = 0.5
         while True:
@@ -135,11 +151,29 @@ class Children:
             await _tell(handle, PAUSE)
 
 
+def _workflow_id(ref: CanaryRef) -> str:
+    return canary_workflow_id(ref.owner.cluster, ref.namespace, ref.name)
+
+
+def _still_wanted(outbox: list[Message], signal: str) -> list[Message]:
+    """A promotion or an abort settles what was asked before it; a pause or a resume, the one before it."""
+    lasting = () if signal == ABORT else (ABORT,) if signal == PROMOTE else (ABORT, PROMOTE)
+    return [message for message in outbox if message[0] in lasting]
+
+
 async def _tell(handle: Handle, signal: str, *arguments: AbortRequest) -> None:
     try:
         await handle.signal(signal, args=arguments)
     except TemporalError as error:
         workflow.logger.info("%s not told %s: %s", handle.id, signal, error)
+
+
+async def _cancel(workflow_id: str) -> None:
+    """Cancel the canary's present run; the handle would name its first one, which may have continued."""
+    try:
+        await workflow.get_external_workflow_handle(workflow_id).cancel()
+    except TemporalError as error:
+        workflow.logger.info("%s ended by itself: %s", workflow_id, error)
 
 
 async def evict(workflow_id: str, reason: str) -> bool:

@@ -33,19 +33,39 @@ async def stage(environment: WorkflowEnvironment) -> AsyncIterator[Stage]:
         yield stage
 
 
+@pytest.fixture(scope="session")
+async def dev_environment() -> AsyncIterator[WorkflowEnvironment]:
+    """The dev server: Temporal as it is, in real time."""
+    async with _dev_server() as environment:
+        yield environment
+
+
 @pytest.fixture
-async def dev_stage() -> AsyncIterator[Stage]:
+async def dev_stage(dev_environment: WorkflowEnvironment) -> AsyncIterator[Stage]:
     """The same on the dev server, which tells a parent that its child was terminated."""
-    server = Path(sys.executable).with_name("temporal")
-    async with (
-        await WorkflowEnvironment.start_local(
-            dev_server_existing_path=str(server),
-            data_converter=pydantic_data_converter,
-            dev_server_log_level="error",
-        ) as environment,
-        _stage(environment) as stage,
-    ):
+    async with _stage(dev_environment) as stage:
         yield stage
+
+
+@pytest.fixture
+async def impatient_stage() -> AsyncIterator[Stage]:
+    """The same on a dev server that suggests to continue as new after a few steps already."""
+    async with _dev_server("limit.historyCount.suggestContinueAsNew=30") as server, _stage(server) as stage:
+        yield stage
+
+
+@asynccontextmanager
+async def _dev_server(*settings: str) -> AsyncIterator[WorkflowEnvironment]:
+    server = Path(sys.executable).with_name("temporal")
+    # The server's default rounds every timer up by as much as a second.
+    settings = ('history.timerProcessorMaxTimeShift="10ms"', *settings)
+    async with await WorkflowEnvironment.start_local(
+        dev_server_existing_path=str(server),
+        data_converter=pydantic_data_converter,
+        dev_server_log_level="error",
+        dev_server_extra_args=[w for setting in settings for w in ("--dynamic-config-value", setting)],
+    ) as environment:
+        yield environment
 
 
 @asynccontextmanager

@@ -334,10 +334,10 @@ class Stage:
         self.neighbours.plan = release_plan(seconds=0.2, drain=0.1)
         return await self.come_to(step)
 
-    async def come_to(self, step: str) -> Handle:
+    async def come_to(self, step: str, signals_per_run: int = 250) -> Handle:
         """Start a canary, and come to where a step is under way and does not end."""
         self.neighbours.hang = {step}
-        handle = await self.start_canary()
+        handle = await self.start_canary(signals_per_run)
         await self.until(lambda: any(step in (call, call.split()[0]) for call in self.neighbours.calls))
         return handle
 
