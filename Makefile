@@ -5,7 +5,7 @@ SANDBOX := $(VENV_PYTHON) -m tidegate.sandbox
 PROGRAMS := $(CURDIR)/.venv/bin:$(CURDIR)/.tools/usr/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help setup assets demo sandbox test check bench clean
+.PHONY: help setup assets demo sandbox test check bench fleet clean
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -33,6 +33,9 @@ check: setup ## lint, check the format, the types and the layers
 
 bench: setup ## measure a release: overhead, time to abort, history, failed requests
 	@$(VENV_PYTHON) -m benchmarks.release
+
+fleet: setup ## measure many releases at once on one worker: throughput, delay, memory, the knee
+	@$(VENV_PYTHON) -m benchmarks.fleet
 
 clean: ## remove all that these commands made
 	@rm -rf .venv .tools .sandbox .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
