@@ -46,8 +46,9 @@ class Case(NamedTuple):
     fault excuses, beside those that the broken version answered itself. `analysis` replaces fields of the
     Canary's analysis. `failures` are the ends without an outcome that are right: "CancelledError" or
     "TerminatedError"; `side` is the version that the primary has to run then, "old" or "new", where it is
-    certain. `waiting`: the release does not end by itself, but has to say what it waits for.
-    `fresh`: the case needs an application that was never released (its release initialises).
+    certain. `waiting`: the release does not end by itself, but has to say what it waits for. `prepare` is
+    done before the release is started. `fresh`: the case needs an application that was never released, and
+    its release initialises it.
     """
 
     name: str
@@ -62,6 +63,7 @@ class Case(NamedTuple):
     analysis: dict[str, Any] | None = None
     waiting: bool = False
     fresh: bool = False
+    prepare: Callable[["Scene"], Awaitable[None]] | None = None
     patience: float = 120.0
     bounded: bool = True
     """Whether it is among the cases that are run without --all."""

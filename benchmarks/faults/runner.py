@@ -41,6 +41,8 @@ async def run(scene: Scene, case: Case) -> Result:
     """Run one case. Whatever goes wrong in it is a violation; the scene is fit for the next one then."""
     if case.fresh:
         await scene.new_application(initialised=False)
+    if case.prepare:
+        await case.prepare(scene)
     release = await scene.begin(case.kind, case.analysis)
     if case.fresh:
         await scene.observe()

@@ -1,0 +1,30 @@
+"""A bounded choice of the harness's cases: one for each mechanism that a fault relies on."""
+
+from collections.abc import Awaitable, Callable
+
+import pytest
+
+from benchmarks.faults.runner import Result
+
+CASES = (
+    "worker killed: good: after event 67 of the canary",
+    "worker killed: bad: after event 81 of the canary",
+    "worker killed: aborted: after event 44 of the release",
+    "worker frozen: good: in promote",
+    "worker frozen: aborted: in route-25, then an abort",
+    "Temporal killed: good: in promote, back at once",
+    "cancelled in Temporal: release, in promote",
+    "terminated in Temporal: canary, in bake-25",
+    "terminated in Temporal: both, in promote, then recover",
+    "terminated in Temporal: both, in bake-25, then the next start",
+    "reset in Temporal: canary, in bake-50, to Prepare",
+    "storm of signals: pause and resume, with an abort among them",
+    "starts at once: other revisions, in bake-25",
+    "server's clock goes back: good: an hour",
+)
+
+
+@pytest.mark.parametrize("name", CASES)
+async def test_a_release_survives(name: str, suffer: Callable[[str], Awaitable[Result]]) -> None:
+    result = await suffer(name)
+    assert result.violations == ()
