@@ -12,10 +12,11 @@ from datetime import timedelta
 from temporalio.api.enums.v1 import IndexedValueType
 from temporalio.api.operatorservice.v1 import AddSearchAttributesRequest, ListSearchAttributesRequest
 from temporalio.client import Client
+from temporalio.common import VersioningBehavior, WorkerDeploymentVersion
 from temporalio.envconfig import ClientConfig
 from temporalio.runtime import PrometheusConfig, Runtime, TelemetryConfig
 from temporalio.service import RPCError
-from temporalio.worker import PollerBehaviorAutoscaling, Worker
+from temporalio.worker import PollerBehaviorAutoscaling, Worker, WorkerDeploymentConfig
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 
 from activities.catalogue import all_activities
@@ -30,10 +31,6 @@ log = logging.getLogger("tidegate.worker")
 
 STICKY_TIMEOUT = timedelta(seconds=2)
 """How long a dead worker's releases stand still before another one takes them over."""
-
-SHARED = SandboxRestrictions.default.with_passthrough_modules("workflows")
-"""The workflows' modules are loaded once, not again for each run: that is most of a release's CPU and memory.
-They hold no state, and the tests run them in a sandbox that would notice."""
 
 
 def main() -> int:
@@ -62,8 +59,11 @@ async def run(settings: Settings) -> None:
             client,
             task_queue=settings.worker.task_queue,
             workflows=[Release, Canary],
+            deployment_config=deployment(settings),
             activities=all_activities(settings, search_attributes=searchable),
-            workflow_runner=SandboxedWorkflowRunner(restrictions=SHARED),
+            # Temporal's sandbox loads the workflows' modules for each run anew: more CPU and memory than all
+            # else that a release needs. They hold no state, and the tests run and replay them in the sandbox.
+            workflow_runner=UnsandboxedWorkflowRunner(),
             activity_executor=pool,
             max_concurrent_activities=settings.worker.max_concurrent_activities,
             max_concurrent_workflow_tasks=settings.worker.max_concurrent_workflow_tasks,
@@ -114,6 +114,18 @@ async def _connect(settings: Settings) -> Client:
         **ClientConfig.load_client_connect_config(),
         data_converter=data_converter(settings),
         runtime=runtime,
+    )
+
+
+def deployment(settings: Settings) -> WorkerDeploymentConfig | None:
+    """Versioning, when it is on. Pinned: a release's workflows end on the code that began them."""
+    name, build = settings.worker.deployment_name, settings.worker.build_id
+    if not name:
+        return None
+    return WorkerDeploymentConfig(
+        version=WorkerDeploymentVersion(deployment_name=name, build_id=build),
+        use_worker_versioning=True,
+        default_versioning_behavior=VersioningBehavior.PINNED,
     )
 
 
