@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
 from pydantic import (
     AfterValidator,
@@ -11,6 +11,7 @@ from pydantic import (
     NonNegativeFloat,
     PositiveFloat,
     PositiveInt,
+    model_validator,
 )
 
 from tidegate.settings.section import ListenAddress, LocatedPath, Section, WebAddress, located
@@ -152,6 +153,14 @@ class WorkerSettings(Section):
     task_queue: str = Field(default="tidegate", min_length=1)
     """Temporal task queue that workers poll and the starter addresses."""
 
+    deployment_name: str = ""
+    """Name of the Worker Deployment in Temporal, the same for all workers of an installation. With it,
+    versioning is on: a release ends on the version that began it. Empty: off, any worker takes any step."""
+
+    build_id: str = ""
+    """Version of this worker's code within the deployment, such as an image's tag; another one for every
+    change of the code. Set together with deployment_name."""
+
     max_concurrent_activities: PositiveInt = 50
     """Activities that run at once in one worker; each canary under way uses about two."""
 
@@ -180,6 +189,12 @@ class WorkerSettings(Section):
 
     health_address: ListenAddress = ""
     """host:port of the health endpoint for probes. Empty: not served."""
+
+    @model_validator(mode="after")
+    def _both_or_none(self) -> Self:
+        if bool(self.deployment_name) != bool(self.build_id):
+            raise ValueError("set deployment_name and build_id together, or neither")
+        return self
 
 
 class Settings(Section):
