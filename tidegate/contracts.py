@@ -174,6 +174,8 @@ class ReleaseRequest(Model):
     mode: Mode = Mode.RELEASE
     previous: "ReleaseOutcome | None" = None
     """How the run before this one ended, when it handed over by continuing as new."""
+    held: bool = False
+    """Whether the run before this one was paused before its sync when it handed over to this one."""
     queued: tuple["ReleaseRequest", ...] = ()
     """Requests to hand over to, in order, when this one has ended."""
     dropped: tuple[str, ...] = ()

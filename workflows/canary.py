@@ -69,7 +69,11 @@ class Canary:
         self._request = request
         self._ref = request.ref
         self._limits = request.limits
-        self._control = Control(request.progress)
+        progress = request.progress
+        self._control = Control(
+            paused=progress is not None and progress.paused,
+            promoted=progress is not None and progress.promoted,
+        )
         self._logbook = Logbook(request)
         self._analysis = Analysis(request, self._control, self._logbook, self._rest)
         self._fences = Fences(request.epoch or start_ms())
@@ -81,8 +85,8 @@ class Canary:
         self._reason = ""
         self._skipped_from: int | None = None
         self._deadline = 0.0
-        if request.progress is not None:
-            self._carry_on(request.progress)
+        if progress is not None:
+            self._carry_on(progress)
 
     @workflow.run
     async def run(self, request: CanaryRequest) -> CanaryOutcome:

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
-    from tidegate.contracts import AbortRequest, CanaryProgress
+    from tidegate.contracts import AbortRequest
     from tidegate.domain.release import Outcome
 
 T = TypeVar("T")
@@ -23,9 +23,9 @@ class Control:
     Each `ask` says whether it changed anything: a storm of equal signals is worth one note.
     """
 
-    def __init__(self, progress: CanaryProgress | None = None) -> None:
-        self.paused = progress is not None and progress.paused
-        self.promoted = progress is not None and progress.promoted
+    def __init__(self, *, paused: bool = False, promoted: bool = False) -> None:
+        self.paused = paused
+        self.promoted = promoted
         self.abort: AbortRequest | None = None
         self._signals = 0
 

@@ -12,7 +12,7 @@ from temporalio import workflow
 from temporalio.exceptions import ActivityError, ApplicationError, FailureError
 
 from workflows.children import Children
-from workflows.control import Aborted, Control, to_the_end, unless_aborted
+from workflows.control import Aborted, Control, settle, to_the_end, unless_aborted
 from workflows.logbook import PHASE, REVISION
 from workflows.recovery import Recovery
 from workflows.rollback import Fences, start_ms
@@ -61,13 +61,13 @@ class Release:
     @workflow.init
     def __init__(self, request: ReleaseRequest) -> None:
         self._request = request
-        self._control = Control()
+        self._control = Control(paused=request.held)
         self._fences = Fences(start_ms())
         self._children = Children(self._control, self._fences)
         self._limits = Limits()
         self._queue = list(request.queued)
         self._dropped: tuple[str, ...] = ()
-        self._greeted = request.previous is not None
+        self._greeted = request.previous is not None or request.held
         self._synced = SyncReport()
         self._status = ReleaseStatus(
             application=request.application.name,
@@ -75,6 +75,7 @@ class Release:
             namespace=request.application.spec.destination.namespace,
             revision=request.wanted_revision,
             phase=Phase.RESOLVING,
+            paused=request.held,
             queued=tuple(waiting.wanted_revision for waiting in request.queued),
         )
 
@@ -295,7 +296,8 @@ class Release:
         workflow.continue_as_new(
             successor.model_copy(
                 update={"previous": outcome, "queued": tuple(later), "dropped": self._dropped}
-            )
+            ),
+            initial_versioning_behavior=workflow.ContinueAsNewVersioningBehavior.AUTO_UPGRADE,
         )
 
     def _close(
@@ -319,8 +321,21 @@ class Release:
     async def _hold_while_paused(self) -> None:
         if self._control.paused:
             self._update(waiting_for="the signal resume or abort")
-            await workflow.wait_condition(lambda: not self._control.paused)
+            await workflow.wait_condition(lambda: not self._control.paused or self._is_worn())
+            if self._is_worn():
+                await settle()
+                await workflow.wait_condition(workflow.all_handlers_finished)
+                self._hand_over_held()
             self._update(waiting_for="")
+
+    def _is_worn(self) -> bool:
+        return self._control.is_run_worn(self._limits.signals_per_run)
+
+    def _hand_over_held(self) -> NoReturn:
+        """A pause before the sync may last for weeks: a fresh run begins again, and holds at this place."""
+        held = {"revision": self._status.sha, "held": self._control.paused, "previous": None}
+        queue = {"queued": tuple(self._queue), "dropped": self._dropped}
+        workflow.continue_as_new(self._request.model_copy(update=held | queue))
 
     async def _unless_aborted(self, work: Coroutine[Any, Any, T]) -> T:
         return await unless_aborted(self._control, work)
