@@ -13,7 +13,7 @@ from tidegate.contracts import CANARY_FIELD_MANAGER, CanaryCommand, StepReport
 from tidegate.decisions.revision import purpose_of, template_hash
 from tidegate.decisions.rollout import Progress, rollout_of, wanted_replicas
 from tidegate.domain.errors import NotReady
-from tidegate.domain.manifest import Manifest, dig, name_of
+from tidegate.domain.manifest import Manifest, dig, name_of, ref_of
 from tidegate.domain.plan import Purpose
 from tidegate.manifests import promotion
 from tidegate.manifests.autoscaler import min_replicas, primary_autoscaler
@@ -37,7 +37,15 @@ def _initialise(site: Site, command: CanaryCommand, live: Manifest | None) -> St
     bundle = site.bundle
     marks = promotion.initial_marks(template_hash(bundle.target), command.ref.owner.source.sha)
     replicas = _initial_replicas(site, live)
-    site.apply(primary(bundle.target, replicas=replicas, annotations=marks), command.fence)
+    made = primary(bundle.target, replicas=replicas, annotations=marks)
+
+    def unfinished(live: Manifest | None) -> Manifest:
+        """A primary that another attempt of this very command has finished stays finished."""
+        if live is not None and not promotion.is_initialising(live):
+            return promotion.initialised(made)
+        return made
+
+    site.cluster.fenced_apply_to(ref_of(made), unfinished, command.fence, manager=CANARY_FIELD_MANAGER)
     await_rollout(site, bundle.names.primary, command.deadline_seconds)
     notes = _surround(site, command)
     site.change_deployment(bundle.names.primary, command.fence, promotion.initialised)

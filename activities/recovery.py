@@ -7,6 +7,7 @@ routes bear them, Git tells which canaries there are.
 from temporalio import activity
 
 from activities.git import limits_of
+from activities.remains import faults, marked_canary
 from activities.site import Place, connected, ref_to
 from activities.step import step
 from activities.sync import ContentsSource
@@ -14,7 +15,6 @@ from tidegate.adapters.git import GitRepositories
 from tidegate.adapters.kubernetes import Clusters
 from tidegate.contracts import CanaryRef, FindCommand, Findings, ReleaseRequest, Remains
 from tidegate.decisions.ownership import epoch_of
-from tidegate.decisions.remains import faults, marked_canary
 from tidegate.domain.errors import AccessDenied, Unreachable
 from tidegate.domain.manifest import Manifest
 from tidegate.manifests import istio

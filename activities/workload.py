@@ -2,6 +2,7 @@
 
 from temporalio import activity
 
+from activities.autoscalers import remove_strays
 from activities.judged import marked, refuse_changed, unmarked
 from activities.preparation import prepare, said_of_size
 from activities.rollout import await_no_replicas, await_rollout
@@ -12,7 +13,7 @@ from tidegate.contracts import CanaryCommand, CanaryRef, PlanResult, StepReport
 from tidegate.decisions.plan import compile_plan
 from tidegate.decisions.revision import purpose_of, template_hash
 from tidegate.decisions.rollout import wanted_replicas
-from tidegate.domain.errors import NotReady
+from tidegate.domain.errors import NotReady, TidegateError
 from tidegate.domain.manifest import Manifest
 from tidegate.domain.marks import REVISION, TEMPLATE_HASH, annotations
 from tidegate.manifests import promotion
@@ -114,18 +115,27 @@ class WorkloadActivities:
         """
         place = self._sites.named_place(command.ref)
         target, primary = place.ref.target, place.primary()
+        notes: tuple[str, ...] = ()
         if primary is None or promotion.is_initialising(primary):
             return StepReport(warnings=(f"{target} was left alone: {place.ref.primary} does not serve yet",))
         if not command.turning_back:
             place.change_deployment(place.ref.primary, command.fence, promotion.settled)
+            notes = self._clear_up(command)
         if place.target() is None:
-            return StepReport(warnings=(f"there is no {target} to scale down",))
+            return StepReport(notes=notes, warnings=(f"there is no {target} to scale down",))
         place.change_deployment(target, command.fence, lambda live: _scaled(unmarked(live), 0))
         try:
             await_no_replicas(place, target, min(SCALE_DOWN_SECONDS, command.deadline_seconds))
         except NotReady:
-            return StepReport(warnings=(f"{target} was scaled to 0, but still has pods",))
-        return StepReport(notes=(f"{target} is scaled to 0",))
+            return StepReport(notes=notes, warnings=(f"{target} was scaled to 0, but still has pods",))
+        return StepReport(notes=(*notes, f"{target} is scaled to 0"))
+
+    def _clear_up(self, command: CanaryCommand) -> tuple[str, ...]:
+        """What an earlier revision needed; without the manifests, the next release sees to it."""
+        try:
+            return remove_strays(self._sites.find(command.ref), command.fence)
+        except TidegateError as error:
+            return (f"autoscalers of an earlier revision were not looked for: {error}",)
 
 
 def _canary_replicas(site: Site) -> int:

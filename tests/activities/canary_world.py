@@ -135,6 +135,7 @@ class World:
         self.mesh: Cluster = clusters.cluster(MESH)
         self.git: dict[str, list[Manifest]] = {}
         self.git_down = False
+        self.named = True
         self._workload = WorkloadActivities(clusters, self, settings)
         self._traffic = TrafficActivities(clusters, self, settings)
         self._sequence = itertools.count(1)
@@ -168,7 +169,8 @@ class World:
         owner = ApplicationRef(
             application="podinfo", cluster=WORKLOADS, namespace="test", create_namespace=True, source=source
         )
-        return CanaryRef(owner=owner, namespace="test", name="podinfo", service="podinfo")
+        names = {"target": "podinfo", "primary": "podinfo-primary"} if self.named else {}
+        return CanaryRef(owner=owner, namespace="test", name="podinfo", service="podinfo", **names)
 
     def fence(self) -> Fence:
         """A token later than all before it."""
@@ -199,10 +201,20 @@ class World:
         return self._call(method, command, attempt, cancel)
 
     def route(
-        self, weight: int, revision: str = "a", *, fence: Fence | None = None, expected: int | None = None
+        self,
+        weight: int,
+        revision: str = "a",
+        *,
+        fence: Fence | None = None,
+        expected: int | None = None,
+        turning_back: bool = False,
     ) -> StepReport:
         command = RouteCommand(
-            ref=self.ref(revision), fence=fence or self.fence(), canary_weight=weight, expected=expected
+            ref=self.ref(revision),
+            fence=fence or self.fence(),
+            canary_weight=weight,
+            expected=expected,
+            turning_back=turning_back,
         )
         return self._call(self._traffic.route, command)
 

@@ -3,6 +3,7 @@
 from copy import deepcopy
 from typing import Any
 
+from tidegate.contracts import FENCE_ANNOTATION
 from tidegate.domain.errors import InvalidInput
 from tidegate.domain.manifest import Manifest, dig, name_of
 from tidegate.manifests.naming import PRIMARY_SUFFIX
@@ -47,6 +48,12 @@ def primary_autoscaler(autoscaler: Manifest, primary: str) -> Manifest:
         },
         "spec": spec,
     }
+
+
+def scales_for_us(autoscaler: Manifest, primary: str) -> bool:
+    """Whether a live HPA is one that a release made for the primary."""
+    ours = FENCE_ANNOTATION in (dig(autoscaler, "metadata", "annotations") or {})
+    return ours and dig(autoscaler, "spec", "scaleTargetRef", "name") == primary
 
 
 def min_replicas(autoscaler: Manifest) -> int:

@@ -129,6 +129,7 @@ def _target(canary: Canary, objects: Sequence[Rendered]) -> Rendered:
     target = _referred(canary, objects, "apps", "Deployment", name, "spec.targetRef.name")
     try:
         selector_of(target.manifest)
+        _refuse_odd_count(target.manifest, "replicas")
     except InvalidInput as error:
         raise target.blamed(error) from None
     return target
@@ -147,7 +148,20 @@ def _autoscaler(canary: Canary, objects: Sequence[Rendered]) -> Manifest | None:
             mend="let the HPA scale the canary's target",
         )
         raise found.blamed(error)
+    try:
+        _refuse_odd_count(found.manifest, "minReplicas")
+    except InvalidInput as error:
+        raise found.blamed(error) from None
     return found.manifest
+
+
+def _refuse_odd_count(manifest: Manifest, name: str) -> None:
+    """A field of the spec that is no count: the release reads it before the cluster has seen it."""
+    count = dig(manifest, "spec", name)
+    if count is not None and (isinstance(count, bool) or not isinstance(count, int) or count < 0):
+        raise InvalidInput(
+            f"{count!r} is no number of replicas", field=f"spec.{name}", mend="write a whole number, as in 2"
+        )
 
 
 def _referred(

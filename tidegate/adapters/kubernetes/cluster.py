@@ -120,6 +120,23 @@ class Cluster:
         query = {"propagationPolicy": "Background"}
         self._connection.call("DELETE", self._path(ref), query=query, subject=str(ref))
 
+    def fenced_delete(self, ref: ObjectRef, fence: Fence) -> bool:
+        """Delete an object unless it obeyed a later command; False when there is none."""
+
+        def attempt() -> bool:
+            before = self._read(ref)
+            if before is None:
+                return False
+            self._refuse_stale(ref, before, fence)
+            options = {
+                "propagationPolicy": "Background",
+                "preconditions": {"resourceVersion": before["metadata"]["resourceVersion"]},
+            }
+            self._connection.call("DELETE", self._path(ref), body=options, subject=str(ref))
+            return True
+
+        return _reading_anew(attempt)
+
     def wait(
         self,
         api_version: str,
@@ -231,7 +248,7 @@ def _with_fence(manifest: Manifest, fence: Fence) -> Manifest:
     return fenced
 
 
-def _reading_anew(attempt: Callable[[], Change]) -> Change:
+def _reading_anew(attempt: Callable[[], T]) -> T:
     """The attempt's result; somebody else's write in between makes it read anew, ATTEMPTS times in all."""
     for _ in range(ATTEMPTS - 1):
         with contextlib.suppress(Conflict):

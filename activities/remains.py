@@ -1,0 +1,54 @@
+"""What a release that was cut off has left: read from the live objects, as faults in words."""
+
+from tidegate.contracts import CanaryRef, ReleaseRequest
+from tidegate.decisions.rollout import wanted_replicas
+from tidegate.domain.manifest import Manifest, dig, name_of
+from tidegate.domain.marks import CANARY, RELEASE, REVISION, TARGET, annotations
+from tidegate.manifests.istio import shares
+from tidegate.manifests.naming import PRIMARY_SUFFIX
+from tidegate.manifests.promotion import is_initialising, is_unfinished
+
+
+def marked_canary(virtual_service: Manifest, request: ReleaseRequest) -> CanaryRef | None:
+    """The canary whose routes these are, by their marks; None when they are not this application's."""
+    marks = annotations(virtual_service)
+    if marks.get(RELEASE) != request.workflow_id or not (marks.get(CANARY) and marks.get(TARGET)):
+        return None
+    return CanaryRef(
+        owner=request.owner_at(marks.get(REVISION) or request.wanted_revision),
+        namespace=str(dig(virtual_service, "metadata", "namespace")),
+        name=marks[CANARY],
+        service=name_of(virtual_service),
+        target=marks[TARGET],
+        primary=marks[TARGET] + PRIMARY_SUFFIX,
+    )
+
+
+def faults(
+    ref: CanaryRef, routes: Manifest | None, primary: Manifest | None, target: Manifest | None
+) -> tuple[str, ...]:
+    """What is not as it is between two releases: all traffic on the primary, a settled one, no target's pods.
+
+    Where no primary serves yet, nothing can be wrong but the routes.
+    """
+    found = [_of_traffic(ref, routes)] if routes is not None else []
+    if primary is not None and not is_initialising(primary):
+        found += [_of_primary(ref, primary), _of_target(ref, target)]
+        found += [f"VirtualService {ref.service} is missing"] if routes is None else []
+    return tuple(filter(None, found))
+
+
+def _of_traffic(ref: CanaryRef, routes: Manifest) -> str:
+    split = shares(routes, ref.service)
+    if split is None:
+        return f"VirtualService {ref.service} leads elsewhere"
+    return "" if split == (100, 0) else f"traffic {split[0]}/{split[1]}"
+
+
+def _of_primary(ref: CanaryRef, primary: Manifest) -> str:
+    return f"{ref.primary} has an unfinished promotion" if is_unfinished(primary) else ""
+
+
+def _of_target(ref: CanaryRef, target: Manifest | None) -> str:
+    replicas = wanted_replicas(target) if target is not None else 0
+    return f"{ref.target} has {replicas} replica{'' if replicas == 1 else 's'}" if replicas else ""
