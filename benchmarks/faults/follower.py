@@ -71,6 +71,11 @@ class Follower:
                     return found
                 await self._changed.wait()
 
+    def follow_canary(self, workflow_id: str, run_id: str) -> None:
+        """Follow this run of the canary too; it is the release's from now on."""
+        self.canary = (workflow_id, run_id)
+        self._tasks.append(asyncio.create_task(self._follow(CANARY, *self.canary)))
+
     async def stop(self) -> None:
         """Follow no longer."""
         for task in self._tasks:
@@ -106,8 +111,7 @@ class Follower:
         )
         if seen.type == "CHILD_WORKFLOW_EXECUTION_STARTED":
             child = event.child_workflow_execution_started_event_attributes.workflow_execution
-            self.canary = (child.workflow_id, child.run_id)
-            self._tasks.append(asyncio.create_task(self._follow(CANARY, *self.canary)))
+            self.follow_canary(child.workflow_id, child.run_id)
         async with self._changed:
             self.seen.append(seen)
             self._changed.notify_all()

@@ -52,6 +52,9 @@ STAGES = {
 STAGES_BACK = {"route-back": ROUTE_BACK, "restore": RESTORE, "scale-down": SCALE_DOWN}
 """The stages of the way back."""
 
+LAST = tuple(f"WORKFLOW_EXECUTION_{end}" for end in ("COMPLETED", "CANCELED", "TERMINATED", "FAILED"))
+"""Types of the event that closes a history."""
+
 ABORT_AFTER_SECONDS = 0.5
 """So much of the first bake has passed when somebody aborts."""
 
@@ -115,8 +118,12 @@ class Release:
         return await self.follower.until(point.matches, within)
 
     async def until_event(self, workflow: str, number: int, within: float = 60.0) -> Seen:
-        """Wait until a history has its event of that number."""
-        return await self.follower.until(lambda e: e.workflow == workflow and e.number >= number, within)
+        """Wait until a history has its event of that number, or its last one."""
+
+        def there(event: Seen) -> bool:
+            return event.workflow == workflow and (event.number >= number or event.type in LAST)
+
+        return await self.follower.until(there, within)
 
     async def abort(self) -> None:
         """What somebody does to a release of the kind `aborted`, in its first bake."""
