@@ -2,14 +2,17 @@
 
 import asyncio
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from temporalio.client import Client
+from temporalio.service import RPCError, RPCStatusCode
 
+from tidegate.cli import submission
 from tidegate.cli.following import Follower
 from tidegate.cli.release_name import ReleaseName
 from tidegate.cli.submission import submit
-from tidegate.contracts import Disposition, OnConflict, ReleaseOutcome, ReleaseRequest
+from tidegate.contracts import Disposition, OnConflict, ReleaseOutcome, ReleaseRequest, Submission
 from tidegate.domain.release import Outcome
 
 pytestmark = pytest.mark.usefixtures("worker")
@@ -28,13 +31,13 @@ class Starters:
         self, revision: str, on_conflict: OnConflict = OnConflict.SUPERSEDE
     ) -> "asyncio.Task[ReleaseOutcome]":
         request = self.request_for(revision, on_conflict)
-        submission = await submit(self.client, request, "tidegate", lambda: None)
+        submitted = await submit(self.client, request, "tidegate", lambda: None)
         follower = Follower(
             self.client,
             ReleaseName.of_request(request),
-            submission.run_id,
+            submitted.run_id,
             {revision},
-            waits=submission.disposition not in (Disposition.STARTED, Disposition.ATTACHED),
+            waits=submitted.disposition not in (Disposition.STARTED, Disposition.ATTACHED),
         )
         return asyncio.create_task(follower.outcome())
 
@@ -45,6 +48,24 @@ class Starters:
 @pytest.fixture
 def starters(client: Client, request_for: RequestFor) -> Starters:
     return Starters(client, request_for)
+
+
+async def test_a_start_that_a_busy_worker_could_not_take_in_time_is_sent_again(
+    starters: Starters, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refusals = [RPCError("Workflow Task in failed state", RPCStatusCode.FAILED_PRECONDITION, b"")]
+    send = submission._send
+
+    async def busy(*arguments: Any) -> Submission:
+        if refusals:
+            raise refusals.pop()
+        return await send(*arguments)
+
+    monkeypatch.setattr(submission, "_send", busy)
+    monkeypatch.setattr(submission, "BUSY_PAUSES", (0.0,))
+    release = await starters.start("v1")
+    await starters.signal("promote")
+    assert (await release).outcome is Outcome.PROMOTED
 
 
 async def test_all_who_attach_get_the_same_outcome(starters: Starters) -> None:

@@ -60,6 +60,10 @@ CLOSING_ATTEMPTS = 5
 CLOSING = (*OUTAGES, RPCStatusCode.ABORTED, RPCStatusCode.NOT_FOUND)
 """What Temporal answers meanwhile, and during a short outage."""
 
+BUSY_PAUSES = (1.0, 2.0, 4.0, 8.0)
+"""Seconds before a submission is sent again that a workflow could not take in time: a worker with many starts
+at once gets to it at Temporal's next try."""
+
 
 async def submit(
     client: Client, request: ReleaseRequest, task_queue: str, on_silence: Callable[[], None]
@@ -95,6 +99,17 @@ async def queued_behind(client: Client, workflow_id: str) -> tuple[str, ...]:
 
 
 async def _submit(client: Client, request: ReleaseRequest, task_queue: str) -> Submission:
+    for pause in BUSY_PAUSES:
+        try:
+            return await _submit_once(client, request, task_queue)
+        except RPCError as error:
+            if error.status is not RPCStatusCode.FAILED_PRECONDITION:
+                raise
+        await asyncio.sleep(pause)
+    return await _submit_once(client, request, task_queue)
+
+
+async def _submit_once(client: Client, request: ReleaseRequest, task_queue: str) -> Submission:
     attributes: TypedSearchAttributes | None = search_attributes(request)
     for attempt in range(CLOSING_ATTEMPTS):
         try:
