@@ -96,8 +96,8 @@ class Fence(Model):
     def parse(cls, text: str | None) -> Self | None:
         """The token of an annotation; None when absent or not ours."""
         epoch, _, sequence = (text or "").partition(".")
-        if not (epoch.isdecimal() and sequence.isdecimal()):
-            return None
+        if not all(part.isascii() and part.isdecimal() and len(part) < 20 for part in (epoch, sequence)):
+            return None  # anybody may have written it
         return cls(epoch=int(epoch), sequence=int(sequence))
 
     def is_older_than(self, other: "Fence | None") -> bool:

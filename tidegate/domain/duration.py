@@ -3,17 +3,23 @@
 import re
 
 _UNITS = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 0.001}
-_PART = re.compile(r"(\d+(?:\.\d+)?)(ms|h|m|s)")
+_PART = re.compile(r"(\d{1,15}(?:\.\d{1,15})?)(ms|h|m|s)", re.ASCII)
+
+LONGEST_SECONDS = 366 * 86_400.0
+"""A year: what is longer is a slip, and far from what timers and calendars can take."""
 
 
 def parse_duration(text: object) -> float:
-    """Seconds of "500ms", "30s", "1m30s" or "2h"; ValueError for anything else, zero included."""
+    """Seconds of "500ms", "30s", "1m30s" or "2h"; ValueError for anything else, zero and years included."""
+    shown = repr(text)[:60]
     parts = _PART.findall(text) if isinstance(text, str) else []
     if not parts or "".join(number + unit for number, unit in parts) != text:
-        raise ValueError(f"{text!r} is not a duration; write a number with a unit, as in 30s or 1m")
+        raise ValueError(f"{shown} is not a duration; write a number with a unit, as in 30s or 1m")
     seconds = sum(float(number) * _UNITS[unit] for number, unit in parts)
     if seconds <= 0:
-        raise ValueError(f"{text!r} is no time at all; write a duration above zero, as in 30s")
+        raise ValueError(f"{shown} is no time at all; write a duration above zero, as in 30s")
+    if seconds > LONGEST_SECONDS:
+        raise ValueError(f"{shown} is longer than a year; write a shorter duration")
     return seconds
 
 

@@ -22,6 +22,9 @@ _FULL_SHA = re.compile(r"[0-9a-f]{40}", re.IGNORECASE)
 _OWN_PORTS = {"https": ":443", "ssh": ":22"}
 _SHORT_SHA = re.compile(r"[0-9a-f]{4,39}", re.IGNORECASE)
 
+LONGEST_REVISION = 250
+"""Characters: what a file system lets a ref have. A longer one takes minutes to read as a version range."""
+
 Kind = Literal["branch", "tag", "commit"]
 
 
@@ -58,9 +61,9 @@ class GitRepositories:
         (ambiguous, or a URL that is not allowed), AccessDenied, Unreachable.
         """
         revision = revision.strip()
-        if not revision.isprintable() or revision.startswith("-"):
+        if not revision.isprintable() or revision.startswith("-") or len(revision) > LONGEST_REVISION:
             raise RevisionNotFound(
-                f"{revision!r} is no revision", field=FIELD, mend="name a branch, tag or SHA"
+                f"{revision[:60]!r} is no revision", field=FIELD, mend="name a branch, tag or SHA"
             )
         with self._explained(repo_url) as mirror:
             if _FULL_SHA.fullmatch(revision):

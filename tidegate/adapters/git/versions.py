@@ -34,8 +34,8 @@ def parse_version(tag: str) -> Version | None:
     match = _LOOSE.fullmatch(tag)
     if not match:
         return None
-    numbers = ".".join(str(int(part or 0)) for part in match.groups()[:3])
     try:
+        numbers = ".".join(str(int(part or 0)) for part in match.groups()[:3])
         return Version(numbers + match[4])
     except ValueError:
         return None

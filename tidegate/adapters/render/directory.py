@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from fnmatch import fnmatchcase
 from pathlib import Path
 
-from tidegate.adapters.render.documents import RenderedManifest, load_manifests
+from tidegate.adapters.render.documents import RenderedManifest, load_manifests, read_limited
 from tidegate.domain.application import Directory
 from tidegate.domain.errors import InvalidInput
 
@@ -20,9 +20,10 @@ def render_directory(root: Path, folder: Path, options: Directory) -> tuple[Rend
     """The manifests of a folder's files in the order of their names; exclude wins over include."""
     manifests: list[RenderedManifest] = []
     for file in _selected(folder, options):
-        text = file.read_bytes()
+        shown = file.relative_to(root).as_posix()
+        text = read_limited(file, shown)
         if SKIP_MARK not in text:
-            manifests += load_manifests(text, file.relative_to(root).as_posix())
+            manifests += load_manifests(text, shown)
     return tuple(manifests)
 
 

@@ -8,6 +8,7 @@ import json
 import math
 import re
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any, NamedTuple, NoReturn, TypeVar
 
 import yaml
@@ -67,10 +68,21 @@ def load_manifests(text: bytes, file: str) -> Iterator[RenderedManifest]:
             yield from (RenderedManifest(manifest, file) for manifest in _expanded(document, file))
 
 
+def read_limited(file: Path, shown: str) -> bytes:
+    """A file's content; InvalidInput before anything is read of one that is too large."""
+    if file.stat().st_size > MAX_BYTES:
+        raise _too_large(shown)
+    return file.read_bytes()
+
+
+def _too_large(shown: str) -> InvalidInput:
+    return InvalidInput(f"is larger than {MAX_BYTES} bytes", file=shown, mend="split it or exclude it")
+
+
 def load_documents(text: bytes, file: str) -> list[Any]:
     """The documents of a YAML file, or the one of a .json file. Raises InvalidInput, and nothing else."""
     if len(text) > MAX_BYTES:
-        raise InvalidInput(f"is larger than {MAX_BYTES} bytes", file=file, mend="split it or exclude it")
+        raise _too_large(file)
     try:
         decoded = text.decode("utf-8-sig")
         return [_json(decoded)] if file.endswith(".json") else list(_yaml(decoded))

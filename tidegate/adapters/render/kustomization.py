@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from tidegate.adapters.git.paths import refuse_escaping_links
-from tidegate.adapters.render.documents import load_documents
+from tidegate.adapters.render.documents import load_documents, read_limited
 from tidegate.domain.errors import InvalidInput
 
 KUSTOMIZATION_NAMES = ("kustomization.yaml", "kustomization.yml", "Kustomization")
@@ -68,7 +68,7 @@ def _check_folder(root: Path, scope: _Scope) -> list[_Scope]:
     bases = []
     for file in (scope.folder / name for name in KUSTOMIZATION_NAMES if (scope.folder / name).is_file()):
         shown = _shown(root, file)
-        for document in load_documents(file.read_bytes(), shown):
+        for document in load_documents(read_limited(file, shown), shown):
             _refuse_helm(document, shown)
             for reference in _references(document, "", ""):
                 bases += _check_reference(root, scope, shown, reference)
@@ -84,7 +84,8 @@ def _check_reference(root: Path, scope: _Scope, shown: str, reference: _Referenc
     if target.is_dir():
         return [_Scope(target, plugin)]
     if plugin:
-        _check_plugin(root, scope.folder, target.read_bytes(), _shown(root, target))
+        shown = _shown(root, target)
+        _check_plugin(root, scope.folder, read_limited(target, shown), shown)
     return []
 
 
