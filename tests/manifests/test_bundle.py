@@ -264,3 +264,22 @@ def test_objects_of_those_names_in_other_namespaces_are_fine(samples: Any) -> No
 def test_an_unknown_canary_is_refused(samples: Any) -> None:
     with pytest.raises(InvalidInput, match="there is no Canary test/other among the manifests"):
         read_contents(samples.all, "test").bundle("test", "other")
+
+
+@pytest.mark.parametrize("count", ["three", -1, True, 1.5])
+def test_a_size_that_is_no_number_is_refused(samples: Any, count: object) -> None:
+    rendered = samples.all
+    rendered[0][0]["spec"]["replicas"] = count
+    with pytest.raises(InvalidInput) as raised:
+        read_contents(rendered, "test")
+    assert str(raised.value).endswith(
+        f"Deployment test/podinfo: spec.replicas: {count!r} is no number of replicas; "
+        "write a whole number, as in 2"
+    )
+
+
+def test_an_autoscalers_bound_that_is_no_number_is_refused(samples: Any) -> None:
+    rendered = samples.all
+    rendered[1][0]["spec"]["minReplicas"] = "two"
+    with pytest.raises(InvalidInput, match=r"spec\.minReplicas: 'two' is no number of replicas"):
+        read_contents(rendered, "test")

@@ -70,6 +70,7 @@ def test_a_reference_of_an_earlier_version_still_finds_its_way_back(world: Any) 
 
 def test_routes_that_lead_to_the_canary_alone_come_back_too(world: Any) -> None:
     world.initialise()
+    world.step("scale_up")
     world.route(100)
     live = deepcopy(world.routes())
     route = live["spec"]["http"][0]["route"]
@@ -98,6 +99,7 @@ def test_a_promotion_that_stands_tells_its_revision(world: Any) -> None:
 
 def test_another_releases_routes_are_not_taken_over(world: Any) -> None:
     world.initialise()
+    world.step("scale_up")
     _belongs_to(world, "release/mesh01/test/podinfo")
     with pytest.raises(ApplicationError) as raised:
         world.route(10)
@@ -110,6 +112,7 @@ def test_another_releases_routes_are_not_taken_over(world: Any) -> None:
 
 def test_the_way_back_leaves_another_releases_routes_alone(world: Any) -> None:
     world.initialise()
+    world.step("scale_up")
     world.route(30)
     _belongs_to(world, "release/mesh01/test/podinfo")
     with pytest.raises(ApplicationError) as raised:
