@@ -5,7 +5,7 @@ SANDBOX := $(VENV_PYTHON) -m tidegate.sandbox
 PROGRAMS := $(CURDIR)/.venv/bin:$(CURDIR)/.tools/usr/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help setup assets demo sandbox test check bench fleet chaos clean
+.PHONY: help setup assets demo sandbox test check audit bench fleet chaos clean
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -30,6 +30,9 @@ check: setup ## lint, check the format, the types and the layers
 	@.venv/bin/ruff format --check --quiet || { echo 'run: .venv/bin/ruff format'; exit 1; }
 	@.venv/bin/mypy
 	@.venv/bin/lint-imports
+
+audit: ## ask OSV for known vulnerabilities of the pinned packages (needs the internet)
+	@scripts/audit
 
 bench: setup ## measure a release: overhead, time to abort, history, failed requests
 	@$(VENV_PYTHON) -m benchmarks.release

@@ -93,7 +93,7 @@ def test_make_lists_every_target() -> None:
     assert listed == set(phony.split())
 
 
-@pytest.mark.parametrize("script", ["scripts/setup", ".ci/run"])
+@pytest.mark.parametrize("script", ["scripts/setup", "scripts/audit", ".ci/run"])
 def test_scripts_are_executable_and_stop_at_the_first_error(script: str) -> None:
     path = CHECKOUT / script
 
