@@ -34,7 +34,7 @@ def refuse_unservable(plan: SyncSet, clusters: Clusters) -> int:
     Left out are objects whose namespace or kind comes with this very sync.
     """
     new = {(each.cluster, each.name) for each in missing_namespaces(plan, clusters)}
-    known: dict[Place, bool] = {}
+    known: dict[Place, bool] = {place: place not in new for place in _places(plan)}
     epoch = 0
     for item in plan.applied:
         if plan.defines(item.ref):
@@ -43,7 +43,7 @@ def refuse_unservable(plan: SyncSet, clusters: Clusters) -> int:
         fit = fitted(item, cluster)
         place = (item.cluster, fit.ref.namespace)
         if fit.ref.namespace and place not in known:
-            known[place] = place not in new and _exists(place, clusters)
+            known[place] = _exists(place, clusters)
         if known.get(place, True):
             epoch = max(epoch, epoch_of(_tried(fit, cluster)))
     return epoch
@@ -56,6 +56,10 @@ def _tried(item: SyncItem, cluster: Cluster) -> Manifest | None:
     refuse_takeover(item, live)
     cluster.apply(item.desired(None), manager=FIELD_MANAGER, dry_run=True)
     return live
+
+
+def _places(plan: SyncSet) -> list[Place]:
+    return [(each.cluster, each.name) for each in plan.namespaces]
 
 
 def _exists(place: Place, clusters: Clusters) -> bool:
