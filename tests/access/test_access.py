@@ -16,6 +16,7 @@ from tests.e2e.user import Application, serves, until
 UNSEEN = {
     Use("", "namespaces", "create"): "server-side apply asks for it inside the patch that creates",
     Use("networking.istio.io", "virtualservices", "list"): "a recovery asks for it",
+    Use("autoscaling", "horizontalpodautoscalers", "delete"): "for a Canary that gave its autoscaler up",
     Use("autoscaling", "horizontalpodautoscalers", "watch"): "follows the list when it is not well at once",
 }
 BALANCED = {

@@ -10,9 +10,10 @@ from temporalio.testing import ActivityEnvironment
 from activities.sync import SyncActivities
 from tests.activities.sync.manifests import AUTOSCALER, CANARY
 from tidegate.adapters.kubernetes import Cluster
-from tidegate.contracts import ApplicationRef, Survey
+from tidegate.contracts import FENCE_ANNOTATION, ApplicationRef, Survey
 from tidegate.decisions.sync_set import TRACKING_ANNOTATION
 from tidegate.domain.manifest import Manifest
+from tidegate.domain.marks import RELEASE
 
 
 def config_map(name: str = "colours", namespace: str = "test") -> Manifest:
@@ -152,3 +153,48 @@ def test_an_object_of_another_application_is_refused_until_its_mark_is_removed(
     )
     mesh02.apply(config_map(), manager="tidegate")
     assert survey(config_map()).objects == 1
+
+
+def routes(**annotations: str) -> Manifest:
+    """The canary's VirtualService as it is found."""
+    return {
+        "apiVersion": "networking.istio.io/v1beta1",
+        "kind": "VirtualService",
+        "metadata": {"name": "podinfo", "namespace": "test", "annotations": annotations},
+    }
+
+
+@pytest.fixture
+def shared_mesh(asm: Cluster, mesh02: Cluster) -> Cluster:
+    """The mesh control plane with the namespace test."""
+    namespace = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "test"}}
+    asm.apply(namespace, manager="somebody")
+    return asm
+
+
+def test_routes_of_another_destinations_release_are_refused(survey: Any, shared_mesh: Cluster) -> None:
+    shared_mesh.apply(routes(**{RELEASE: "release/mesh01/test/podinfo"}), manager="somebody")
+    with pytest.raises(ApplicationError) as raised:
+        survey(deployment(), CANARY)
+    assert raised.value.type == "InvalidInput"
+    assert raised.value.message.startswith(
+        "Canary test/podinfo: spec.service.name: VirtualService test/podinfo in cluster asm holds the routes "
+        "of release/mesh01/test/podinfo; give one of the two another name or namespace"
+    )
+
+
+def test_the_releases_own_routes_are_fine(survey: Any, shared_mesh: Cluster) -> None:
+    shared_mesh.apply(routes(**{RELEASE: "release/mesh02/test/podinfo"}), manager="somebody")
+    assert survey(deployment(), CANARY).canaries[0].service == "podinfo"
+
+
+def test_the_latest_epoch_that_an_object_obeyed_is_found(
+    survey: Any, shared_mesh: Cluster, mesh02: Cluster
+) -> None:
+    assert survey(deployment(), CANARY, config_map()).epoch == 0
+    shared_mesh.apply(routes(**{FENCE_ANNOTATION: "7000.2"}), manager="somebody")
+    assert survey(deployment(), CANARY, config_map()).epoch == 7000
+    fenced = config_map()
+    fenced["metadata"]["annotations"] = {FENCE_ANNOTATION: "9000.1"}
+    mesh02.apply(fenced, manager="somebody")
+    assert survey(deployment(), CANARY, config_map()).epoch == 9000
