@@ -22,12 +22,14 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from rich.console import Console
+from temporalio.service import RPCError, RPCStatusCode
 
 from benchmarks.fleet_figures import Cost, Fleet, Round, Waiting, lateness, per_release, span
 from benchmarks.fleet_installation import FleetInstallation, Handle, Usages, gathered
 from benchmarks.fleet_report import report
 from benchmarks.history import History
 from benchmarks.machine import Machine, versions
+from tidegate.cli.exits import CommandFailed
 from tidegate.contracts import PAUSE, PROMOTE, STATUS
 from tidegate.domain.release import Outcome
 from tidegate.sandbox.processes import ProcessError
@@ -63,7 +65,7 @@ def main() -> int:
     machine = Machine.here()
     try:
         fleet = asyncio.run(_until_stopped(arguments))
-    except (ProcessError, OSError, TimeoutError, ValueError, ExceptionGroup) as error:
+    except (ProcessError, RPCError, OSError, TimeoutError, ValueError, ExceptionGroup) as error:
         print(f"not measured: {error or type(error).__name__}", file=sys.stderr)
         return 1
     except asyncio.CancelledError:
@@ -124,9 +126,9 @@ async def _round(
     await _commit(installation, names, version, f"{INTERVAL_SECONDS}s")
     calls, before, began = await installation.calls(), installation.usages(), time.monotonic()
     async with _watching_threads(installation) as threads:
-        handles = await gathered(STARTERS, *(installation.begin(name) for name in chosen))
+        handles, refused = await _begin(installation, chosen)
         starting = time.monotonic() - began
-        outcomes = await _outcomes(handles)
+        outcomes = await _outcomes(handles) + refused
     after = installation.usages()
     ended = await _ended(installation, chosen, handles, outcomes)
     late = [pair for history in ended.canaries for pair in lateness(history)]
@@ -155,6 +157,21 @@ async def _commit(
     installation.sha = await installation.repository.commit_fleet(
         version, names, interval, installation.addresses.web
     )
+
+
+async def _begin(installation: FleetInstallation, names: Sequence[str]) -> tuple[list[Handle], Counter[str]]:
+    """Start releases as fast as so many CI jobs would; and how many starts were refused."""
+
+    async def begin(name: str) -> Handle | None:
+        try:
+            return await installation.begin(name)
+        except (CommandFailed, RPCError) as error:
+            _say(f"{name} was not started: {error}")
+            return None
+
+    begun = await gathered(STARTERS, *(begin(name) for name in names))
+    handles = [handle for handle in begun if handle is not None]
+    return handles, Counter({"refused": len(begun) - len(handles)} if len(handles) < len(begun) else {})
 
 
 async def _outcomes(handles: Sequence[Handle]) -> Counter[str]:
@@ -186,7 +203,13 @@ async def _ended(
 
 
 async def _history(handle: Any) -> History:
-    return History.parse((await handle.fetch_history()).to_json_dict())
+    """Empty for a canary that its release never came to."""
+    try:
+        return History.parse((await handle.fetch_history()).to_json_dict())
+    except RPCError as error:
+        if error.status is not RPCStatusCode.NOT_FOUND:
+            raise
+        return History(())
 
 
 @contextlib.asynccontextmanager
@@ -214,7 +237,8 @@ async def _wait(installation: FleetInstallation, names: tuple[str, ...]) -> Wait
     await _commit(installation, names, version, "10m")
     await installation.replace_worker()
     before, began = installation.usages().worker.memory, time.monotonic()
-    handles = await gathered(STARTERS, *(installation.begin(name) for name in names))
+    handles, refused = await _begin(installation, names)
+    count -= refused.total()
     await _until_there_are(installation, count, "")
     await gathered(STARTERS, *(installation.canary(name).signal(PAUSE) for name in names))
     await _until_there_are(installation, count, "AND TidegatePhase='Paused'")
@@ -226,7 +250,7 @@ async def _wait(installation: FleetInstallation, names: tuple[str, ...]) -> Wait
     evicted = installation.usages().worker
     began = time.monotonic()
     await gathered(STARTERS, *(handle.signal(PROMOTE) for handle in handles))
-    outcomes = await _outcomes(handles)
+    outcomes = await _outcomes(handles) + refused
     return Waiting(
         releases=count,
         seconds=seconds,

@@ -68,9 +68,9 @@ class Round(BaseModel):
         return sum(self.calls.values())
 
     @property
-    def worker_cores(self) -> float:
-        """Cores that the worker's own process used, on average."""
-        return self.cost.worker / self.seconds
+    def per_core_minute(self) -> float:
+        """Releases in a minute at most: the worker's Python runs on one core at a time."""
+        return 60 * self.releases / self.cost.worker
 
     @property
     def complete(self) -> bool:
@@ -87,7 +87,7 @@ class Round(BaseModel):
             "the simulated neighbours": self.cost.neighbours / self.seconds,
         }
         busiest = max(cores, key=lambda name: cores[name])
-        return f"{busiest}, {cores[busiest]:.2f} cores"
+        return f"{busiest}, with {cores[busiest]:.2f} cores"
 
 
 class Waiting(BaseModel):

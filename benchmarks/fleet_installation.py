@@ -155,12 +155,16 @@ class FleetInstallation:
             deployments = _by_place(await workloads.list(DEPLOYMENTS))
             routes = _by_place(await mesh.list(ROUTES))
         for name in names:
-            primary, target = deployments[name, f"{CANARY}-primary"], deployments[name, CANARY]
+            primary = deployments.get((name, f"{CANARY}-primary"))
+            target, route = deployments.get((name, CANARY)), routes.get((name, CANARY))
+            if not (primary and target and route):
+                found.append(f"{name}: target, primary or routes are missing")
+                continue
             if primary["spec"]["template"]["spec"]["containers"][0]["image"] != image:
                 found.append(f"{name}: the primary does not run {version}")
             if target["spec"]["replicas"] != 0:
                 found.append(f"{name}: the target has {target['spec']['replicas']} replicas")
-            weights = [each["weight"] for each in routes[name, CANARY]["spec"]["http"][0]["route"]]
+            weights = [each["weight"] for each in route["spec"]["http"][0]["route"]]
             if weights != [100, 0]:
                 found.append(f"{name}: the traffic is split {weights}")
         return tuple(found)

@@ -127,7 +127,11 @@ def test_a_fleet_that_lost_a_release_is_not_complete(changed: dict[str, Any]) ->
 
 
 def test_what_limits_a_round_is_its_busiest_part() -> None:
-    assert round_of(25).limit == "Temporal's server, 0.75 cores"
+    assert round_of(25).limit == "Temporal's server, with 0.75 cores"
+
+
+def test_python_allows_as_many_as_fit_into_a_core() -> None:
+    assert round_of(25).per_core_minute == 50
 
 
 @pytest.mark.parametrize(
