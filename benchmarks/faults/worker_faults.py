@@ -53,7 +53,7 @@ def cases() -> Iterator[Case]:
     for kind, lengths in EVENTS.items():
         for workflow, length in lengths.items():
             for number in range(1, length):
-                yield _killed(kind, workflow, number, late=False, bounded=number % 12 == 5)
+                yield _killed(kind, workflow, number, late=False, bounded=number % 16 == 5)
             for number in range(7, length, 30):
                 yield _killed(kind, workflow, number, late=True, bounded=workflow == CANARY and number == 67)
     for name, (kind, point) in ZOMBIES.items():
