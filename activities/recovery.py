@@ -4,6 +4,8 @@ A canary is found by the marks on its VirtualService, which need neither Git nor
 routes bear them, Git tells which canaries there are.
 """
 
+from typing import Protocol
+
 from temporalio import activity
 
 from activities.git import limits_of
@@ -11,7 +13,7 @@ from activities.remains import faults, marked_canary
 from activities.site import Place, connected, ref_to
 from activities.step import step
 from activities.sync import ContentsSource
-from tidegate.adapters.git import GitRepositories
+from tidegate.adapters.git import ResolvedRevision
 from tidegate.adapters.kubernetes import Clusters
 from tidegate.contracts import CanaryRef, FindCommand, Findings, ReleaseRequest, Remains
 from tidegate.decisions.ownership import epoch_of
@@ -21,6 +23,13 @@ from tidegate.manifests import istio
 from tidegate.settings.model import Settings
 
 
+class Revisions(Protocol):
+    """What revisions name: tidegate.adapters.git."""
+
+    def resolve(self, repo_url: str, revision: str) -> ResolvedRevision:
+        """The commit."""
+
+
 class RecoveryActivities:
     """Reads only."""
 
@@ -28,7 +37,7 @@ class RecoveryActivities:
         self,
         clusters: Clusters,
         manifests: ContentsSource,
-        repositories: GitRepositories,
+        revisions: Revisions,
         settings: Settings,
         *,
         search_attributes: bool = False,
@@ -36,7 +45,7 @@ class RecoveryActivities:
         """`search_attributes`: whether Temporal knows Tidegate's, for the workflows to use."""
         self._clusters = clusters
         self._manifests = manifests
-        self._repositories = repositories
+        self._revisions = revisions
         self._settings = settings
         self._search_attributes = search_attributes
 
@@ -65,7 +74,7 @@ class RecoveryActivities:
 
     def _by_manifests(self, request: ReleaseRequest) -> list[CanaryRef]:
         source = request.application.spec.source
-        owner = request.owner_at(self._repositories.resolve(source.repo_url, request.wanted_revision).sha)
+        owner = request.owner_at(self._revisions.resolve(source.repo_url, request.wanted_revision).sha)
         return [ref_to(bundle, owner) for bundle in self._manifests.contents(owner).bundles]
 
     def _look(self, ref: CanaryRef) -> tuple[Remains, int]:

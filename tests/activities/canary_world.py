@@ -14,22 +14,27 @@ import pytest
 import yaml
 from temporalio.testing import ActivityEnvironment
 
+from activities.recovery import RecoveryActivities
 from activities.traffic import TrafficActivities
 from activities.workload import WorkloadActivities
+from tidegate.adapters.git import ResolvedRevision
 from tidegate.adapters.kubernetes import Cluster, Clusters
 from tidegate.contracts import (
     ApplicationRef,
     CanaryCommand,
     CanaryRef,
     Fence,
+    FindCommand,
+    Findings,
     PlanResult,
+    ReleaseRequest,
     RouteCommand,
     SourceRef,
     StepReport,
 )
 from tidegate.domain.errors import Unreachable
 from tidegate.domain.manifest import Manifest
-from tidegate.manifests.bundle import Bundle, read_contents
+from tidegate.manifests.bundle import Bundle, Contents, read_contents
 from tidegate.sandbox.client import NAMESPACES, PODS, ApiError, ClusterClient, Object, Resource
 from tidegate.sandbox.cluster_api import ClusterApi, write_kubeconfig
 from tidegate.sandbox.controllers import Controllers
@@ -138,6 +143,7 @@ class World:
         self.named = True
         self._workload = WorkloadActivities(clusters, self, settings)
         self._traffic = TrafficActivities(clusters, self, settings)
+        self._recovery = RecoveryActivities(clusters, self, self, settings)
         self._sequence = itertools.count(1)
         self.commit("a")
 
@@ -152,10 +158,23 @@ class World:
         self.git[revision] = manifests
 
     def bundle(self, ref: CanaryRef) -> Bundle:
+        return self.contents(ref.owner).bundle(ref.namespace, ref.name)
+
+    def contents(self, owner: ApplicationRef) -> Contents:
         if self.git_down:
             raise Unreachable("Git repository file:///repo", "connection refused")
-        rendered = [(deepcopy(manifest), "") for manifest in self.git[ref.owner.source.sha]]
-        return read_contents(rendered, ref.namespace).bundle(ref.namespace, ref.name)
+        rendered = [(deepcopy(manifest), "") for manifest in self.git[owner.source.sha]]
+        return read_contents(rendered, owner.namespace)
+
+    def resolve(self, repo_url: str, revision: str) -> ResolvedRevision:
+        """Every revision is its own commit."""
+        if self.git_down:
+            raise Unreachable(f"Git repository {repo_url}", "connection refused")
+        return ResolvedRevision(sha=revision, ref=revision, kind="commit")
+
+    def find(self, request: ReleaseRequest) -> Findings:
+        """What a recovery finds."""
+        return self._call(self._recovery.find, FindCommand(request=request))
 
     def sync(self, revision: str, replicas: int | None = None) -> None:
         """Apply the target as a sync does; with replicas, as somebody did before there was a canary."""
