@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from temporalio.client import Client
+from temporalio.client import Client, WorkflowUpdateRPCTimeoutOrCancelledError
 from temporalio.service import RPCError, RPCStatusCode
 
 from tidegate.cli import submission
@@ -50,10 +50,21 @@ def starters(client: Client, request_for: RequestFor) -> Starters:
     return Starters(client, request_for)
 
 
+def refusal(status: RPCStatusCode) -> Exception:
+    """As the SDK tells it: a wait that took a minute has an error of its own."""
+    error = RPCError("not now", status, b"")
+    if status is not RPCStatusCode.DEADLINE_EXCEEDED:
+        return error
+    timeout = WorkflowUpdateRPCTimeoutOrCancelledError()
+    timeout.__cause__ = error
+    return timeout
+
+
+@pytest.mark.parametrize("status", [RPCStatusCode.FAILED_PRECONDITION, RPCStatusCode.DEADLINE_EXCEEDED])
 async def test_a_start_that_a_busy_worker_could_not_take_in_time_is_sent_again(
-    starters: Starters, monkeypatch: pytest.MonkeyPatch
+    starters: Starters, monkeypatch: pytest.MonkeyPatch, status: RPCStatusCode
 ) -> None:
-    refusals = [RPCError("Workflow Task in failed state", RPCStatusCode.FAILED_PRECONDITION, b"")]
+    refusals = [refusal(status)]
     send = submission._send
 
     async def busy(*arguments: Any) -> Submission:

@@ -99,14 +99,18 @@ async def queued_behind(client: Client, workflow_id: str) -> tuple[str, ...]:
 
 
 async def _submit(client: Client, request: ReleaseRequest, task_queue: str) -> Submission:
-    for pause in BUSY_PAUSES:
+    pauses = iter(BUSY_PAUSES)
+    while True:
         try:
             return await _submit_once(client, request, task_queue)
+        except WorkflowUpdateRPCTimeoutOrCancelledError as error:
+            if not isinstance(error.__cause__, RPCError):
+                raise  # cancelled; else Temporal waited its minute for a worker, and nothing was lost
         except RPCError as error:
-            if error.status is not RPCStatusCode.FAILED_PRECONDITION:
+            pause = next(pauses, None)
+            if pause is None or error.status is not RPCStatusCode.FAILED_PRECONDITION:
                 raise
-        await asyncio.sleep(pause)
-    return await _submit_once(client, request, task_queue)
+            await asyncio.sleep(pause)
 
 
 async def _submit_once(client: Client, request: ReleaseRequest, task_queue: str) -> Submission:
