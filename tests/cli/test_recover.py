@@ -123,3 +123,20 @@ async def test_status_names_the_remedy_for_what_was_left_behind(tidegate: Tidega
 async def test_status_of_a_running_release_names_no_remedy(tidegate: Tidegate, name: str) -> None:
     result = await tidegate("status", f"{name}@mesh02/test", "--json")
     assert "left_behind" not in json.loads(result.stdout)
+
+
+@pytest.mark.usefixtures("cut_off")
+async def test_whoever_stops_waiting_is_not_told_to_abort_a_recovery(
+    tidegate: Tidegate, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def for_ever(*_: object) -> int:
+        await asyncio.Event().wait()
+        return 0
+
+    monkeypatch.setattr("tidegate.cli.start.watch_to_end", for_ever)
+    result = await tidegate("recover", f"{name}@mesh02/test", "--timeout", "1s")
+    assert (result.exit_code, result.stderr) == (
+        4,
+        "error: gave up waiting after 1s; the recovery goes on: "
+        f"follow it with `tidegate watch {name}@mesh02/test`\n",
+    )

@@ -8,7 +8,7 @@ from temporalio.client import Client
 from temporalio.service import RPCError, RPCStatusCode
 
 from tidegate.cli.connection import run
-from tidegate.cli.exits import INVALID, REFUSED, CommandFailed, exits
+from tidegate.cli.exits import INVALID, REFUSED, CommandFailed, exits, line_of
 from tidegate.cli.following import read_request
 from tidegate.cli.observation import CUT_OFF
 from tidegate.cli.options import Json, Name, OptionalFile, Timeout
@@ -78,12 +78,27 @@ async def _recover(
     for request in requests:
         release = ReleaseName.of_request(request)
         starter = Starter(request, release, task_queue, output, SENTENCES)
-        submission = await starter.submit(client, patient=False)
-        codes += [REFUSED] if submission is None else []
-        begun += [(starter, release, submission)] if submission else []
+        try:
+            submission = await starter.submit(client, patient=False)
+        except CommandFailed as error:
+            codes.append(_told(error, output))
+        else:
+            codes += [REFUSED] if submission is None else []
+            begun += [(starter, release, submission)] if submission else []
     for starter, release, submission in begun if seconds != 0 else ():
-        codes.append(await within(seconds, release, starter.follow(client, submission), starter.silence))
+        further = f"the recovery goes on: follow it with `tidegate watch {release}`"
+        following = starter.follow(client, submission)
+        try:
+            codes.append(await within(seconds, release, following, starter.silence, further=further))
+        except CommandFailed as error:
+            codes.append(_told(error, output))
     return max(codes)
+
+
+def _told(error: CommandFailed, output: Output) -> int:
+    """One recovery that fails keeps no other from its turn."""
+    output.error(line_of(error), error.exit_code)
+    return error.exit_code
 
 
 async def _request(client: Client, name: str | None, file: Path | None) -> ReleaseRequest:

@@ -27,6 +27,7 @@ With `--json`, standard output carries one JSON document per line and nothing el
 standard error. Each document has an `event`: `submission`, `status` (once for each change) and `outcome` at
 the end; the signal's own name after `pause`, `resume`, `promote` and `abort`; `plan`, `valid`, `releases`
 and `version` from the commands that answer at once; or `error`. `outcome` and `error` have the `exit_code`.
+After a release that was terminated, the `status` has `left_behind`: what is known of it, and the remedy.
 Colours are for terminals only, and `NO_COLOR` is respected."""
 
 

@@ -39,10 +39,13 @@ async def within(
     release: ReleaseName,
     work: Coroutine[Any, Any, int],
     silence: Callable[[], str] = str,
+    *,
+    further: str = "",
 ) -> int:
     """The work's exit code. CommandFailed when so many seconds pass before its end.
 
-    `silence` says why nothing is known of the release so far; empty when something is.
+    `silence` says why nothing is known of the release so far; empty when something is. `further` says what
+    goes on all the same; empty: a release, which may be watched or aborted.
     """
     limit = asyncio.timeout(seconds)
     try:
@@ -52,7 +55,7 @@ async def within(
         if not limit.expired():
             raise
         why = f": {silence()}" if silence() else ""
-        line = f"gave up waiting after {format_duration(seconds or 0)}{why}; {goes_on(release)}"
+        line = f"gave up waiting after {format_duration(seconds or 0)}{why}; {further or goes_on(release)}"
         raise CommandFailed(line, GAVE_UP) from None
 
 
