@@ -9,7 +9,7 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from benchmarks.faults.case import Case, Inject, Kind
 from benchmarks.faults.follower import CANARY, RELEASE, Point
-from benchmarks.faults.release import FIRST_BAKE, PREPARE, SECOND_BAKE, STAGES, Release
+from benchmarks.faults.release import FIRST_BAKE, PREPARE, STAGES, Release
 from benchmarks.faults.scene import TASK_QUEUE, Scene
 from tidegate.cli.submission import submit
 from tidegate.contracts import ABORT, PAUSE, RESUME, AbortRequest, Mode, OnConflict
@@ -126,9 +126,10 @@ def _storms() -> Iterator[Case]:
         "pause and resume, with an abort among them",
         STORM,
         Kind.GOOD,
-        _at(SECOND_BAKE, _storm_with_abort),
+        _at(FIRST_BAKE, _storm_with_abort),
         outcomes=frozenset({Outcome.ABORTED}),
         named="enough",
+        analysis={"interval": "60s"},
     )
 
 
