@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 from activities.git import GitActivities
+from activities.inspection import Inspection
 from activities.load_test import LoadTestActivities
 from activities.metrics import MetricsActivities
 from activities.recovery import RecoveryActivities
@@ -27,6 +28,7 @@ def all_activities(settings: Settings, *, search_attributes: bool) -> list[Calla
     recovery = RecoveryActivities(
         clusters, manifests, repositories, settings, search_attributes=search_attributes
     )
+    inspection = Inspection(clusters, manifests, settings)
     workload = WorkloadActivities(clusters, manifests, settings)
     return [
         git.resolve,
@@ -42,5 +44,5 @@ def all_activities(settings: Settings, *, search_attributes: bool) -> list[Calla
         workload.scale_down,
         TrafficActivities(clusters, manifests, settings).route,
         LoadTestActivities(manifests, settings, clusters).run,
-        MetricsActivities(manifests, settings, clusters).judge,
+        MetricsActivities(manifests, settings, clusters, inspection=inspection).judge,
     ]

@@ -8,22 +8,28 @@ from tidegate.contracts import CANARY_FIELD_MANAGER, FENCE_ANNOTATION, FIELD_MAN
 from tidegate.decisions.revision import template_hash
 from tidegate.domain.errors import ReleaseFailed
 from tidegate.domain.manifest import Manifest, ref_of
-from tidegate.domain.marks import JUDGED_TEMPLATE, annotations
+from tidegate.domain.marks import JUDGED_TEMPLATE, PRIMARY, annotations
+from tidegate.manifests import snapshot
 from tidegate.manifests.drift import last_writer
 
 
-def marked(target: Manifest, fence: Fence) -> Manifest:
-    """The target with its template's hash; a command that is tried again keeps what it found first."""
+def marked(target: Manifest, fence: Fence, primary: Manifest | None) -> Manifest:
+    """The target with its template's hash, and with the primary as it is now.
+
+    A command that is tried again keeps what it found first.
+    """
     marks = annotations(target)
     if JUDGED_TEMPLATE in marks and Fence.parse(marks.get(FENCE_ANNOTATION)) == fence:
         return target
-    return _annotated(target, marks | {JUDGED_TEMPLATE: template_hash(target)})
+    kept = {key: value for key, value in marks.items() if key != PRIMARY} | snapshot.taken(primary)
+    return _annotated(target, kept | {JUDGED_TEMPLATE: template_hash(target)})
 
 
 def unmarked(target: Manifest) -> Manifest:
     """The target once nothing is judged by it any more."""
     marks = annotations(target)
-    return _annotated(target, {key: value for key, value in marks.items() if key != JUDGED_TEMPLATE})
+    own = (JUDGED_TEMPLATE, PRIMARY)
+    return _annotated(target, {key: value for key, value in marks.items() if key not in own})
 
 
 def refuse_changed(target: Manifest | None) -> None:

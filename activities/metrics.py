@@ -3,11 +3,13 @@
 import asyncio
 import os
 from collections.abc import Coroutine, Mapping
+from datetime import UTC, datetime
 from typing import Any
 
 from temporalio import activity
 
 from activities.heartbeat import beating
+from activities.inspection import Inspects
 from activities.offload import offload
 from activities.step import step
 from tidegate.adapters.manifest_source import ManifestSource
@@ -19,8 +21,8 @@ from tidegate.decisions.queries import Check, checks
 from tidegate.domain.errors import InvalidInput, Transient, Unreachable
 from tidegate.settings import Settings
 
-LAST_ATTEMPT = 4
-"""An outage this many attempts long is no hiccup: the check says so, and counts as failed as in Flagger."""
+OUTAGE_SECONDS = 8.0
+"""An outage this long is no hiccup: the check says so, and counts as failed as in Flagger."""
 
 
 class MetricsActivities:
@@ -32,8 +34,13 @@ class MetricsActivities:
         settings: Settings,
         clusters: Clusters,
         environ: Mapping[str, str] | None = None,
+        inspection: Inspects | None = None,
     ) -> None:
-        """`environ` holds the tokens that the settings name; the process's by default."""
+        """`environ` holds the tokens that the settings name; the process's by default.
+
+        `inspection` looks at the workload before the numbers; None: the numbers alone count.
+        """
+        self._inspection = inspection
         self._manifests = manifests
         self._settings = settings
         self._reach = Reach(settings, clusters)
@@ -46,19 +53,21 @@ class MetricsActivities:
         """A verdict for every check, in the manifest's order. InvalidInput when a query is at fault.
 
         A server out of reach is Unreachable at first, for Temporal to try again, and in the end inconclusive.
+        The workload is a check of its own when none of its pods is ready. ReleaseFailed: nothing to judge.
         """
+        ill = await offload(self._inspection.look, command.ref) if self._inspection else ()
         bundle = await offload(self._manifests.bundle, command.ref)
         asked = checks(bundle.canary, bundle.template_of)
         samples = await _all(*(self._sample(command.ref, check) for check in asked))
         pairs = zip((check.criterion for check in asked), samples, strict=True)
-        return Judgement(verdicts=judge(pairs))
+        return Judgement(verdicts=(*ill, *judge(pairs)))
 
     async def _sample(self, ref: CanaryRef, check: Check) -> Sample:
         try:
             server = await offload(self._server, ref.owner.cluster, check)
             return await server.query(check.query)
         except Unreachable as error:
-            if activity.info().attempt < LAST_ATTEMPT:
+            if _seconds_since(activity.info().scheduled_time) < OUTAGE_SECONDS:
                 raise
             return Sample(unanswered=str(error))
         except InvalidInput as error:
@@ -99,3 +108,7 @@ async def _all(*questions: Coroutine[Any, Any, Sample]) -> list[Sample]:
     if failures:
         raise min(failures, key=lambda failure: isinstance(failure, Transient))
     return [answer for answer in answers if isinstance(answer, Sample)]
+
+
+def _seconds_since(moment: datetime) -> float:
+    return (datetime.now(UTC) - moment).total_seconds()

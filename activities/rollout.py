@@ -17,6 +17,8 @@ def await_rollout(place: Place, name: str, deadline_seconds: float) -> None:
     """Wait until all pods of a Deployment run its last spec; NotReady says what holds them up."""
 
     def ended(deployment: Manifest | None) -> Rollout | None:
+        if deployment is None:  # it was there when the step wrote it
+            return Rollout(Progress.STUCK, "it does not exist")
         rollout = rollout_of(deployment)
         return None if rollout.progress is Progress.UNDER_WAY else rollout
 

@@ -2,13 +2,16 @@
 
 from temporalio import activity
 
+from activities.inspection import refuse_missing
 from activities.site import Bundles, Site, Sites, described
 from activities.step import step
+from activities.surroundings import mended
 from tidegate.adapters.kubernetes import Change, Clusters
-from tidegate.contracts import CANARY_FIELD_MANAGER, RouteCommand, StepReport
+from tidegate.contracts import CANARY_FIELD_MANAGER, FENCE_ANNOTATION, Fence, RouteCommand, StepReport
 from tidegate.decisions.ownership import other_release, refuse_foreign_routes, with_marks
-from tidegate.domain.errors import Conflict, ReleaseFailed, StaleCommand, TidegateError
+from tidegate.domain.errors import Conflict, ReleaseFailed, StaleCommand, TidegateError, Transient
 from tidegate.domain.manifest import Manifest, ref_of
+from tidegate.domain.marks import annotations
 from tidegate.manifests import promotion
 from tidegate.manifests.drift import drift, last_writer
 from tidegate.manifests.istio import routed_back, shares, virtual_service, weights
@@ -73,15 +76,27 @@ def _routed(site: Site, command: RouteCommand) -> StepReport:
     )
     if not _leads_to_primary(site) and not _primary_serves(site):
         return _without_primary(site, command)
+    said = _look_around(site, command) if command.canary_weight else ()
     marked = with_marks(wanted, site.ref)
 
     def desired(live: Manifest | None) -> Manifest:
         refuse_foreign_routes(live, site.ref, site.mesh.name)
+        if live is None and site.ref.owner.create_namespace:
+            site.ensure_mesh_namespace()
         return marked
 
     change = site.mesh.fenced_apply_to(ref_of(marked), desired, command.fence, manager=CANARY_FIELD_MANAGER)
     _verify(site, wanted, change.after)
-    return StepReport(warnings=_drift(site, wanted, change, command))
+    return StepReport(warnings=(*said, *_drift(site, wanted, change, command)))
+
+
+def _look_around(site: Site, command: RouteCommand) -> tuple[str, ...]:
+    """No traffic goes where nobody is to take it; a workload cluster out of reach tells us nothing."""
+    try:
+        refuse_missing(site)
+        return mended(site, command.fence)
+    except Transient:
+        return ()
 
 
 def _leads_to_primary(site: Site) -> bool:
@@ -110,9 +125,16 @@ def _verify(site: Site, wanted: Manifest, written: Manifest) -> None:
         raise Conflict(f"{described(wanted)} has weights {found} after a write of {asked}")
 
 
+def _is_ours(change: Change, wanted: Manifest, site: Site, command: RouteCommand) -> bool:
+    """Whether an earlier attempt of this very command wrote what was found, and nobody told us."""
+    obeyed = Fence.parse(annotations(change.before or {}).get(FENCE_ANNOTATION))
+    found = weights(change.before or {}, site.bundle.canary)
+    return obeyed == command.fence and found == weights(wanted, site.bundle.canary)
+
+
 def _drift(site: Site, wanted: Manifest, change: Change, command: RouteCommand) -> tuple[str, ...]:
     """What another writer did since the last routing; before the first one nothing is known."""
-    if command.expected is None:
+    if command.expected is None or _is_ours(change, wanted, site, command):
         return ()
     if change.before is None:
         return (f"{described(wanted)} was deleted by another writer; created anew",)

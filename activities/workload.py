@@ -5,9 +5,11 @@ from temporalio import activity
 from activities.autoscalers import remove_strays
 from activities.judged import marked, refuse_changed, unmarked
 from activities.preparation import prepare, said_of_size
+from activities.restoration import restored
 from activities.rollout import await_no_replicas, await_rollout
-from activities.site import Bundles, Site, Sites
+from activities.site import Bundles, Place, Site, Sites
 from activities.step import step
+from activities.surroundings import mended_at_best
 from tidegate.adapters.kubernetes import Clusters
 from tidegate.contracts import CanaryCommand, CanaryRef, PlanResult, StepReport
 from tidegate.decisions.plan import compile_plan
@@ -15,7 +17,7 @@ from tidegate.decisions.revision import purpose_of, template_hash
 from tidegate.decisions.rollout import wanted_replicas
 from tidegate.domain.errors import NotReady, TidegateError
 from tidegate.domain.manifest import Manifest
-from tidegate.domain.marks import REVISION, TEMPLATE_HASH, annotations
+from tidegate.domain.marks import TEMPLATE_HASH, annotations
 from tidegate.manifests import promotion
 from tidegate.manifests.autoscaler import min_replicas
 from tidegate.manifests.primary import refuse_stranger
@@ -60,8 +62,9 @@ class WorkloadActivities:
         """Give the target replicas, and wait until all of them run the new version."""
         site = self._sites.find(command.ref)
         name, replicas = site.bundle.names.target, _canary_replicas(site)
+        primary = site.primary()
         site.change_deployment(
-            name, command.fence, lambda live: _scaled(marked(live, command.fence), replicas)
+            name, command.fence, lambda live: _scaled(marked(live, command.fence, primary), replicas)
         )
         await_rollout(site, name, command.deadline_seconds)
         return StepReport(notes=(f"{name} is ready with {replicas} replicas",))
@@ -82,28 +85,33 @@ class WorkloadActivities:
                 refuse_changed(site.target())
             return promotion.promoted(live, target, template_hash=hash_, revision=revision, replicas=replicas)
 
+        warnings = mended_at_best(site, command.fence)
         change = site.change_deployment(name, command.fence, promoted)
         await_rollout(site, name, command.deadline_seconds)
-        return StepReport(notes=(f"{name} runs {revision[:7]}", *said_of_size(change)))
+        return StepReport(notes=(f"{name} runs {revision[:7]}", *said_of_size(change)), warnings=warnings)
 
     @activity.defn(name="workload_restore")
     @step
     def restore(self, command: CanaryCommand) -> StepReport:
-        """Undo an unfinished promotion; without one, only see to it that none of this run can follow."""
+        """Undo an unfinished promotion, and what other writers did to the primary and around it.
+
+        Without any of these, only see to it that no promotion of this run can follow.
+        """
         place = self._sites.named_place(command.ref)
-        name, live = place.ref.primary, place.primary()
-        if live is None:
-            return StepReport(notes=(f"there is no {name} to restore",))
-        change = place.change_deployment(name, command.fence, promotion.restored)
-        undone = promotion.is_unfinished(change.before or live)
-        runs = annotations(change.after).get(REVISION, "")
-        if not undone and activity.info().attempt == 1:
-            return StepReport(revision=runs)
+        undone = restored(place, command.fence)
+        if undone is None:
+            return StepReport(notes=(f"there is no {place.ref.primary} to restore",))
+        report = StepReport(notes=undone.notes, warnings=undone.warnings, revision=undone.revision)
+        if undone.changed or activity.info().attempt > 1:
+            report = _with_readiness(place, command, report)
+        return report.model_copy(update={"warnings": (*report.warnings, *self._mended(command))})
+
+    def _mended(self, command: CanaryCommand) -> tuple[str, ...]:
+        """The surroundings need the manifests; without them the next release looks after them."""
         try:
-            await_rollout(place, name, command.deadline_seconds)
-        except NotReady as error:
-            return StepReport(warnings=(str(error),), revision=runs)
-        return StepReport(notes=(f"{name} was restored",), revision=runs)
+            return mended_at_best(self._sites.find(command.ref), command.fence)
+        except TidegateError:
+            return ()
 
     @activity.defn(name="workload_scale_down")
     @step
@@ -136,6 +144,15 @@ class WorkloadActivities:
             return remove_strays(self._sites.find(command.ref), command.fence)
         except TidegateError as error:
             return (f"autoscalers of an earlier revision were not looked for: {error}",)
+
+
+def _with_readiness(place: Place, command: CanaryCommand, report: StepReport) -> StepReport:
+    """The report on a primary that was restored, once its pods are ready or will not be."""
+    try:
+        await_rollout(place, place.ref.primary, command.deadline_seconds)
+    except NotReady as error:
+        return report.model_copy(update={"warnings": (*report.warnings, str(error))})
+    return report.model_copy(update={"notes": (*report.notes, f"{place.ref.primary} was restored")})
 
 
 def _canary_replicas(site: Site) -> int:

@@ -86,7 +86,7 @@ async def clear_away(ref: CanaryRef, fences: Fences, say: Say, *, ending: str, d
 
 async def route_to_primary(ref: CanaryRef, fences: Fences, say: Say) -> None:
     """All traffic to the primary, however long it takes, unless a later release is in charge of it."""
-    pause_seconds = 5.0
+    pause_seconds = 1.0
     while True:
         try:
             say(await _route(ref, fences))

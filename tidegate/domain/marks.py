@@ -17,6 +17,9 @@ INITIALISING = "tidegate.dev/initialising"
 JUDGED_TEMPLATE = "tidegate.dev/judged-template"
 """On a target with replicas: hash of its live pod template as the analysis began."""
 
+PRIMARY = "tidegate.dev/primary"
+"""On a target with replicas: JSON of the primary as the release found it."""
+
 RELEASE = "tidegate.dev/release"
 """On a VirtualService: workflow id of the release that it belongs to."""
 

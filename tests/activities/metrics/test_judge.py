@@ -3,6 +3,7 @@
 import asyncio
 import dataclasses
 from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime, timedelta
 from typing import Any, NoReturn
 
 import pytest
@@ -48,7 +49,7 @@ class Proxy:
 def judged(manifest_source: ManifestSource) -> Callable[..., Awaitable[Judgement]]:
     async def run(
         ref: CanaryRef,
-        attempt: int = 1,
+        seconds_ago: float = 0,
         clusters: Any = None,
         environ: dict[str, str] | None = None,
         **cluster: Any,
@@ -56,7 +57,8 @@ def judged(manifest_source: ManifestSource) -> Callable[..., Awaitable[Judgement
         settings = Settings(clusters={"mesh02": ClusterSettings(**cluster)})
         activities = MetricsActivities(manifest_source, settings, clusters or NoClusters(), environ or {})
         environment = ActivityEnvironment()
-        environment.info = dataclasses.replace(environment.info, attempt=attempt)
+        scheduled = datetime.now(UTC) - timedelta(seconds=seconds_ago)
+        environment.info = dataclasses.replace(environment.info, scheduled_time=scheduled)
         return await environment.run(activities.judge, JudgeCommand(ref=ref))
 
     return run
@@ -167,7 +169,7 @@ async def test_an_in_cluster_server_is_asked_through_the_proxy(
 
 async def test_an_outage_is_retried_first(free_port: int, canary_ref: MakeRef, judged: Judged) -> None:
     with pytest.raises(ApplicationError, match="is out of reach") as failure:
-        await judged(canary_ref(metrics=(RATE,)), attempt=3, prometheus=f"http://127.0.0.1:{free_port}")
+        await judged(canary_ref(metrics=(RATE,)), seconds_ago=3, prometheus=f"http://127.0.0.1:{free_port}")
     assert (failure.value.type, failure.value.non_retryable) == ("Unreachable", False)
 
 
@@ -175,7 +177,7 @@ async def test_an_outage_that_lasts_is_inconclusive(
     free_port: int, canary_ref: MakeRef, judged: Judged
 ) -> None:
     address = f"http://127.0.0.1:{free_port}"
-    (verdict,) = (await judged(canary_ref(metrics=(RATE,)), attempt=4, prometheus=address)).verdicts
+    (verdict,) = (await judged(canary_ref(metrics=(RATE,)), seconds_ago=9, prometheus=address)).verdicts
     assert verdict.result == "inconclusive"
     assert verdict.reason.startswith(f"Prometheus {address} is out of reach: ")
 

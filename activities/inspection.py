@@ -1,0 +1,69 @@
+"""A look at what is judged: numbers say little of a target that was scaled to 0, or whose pods are ill."""
+
+from typing import Protocol
+
+from activities.judged import refuse_changed
+from activities.site import Bundles, Place, Sites
+from tidegate.adapters.kubernetes import Clusters
+from tidegate.contracts import CANARY_FIELD_MANAGER, FIELD_MANAGER, CanaryRef
+from tidegate.decisions.health.status import number, observed
+from tidegate.decisions.rollout import rollout_of, troubles, wanted_replicas
+from tidegate.domain.errors import ReleaseFailed, Unreachable
+from tidegate.domain.manifest import Manifest, ref_of
+from tidegate.domain.marks import JUDGED_TEMPLATE, annotations
+from tidegate.domain.verdict import Result, Verdict
+from tidegate.manifests.drift import last_writer
+from tidegate.settings.model import Settings
+
+CHECK = "workload"
+
+
+class Inspects(Protocol):
+    """Looks at a canary under judgement."""
+
+    def look(self, ref: CanaryRef) -> tuple[Verdict, ...]:
+        """A failed verdict when no pod of the target serves; ReleaseFailed when there is nothing to judge."""
+
+
+class Inspection:
+    """Reads two Deployments of the workload cluster; blocking."""
+
+    def __init__(self, clusters: Clusters, manifests: Bundles, settings: Settings) -> None:
+        self._sites = Sites(clusters, manifests, settings)
+
+    def look(self, ref: CanaryRef) -> tuple[Verdict, ...]:
+        """As `Inspects` has it; empty with the cluster out of reach, for the numbers remain."""
+        try:
+            return _readiness(self._sites.named_place(ref))
+        except Unreachable:
+            return ()
+
+
+def refuse_missing(place: Place) -> Manifest:
+    """The live target; ReleaseFailed when another writer took away the primary, the target or its pods.
+
+    Of a target that is not under judgement, no pods are expected.
+    """
+    target = place.target()
+    if place.primary() is None:
+        raise ReleaseFailed(_gone(place, place.ref.primary))
+    if target is None:
+        raise ReleaseFailed(_gone(place, place.ref.target))
+    refuse_changed(target)
+    if wanted_replicas(target) == 0 and JUDGED_TEMPLATE in annotations(target):
+        who = last_writer(target, FIELD_MANAGER, CANARY_FIELD_MANAGER, part=("spec", "replicas"))
+        raise ReleaseFailed(f"{ref_of(target)} was scaled to 0 by {who} during the analysis")
+    return target
+
+
+def _readiness(place: Place) -> tuple[Verdict, ...]:
+    target = refuse_missing(place)
+    if not (observed(target) and wanted_replicas(target)) or number(target, "status", "availableReplicas"):
+        return ()
+    ill = "; ".join(filter(None, (rollout_of(target).reason, troubles(place.pods(target)))))
+    reason = f"no pod of {place.ref.target} is ready: {ill}"
+    return (Verdict(check=CHECK, result=Result.FAILED, reason=reason),)
+
+
+def _gone(place: Place, name: str) -> str:
+    return f"Deployment {place.namespace}/{name} was deleted by another writer during the release"

@@ -1,0 +1,120 @@
+"""Somebody else deletes or edits what a release needs, while it is under way."""
+
+from typing import Any
+
+import pytest
+from temporalio.exceptions import ApplicationError
+
+from tidegate.domain.marks import PRIMARY, annotations
+
+APPS = ("apps/v1", "Deployment", "test")
+RULES = ("networking.istio.io/v1", "DestinationRule", "test")
+
+
+@pytest.fixture
+def released(world: Any) -> Any:
+    """Version 2 has its pods and a tenth of the traffic, beside a primary that runs version 1."""
+    world.initialise()
+    world.commit("b", "podinfo:2")
+    world.sync("b")
+    world.step("scale_up", "b")
+    world.route(10, "b")
+    return world
+
+
+def edit(world: Any, name: str, change: Any) -> None:
+    def edited(live: Any) -> Any:
+        change(live["spec"])
+        return live
+
+    world.workloads.fenced_update(*APPS, name, world.fence(), edited, manager="kubectl-edit")
+
+
+def run_another_image(spec: Any) -> None:
+    spec["template"]["spec"]["containers"][0]["image"] = "podinfo:9"
+
+
+def test_a_primary_that_somebody_deleted_is_made_anew_as_it_was(released: Any) -> None:
+    before = released.deployment("podinfo-primary")
+    released.workloads.delete(*APPS, "podinfo-primary")
+    report = released.step("restore", "b", turning_back=True)
+
+    after = released.deployment("podinfo-primary")
+    assert report.warnings == (
+        "Deployment test/podinfo-primary was deleted by another writer; created anew as it was",
+    )
+    assert after["spec"] == before["spec"]
+    assert after["status"]["availableReplicas"] == 2
+
+
+def test_a_primary_that_somebody_edited_is_put_back_and_the_writer_named(released: Any) -> None:
+    edit(released, "podinfo-primary", run_another_image)
+    report = released.step("restore", "b", turning_back=True)
+
+    assert report.warnings == (
+        "Deployment test/podinfo-primary was changed by kubectl-edit during the release; restored",
+    )
+    assert released.image("podinfo-primary") == "podinfo:1"
+
+
+def test_an_edit_before_the_promotion_does_not_come_back_with_its_undoing(released: Any) -> None:
+    edit(released, "podinfo-primary", run_another_image)
+    released.step("promote", "b")
+    released.step("restore", "b", turning_back=True)
+    assert released.image("podinfo-primary") == "podinfo:1"
+
+
+def test_nothing_is_kept_of_the_primary_once_the_release_is_over(released: Any) -> None:
+    assert PRIMARY in annotations(released.deployment("podinfo"))
+    released.step("scale_down", "b", turning_back=True)
+    assert PRIMARY not in annotations(released.deployment("podinfo"))
+
+
+def test_what_stands_around_is_there_again_with_the_next_weight(released: Any) -> None:
+    released.workloads.delete("v1", "Service", "test", "podinfo-primary")
+    released.mesh.delete(*RULES, "podinfo-canary")
+    report = released.route(20, "b", expected=10)
+
+    assert report.warnings == (
+        "Service podinfo-primary.test was deleted by another writer; created anew",
+        "DestinationRule podinfo-canary.test was deleted by another writer; created anew",
+    )
+    assert released.service("podinfo-primary")["spec"]["selector"] == {"app": "podinfo-primary"}
+    assert released.route(30, "b", expected=20).warnings == ()
+
+
+def test_the_way_back_looks_after_what_stands_around(released: Any) -> None:
+    released.workloads.delete("v1", "Service", "test", "podinfo")
+    report = released.step("restore", "b", turning_back=True)
+    assert report.warnings == ("Service podinfo.test was deleted by another writer; created anew",)
+
+
+@pytest.mark.parametrize(
+    ("harm", "reason"),
+    [
+        (
+            lambda world: world.workloads.delete(*APPS, "podinfo-primary"),
+            "Deployment test/podinfo-primary was deleted by another writer during the release",
+        ),
+        (
+            lambda world: world.workloads.delete(*APPS, "podinfo"),
+            "Deployment test/podinfo was deleted by another writer during the release",
+        ),
+        (
+            lambda world: edit(world, "podinfo", lambda spec: spec.update(replicas=0)),
+            "Deployment test/podinfo was scaled to 0 by kubectl-edit during the analysis",
+        ),
+    ],
+)
+def test_no_more_traffic_goes_where_nobody_takes_it(released: Any, harm: Any, reason: str) -> None:
+    harm(released)
+    with pytest.raises(ApplicationError) as raised:
+        released.route(20, "b", expected=10)
+    assert (raised.value.type, raised.value.message) == ("ReleaseFailed", reason)
+    assert released.weights() == [90, 10]
+
+
+def test_a_routing_whose_answer_was_lost_is_not_taken_for_somebody_elses(released: Any) -> None:
+    fence = released.fence()
+    released.route(20, "b", fence=fence, expected=10)
+    assert released.route(20, "b", fence=fence, expected=10).warnings == ()
