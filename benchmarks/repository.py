@@ -36,15 +36,22 @@ class Repository:
         await self._git("init", "--quiet", "--initial-branch", BRANCH)
 
     async def commit(
-        self, version: str, analysis: dict[str, Any] | None = None, flags: Sequence[str] = ()
+        self,
+        version: str,
+        analysis: dict[str, Any] | None = None,
+        flags: Sequence[str] = (),
+        container: dict[str, Any] | None = None,
     ) -> str:
         """Commit podinfo at an image version, with more `flags` for its command; the commit's SHA.
 
-        `analysis` replaces fields of the Canary's analysis; None leaves one out.
+        `analysis` replaces fields of the Canary's analysis (None leaves one out), `container` fields of
+        podinfo's container.
         """
         for file in sorted(_MANIFESTS.iterdir()):
             manifest = yaml.safe_load(file.read_text())
             self._change(manifest, version, analysis or {}, flags)
+            if manifest.get("kind") == "Deployment":
+                manifest["spec"]["template"]["spec"]["containers"][0] |= container or {}
             (self._folder / file.name).write_text(yaml.safe_dump(manifest, sort_keys=False))
         return await self.commit_all(version)
 

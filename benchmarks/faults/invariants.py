@@ -71,17 +71,17 @@ async def _settled(look: Callable[[], Awaitable[Violations]]) -> Violations:
 
 async def _state(release: Release, case: Case) -> Violations:
     application = release.application
-    if case.waiting:
+    if case.waiting or case.all_lost:
         return []
     try:
         primary = await application.deployment(PRIMARY)
-        target = await application.deployment(NAME)
+        target = None if case.target_lost else await application.deployment(NAME)
     except NotFoundError as error:
         return [str(error)]
     return [
         *await _traffic(application),
         *_primary(release, case, primary, target),
-        *_target(target, await application.pods()),
+        *(_target(target, await application.pods()) if target else ()),
     ]
 
 
@@ -97,12 +97,16 @@ async def _traffic(application: Application) -> Violations:
     return violations
 
 
-def _primary(release: Release, case: Case, primary: Object, target: Object) -> Violations:
+def _primary(release: Release, case: Case, primary: Object, target: Object | None) -> Violations:
     violations = []
-    sides = {"old": release.before.get("template"), "new": rollout_of(target)["template"]}
+    # Without the target, its version has to do.
+    new = rollout_of(target)["template"] if target else primary["spec"]["template"]
+    sides = {"old": release.before.get("template"), "new": new}
     side = case.side or _side(release.outcome.outcome if release.outcome else None)
     if side:
         sides = {side: sides[side]}
+    if target is None and "new" in sides and version_of(primary) not in (release.old, release.new):
+        violations.append(f"the primary runs {version_of(primary)}")
     if primary["spec"]["template"] not in sides.values():
         wanted = " or the ".join(sides)
         violations.append(f"the primary's template is not exactly the {wanted} one: {version_of(primary)}")

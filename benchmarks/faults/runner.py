@@ -43,7 +43,7 @@ async def run(scene: Scene, case: Case) -> Result:
         await scene.new_application(initialised=False)
     if case.prepare:
         await case.prepare(scene)
-    release = await scene.begin(case.kind, case.analysis)
+    release = await scene.begin(case.kind, case.analysis, case.container)
     if case.fresh:
         await scene.observe()
     try:
@@ -87,6 +87,6 @@ async def _tidy(scene: Scene, release: Release, case: Case, result: Result) -> N
         await asyncio.gather(release.aborting, return_exceptions=True)
     await release.follower.stop()
     await scene.settle()
-    if case.fresh or case.waiting or not result.survived:
+    if case.fresh or case.waiting or case.target_lost or case.all_lost or not result.survived:
         await scene.end_releases()
         await scene.new_application()

@@ -126,14 +126,20 @@ class Scene:
             await self._initialise()
         return self.application
 
-    async def begin(self, kind: Kind, analysis: dict[str, Any] | None = None, **changes: Any) -> Release:
+    async def begin(
+        self,
+        kind: Kind,
+        analysis: dict[str, Any] | None = None,
+        container: dict[str, Any] | None = None,
+        **changes: Any,
+    ) -> Release:
         """Commit a version of the kind and start its release, as `starter.py start` does; it is followed.
 
         An `aborted` release gets its abort in the first bake by itself. `changes` replace parts of the
         request, such as on_conflict.
         """
         application = self.application
-        sha, version = await self.commit(kind, analysis)
+        sha, version = await self.commit(kind, analysis, container)
         release = Release(self.client, application, kind, application.version, version)
         release.sha = sha
         with contextlib.suppress(NotFoundError):
@@ -144,12 +150,17 @@ class Scene:
             release.aborting = asyncio.create_task(release.abort())
         return release
 
-    async def commit(self, kind: Kind, analysis: dict[str, Any] | None = None) -> tuple[str, str]:
-        """Commit a version that was never released: its SHA, and the version."""
+    async def commit(
+        self, kind: Kind, analysis: dict[str, Any] | None = None, container: dict[str, Any] | None = None
+    ) -> tuple[str, str]:
+        """Commit a version that was never released: its SHA, and the version.
+
+        `container` replaces fields of its container.
+        """
         application = self.application
         version = application.next_version()
         flags = BROKEN if kind is Kind.BAD else ()
-        sha = await application.repository.commit(version, ANALYSIS | (analysis or {}), flags)
+        sha = await application.repository.commit(version, ANALYSIS | (analysis or {}), flags, container)
         application.versions[sha] = version
         return sha, version
 

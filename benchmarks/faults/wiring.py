@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import yaml
 from aiohttp import web
@@ -23,43 +24,49 @@ GIT_SECONDS = 4.0
 MESH, LOAD, WORKLOADS, PROMETHEUS, GIT = "asm", "mesh01", CLUSTER, "prometheus", "git"
 
 
-class Neighbourhood:
-    """The proxies of one scene: `Scene(folder, wire=neighbourhood.wire)`."""
+Proxies = dict[str, FaultProxy]
+"""By the cluster's name, "prometheus" or "git"."""
 
-    def __init__(self) -> None:
-        self.proxies: dict[str, FaultProxy] = {}
-        """By the cluster's name, "prometheus" or "git"."""
+_PROXIES: WeakKeyDictionary[Scene, Proxies] = WeakKeyDictionary()
 
-    async def wire(self, scene: Scene, stack: AsyncExitStack) -> None:
-        """Start the proxies, and point workers at them; everything ends with the stack."""
-        original = yaml.safe_load(scene.world.kubeconfig.read_text())
-        for cluster in original["clusters"]:
-            upstream, verify = cluster["cluster"]["server"], _verification(cluster["cluster"])
-            proxy = await stack.enter_async_context(FaultProxy(upstream, verify=verify))
-            self.proxies[cluster["name"]] = proxy
-            cluster["cluster"] = {"server": proxy.url}
-        kubeconfig = scene.directory / "kubeconfig-proxied"
-        kubeconfig.touch(mode=0o600)
-        kubeconfig.write_text(yaml.safe_dump(original))
-        prometheus = await stack.enter_async_context(FaultProxy(scene.world.prometheus_url))
-        self.proxies[PROMETHEUS] = prometheus
-        git = await self._serve_git(scene.directory, stack)
-        scene.address_of = git.address_of
-        scene.environment |= _settings(kubeconfig, prometheus.url) | git.settings()
 
-    async def heal(self) -> None:
-        """All of them are well again."""
-        for proxy in self.proxies.values():
-            await proxy.heal()
+def proxies_of(scene: Scene) -> Proxies:
+    """The proxies of a scene that was made with `wire`."""
+    return _PROXIES[scene]
 
-    async def _serve_git(self, directory: Path, stack: AsyncExitStack) -> "GitServer":
-        certificate, context = await asyncio.to_thread(throw_away_certificate, directory)
-        server = GitServer(certificate)
-        upstream = await server.start(stack)
-        proxy = await stack.enter_async_context(FaultProxy(upstream, tls=context))
-        server.public_url = proxy.url
-        self.proxies[GIT] = proxy
-        return server
+
+async def wire(scene: Scene, stack: AsyncExitStack) -> None:
+    """Start the proxies, and point workers at them; everything ends with the stack."""
+    proxies = _PROXIES[scene] = {}
+    kubeconfig = await _stand_before_clusters(scene, proxies, stack)
+    prometheus = await stack.enter_async_context(FaultProxy(scene.world.prometheus_url))
+    proxies[PROMETHEUS] = prometheus
+    git = await _serve_git(scene.directory, proxies, stack)
+    scene.address_of = git.address_of
+    scene.environment |= _settings(kubeconfig, prometheus.url) | git.settings()
+
+
+async def _stand_before_clusters(scene: Scene, proxies: Proxies, stack: AsyncExitStack) -> Path:
+    """A proxy for each cluster; the kubeconfig that leads through them."""
+    config = yaml.safe_load(scene.world.kubeconfig.read_text())
+    for cluster in config["clusters"]:
+        upstream, verify = cluster["cluster"]["server"], _verification(cluster["cluster"])
+        proxy = await stack.enter_async_context(FaultProxy(upstream, verify=verify))
+        proxies[cluster["name"]] = proxy
+        cluster["cluster"] = {"server": proxy.url}
+    kubeconfig = scene.directory / "kubeconfig-proxied"
+    kubeconfig.touch(mode=0o600)
+    kubeconfig.write_text(yaml.safe_dump(config))
+    return kubeconfig
+
+
+async def _serve_git(directory: Path, proxies: Proxies, stack: AsyncExitStack) -> "GitServer":
+    certificate, context = await asyncio.to_thread(throw_away_certificate, directory)
+    server = GitServer(certificate)
+    upstream = await server.start(stack)
+    proxies[GIT] = await stack.enter_async_context(FaultProxy(upstream, tls=context))
+    server.public_url = proxies[GIT].url
+    return server
 
 
 class GitServer:

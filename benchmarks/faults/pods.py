@@ -1,0 +1,159 @@
+"""Faults of pods: they crash, are never ready, become unready in mid-bake, or fail once they are promoted."""
+
+import asyncio
+import contextlib
+from collections.abc import Callable, Coroutine, Iterator
+from typing import Any
+
+import aiohttp
+
+from benchmarks.faults.application import PRIMARY, Application
+from benchmarks.faults.case import Case, Kind
+from benchmarks.faults.release import FIRST_BAKE, PROMOTE, SCALE_UP, Release
+from benchmarks.faults.scene import Scene
+from benchmarks.gateway import Answer
+from benchmarks.installation import CLUSTER, NAME
+from tidegate.domain.release import Outcome
+from tidegate.sandbox.client import CONFIG_MAPS, PODS, Object
+
+COMMAND = ["./podinfo", "--port=9898", "--level=info"]
+PORT = 9898
+DEPENDENCY = "dependency"
+"""A ConfigMap that nobody has, until it makes every pod that starts from then on unready."""
+
+LONG_BAKE = {"interval": "5s"}
+"""Probes take three seconds to find out that a pod is not ready any more."""
+
+ROLLED_BACK = frozenset({Outcome.ROLLED_BACK})
+
+
+def cases() -> Iterator[Case]:
+    """All of them."""
+    yield _stillborn("crashes at its start", [*COMMAND, "--no-such-flag"], "exited with 2|CrashLoopBackOff")
+    yield _stillborn("never becomes ready", [*COMMAND, "--unready"], "not ready")
+    yield _mid_bake(
+        "crashes again and again in mid-bake", _crash_on, "no pod of podinfo is ready|success rate"
+    )
+    yield _mid_bake("becomes unready in mid-bake", _turn_unready, "no pod of podinfo is ready")
+    yield _failing_promotion()
+    for kind in Kind:
+        yield _primary_killed(kind)
+
+
+def _stillborn(what: str, command: list[str], named: str) -> Case:
+    async def inject(scene: Scene, release: Release) -> None:
+        await release.until(SCALE_UP)
+
+    return Case(
+        name=f"a version that {what}",
+        group="pods",
+        kind=Kind.GOOD,
+        inject=inject,
+        outcomes=ROLLED_BACK,
+        named=named,
+        container={"command": command},
+        bounded="start" in what,
+    )
+
+
+def _mid_bake(what: str, harm: Callable[[Application], Coroutine[Any, Any, None]], named: str) -> Case:
+    async def inject(scene: Scene, release: Release) -> None:
+        await release.until(FIRST_BAKE)
+        with release.fault():
+            harming = asyncio.create_task(harm(release.application))
+            await release.ended(within=60)
+            harming.cancel()
+            await asyncio.gather(harming, return_exceptions=True)
+
+    return Case(
+        name=f"a version that {what}",
+        group="pods",
+        kind=Kind.GOOD,
+        inject=inject,
+        outcomes=ROLLED_BACK,
+        named=named,
+        allowed=_canarys_share,
+        analysis=LONG_BAKE,
+    )
+
+
+async def _crash_on(application: Application) -> None:
+    while True:
+        await _tell(application, NAME, "GET", "/panic")
+        await asyncio.sleep(0.5)
+
+
+async def _turn_unready(application: Application) -> None:
+    await _tell(application, NAME, "POST", "/readyz/disable")
+
+
+def _failing_promotion() -> Case:
+    """Good as a canary; but whoever starts from the promotion on finds a dependency broken."""
+    variable = {
+        "name": "PODINFO_UNREADY",
+        "valueFrom": {"configMapKeyRef": {"name": DEPENDENCY, "key": "unready", "optional": True}},
+    }
+
+    async def inject(scene: Scene, release: Release) -> None:
+        await release.until(PROMOTE)
+        with release.fault():
+            metadata = {"name": DEPENDENCY, "namespace": release.application.namespace}
+            client = scene.world.clients[CLUSTER]
+            await client.create(CONFIG_MAPS, {"metadata": metadata, "data": {"unready": "true"}})
+            await release.ended(within=110)
+            await client.delete(CONFIG_MAPS, {"metadata": metadata})
+
+    return Case(
+        name="a version that fails as primary in its promotion",
+        group="pods",
+        kind=Kind.GOOD,
+        inject=inject,
+        outcomes=ROLLED_BACK,
+        named="podinfo-primary (does not become ready|is not ready)",
+        container={"env": [variable]},
+    )
+
+
+def _primary_killed(kind: Kind) -> Case:
+    """All pods of the primary at once: their share of the requests fails until others have started."""
+
+    async def inject(scene: Scene, release: Release) -> None:
+        await release.until(FIRST_BAKE)
+        with release.fault():
+            for pod in await _pods(release.application, PRIMARY):
+                await scene.world.clients[CLUSTER].delete(PODS, pod, grace_seconds=0)
+
+    return Case(
+        name=f"all pods of the primary are killed in mid-bake of a {kind} release",
+        group="pods",
+        kind=kind,
+        inject=inject,
+        allowed=_anything,
+        bounded=kind is Kind.GOOD,
+    )
+
+
+async def _tell(application: Application, name: str, method: str, path: str) -> None:
+    """Say something to each pod of a Deployment; one that is not there to hear it does not matter."""
+    timeout = aiohttp.ClientTimeout(total=1)
+    async with aiohttp.ClientSession(timeout=timeout) as session:
+        for pod in await _pods(application, name):
+            address = (pod.get("status") or {}).get("podIP")
+            if address:
+                with contextlib.suppress(aiohttp.ClientError, TimeoutError):
+                    async with session.request(method, f"http://{address}:{PORT}{path}"):
+                        pass
+
+
+async def _pods(application: Application, name: str) -> list[Object]:
+    labels = (await application.deployment(name))["spec"]["selector"]["matchLabels"].items()
+    return [pod for pod in await application.pods() if labels <= pod["metadata"]["labels"].items()]
+
+
+def _canarys_share(answer: Answer) -> bool:
+    """A version that is ill fails its own share: the gateway answers 503 for it, or the connection breaks."""
+    return answer.failure == "503" or not answer.failure.isdigit()
+
+
+def _anything(_: Answer) -> bool:
+    return True
