@@ -42,7 +42,7 @@ async def test_nothing_outlives_the_sandbox(
             return "is up" in (tmp_path / "sandbox.log").read_text()
 
         environment = {**os.environ, "KUBEBUILDER_ASSETS": assets}
-        sandbox = await processes.start("sandbox", argv, is_up, environment, within=60)
+        sandbox = await processes.start("sandbox", argv, is_up, environment, within=120)
         family = set(_descendants(sandbox.pid))
         assert {_name(pid) for pid in family} >= programs
         os.kill(sandbox.pid, number)
