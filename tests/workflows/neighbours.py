@@ -96,6 +96,7 @@ class Neighbours:
     plan: Plan = field(default_factory=release_plan)
     verdicts: Callable[[int], Verdict] = lambda _: GOOD
     canaries: int = 1
+    limits: Limits = field(default_factory=lambda: Limits(drain_seconds=0.1, outage_budget_seconds=60))
     calls: list[str] = field(default_factory=list)
     weight: int = 0
     fence: Fence | None = None
@@ -131,7 +132,7 @@ class Neighbours:
         return Resolved(
             owner=owner_ref(sha),
             ref="branch latest",
-            limits=Limits(drain_seconds=0.1, outage_budget_seconds=60),
+            limits=self.limits,
         )
 
     @activity.defn(name="sync_survey")
@@ -154,7 +155,7 @@ class Neighbours:
         return Findings(
             canaries=tuple(Remains(ref=ref, faults=tuple(faults)) for ref in refs),
             epoch=self.fence.epoch if self.fence else 0,
-            limits=Limits(drain_seconds=0.1, outage_budget_seconds=60),
+            limits=self.limits,
         )
 
     @activity.defn(name="sync_apply")
@@ -275,7 +276,7 @@ class Stage:
     async def start_canary(self, signals_per_run: int = 250) -> Handle:
         """Start a Canary workflow by itself."""
         ref = CanaryRef(owner=owner_ref(), namespace="test", name="podinfo")
-        limits = Limits(drain_seconds=0.1, outage_budget_seconds=60, signals_per_run=signals_per_run)
+        limits = self.neighbours.limits.model_copy(update={"signals_per_run": signals_per_run})
         request = CanaryRequest(ref=ref, limits=limits, revision="a" * 40)
         return await self.client.start_workflow(
             Canary.run,

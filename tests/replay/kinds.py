@@ -1,0 +1,250 @@
+"""One release of each kind, as it goes on a real Temporal server among faked neighbours.
+
+Every step is waited for, so that a kind's commands come in the same order each time.
+"""
+
+import asyncio
+import contextlib
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+from uuid import uuid4
+
+from temporalio.client import WorkflowFailureError, WorkflowHistory
+from temporalio.common import SearchAttributeKey
+from temporalio.contrib.pydantic import pydantic_data_converter
+from temporalio.service import RPCError
+from temporalio.testing import WorkflowEnvironment
+from temporalio.worker import UnsandboxedWorkflowRunner, Worker
+
+from tests.workflows.neighbours import (
+    BAD,
+    Handle,
+    Neighbours,
+    Stage,
+    bootstrap_plan,
+    release_plan,
+    release_request,
+)
+from tidegate.contracts import ABORT, PAUSE, PROMOTE, RESUME, SEARCH_ATTRIBUTES, Limits, Mode, OnConflict
+from tidegate.domain.plan import Purpose
+from tidegate.domain.release import Phase
+from workflows.canary import Canary
+from workflows.release import Release
+
+NEW = "b" * 40
+CANARY_ID = "canary/mesh02/test/podinfo"
+LIMITS = Limits(drain_seconds=0.1, outage_budget_seconds=60, search_attributes=True, signals_per_run=4)
+
+Kind = Callable[[Stage], Awaitable[Handle]]
+KINDS: dict[str, Kind] = {}
+
+
+def kind(play: Kind) -> Kind:
+    """Take a kind into the catalogue, named as its function."""
+    KINDS[play.__name__.replace("_", "-")] = play
+    return play
+
+
+@kind
+async def promoted(stage: Stage) -> Handle:
+    """Every check passes."""
+    return await _ended(await _begun(stage))
+
+
+@kind
+async def initialised(stage: Stage) -> Handle:
+    """There is no primary yet."""
+    stage.neighbours.plan = bootstrap_plan()
+    return await _ended(await _begun(stage))
+
+
+@kind
+async def unchanged(stage: Stage) -> Handle:
+    """Nothing to release."""
+    stage.neighbours.plan = bootstrap_plan(Purpose.UPKEEP)
+    return await _ended(await _begun(stage))
+
+
+@kind
+async def rolled_back(stage: Stage) -> Handle:
+    """Too many checks fail."""
+    stage.neighbours.verdicts = lambda _: BAD
+    return await _ended(await _begun(stage))
+
+
+@kind
+async def aborted(stage: Stage) -> Handle:
+    """Somebody aborts in a bake."""
+    release = await _busy(stage, "load")
+    await release.signal(ABORT, "pager")
+    return await _turned_back(stage, release)
+
+
+@kind
+async def cancelled(stage: Stage) -> Handle:
+    """Somebody requests the cancellation of the release in a bake."""
+    release = await _busy(stage, "load")
+    await release.cancel()
+    return await _turned_back(stage, release)
+
+
+@kind
+async def child_terminated(stage: Stage) -> Handle:
+    """Somebody terminates the canary in a bake."""
+    release = await _busy(stage, "load")
+    await (await stage.canary()).terminate()
+    return await _turned_back(stage, release)
+
+
+@kind
+async def superseded(stage: Stage) -> Handle:
+    """Another revision is started in a bake."""
+    release = await _busy(stage, "load")
+    await stage.submit(release_request(NEW))
+    stage.neighbours.plan = release_plan(weights=(10,), seconds=0.2, drain=0.1)
+    return await _turned_back(stage, release)
+
+
+@kind
+async def queued(stage: Stage) -> Handle:
+    """Another revision waits for the end of this one."""
+    release = await _busy(stage, "route 10")
+    await stage.submit(release_request(NEW, on_conflict=OnConflict.QUEUE))
+    stage.neighbours.hang.clear()
+    return await _ended(release)
+
+
+@kind
+async def paused_and_resumed(stage: Stage) -> Handle:
+    """Somebody holds it before its first bake."""
+    release = await _held(stage)
+    await release.signal(RESUME)
+    return await _ended(release)
+
+
+@kind
+async def promoted_by_hand(stage: Stage) -> Handle:
+    """Somebody has seen enough while it is held."""
+    release = await _held(stage)
+    await release.signal(PROMOTE)
+    return await _ended(release)
+
+
+@kind
+async def continued_as_new(stage: Stage) -> Handle:
+    """It is held until its run is worn, and resumed in the next one."""
+    release = await _held(stage)
+    canary = await stage.canary()
+    for _ in range(LIMITS.signals_per_run):
+        await canary.signal(PAUSE)
+    await stage.until_runs(canary, 2)
+    await _phase(stage, canary, Phase.PAUSED)
+    await release.signal(RESUME)
+    return await _ended(release)
+
+
+@kind
+async def recovered(stage: Stage) -> Handle:
+    """Release and canary were terminated; a recovery finds the traffic at 10 %."""
+    cut_off = await _busy(stage, "load")
+    await (await stage.canary()).terminate()
+    await cut_off.terminate()
+    stage.neighbours.hang.clear()
+    release, _ = await stage.submit(release_request(mode=Mode.RECOVER))
+    return await _ended(release)
+
+
+@asynccontextmanager
+async def server() -> AsyncIterator[WorkflowEnvironment]:
+    """A dev server that knows the search attributes."""
+    async with await WorkflowEnvironment.start_local(
+        dev_server_existing_path=str(Path(sys.executable).with_name("temporal")),
+        data_converter=pydantic_data_converter,
+        dev_server_log_level="error",
+        search_attributes=[SearchAttributeKey.for_keyword(name) for name in SEARCH_ATTRIBUTES],
+        dev_server_extra_args=["--dynamic-config-value", 'history.timerProcessorMaxTimeShift="10ms"'],
+    ) as environment:
+        yield environment
+
+
+async def play(
+    name: str,
+    environment: WorkflowEnvironment,
+    workflows: Sequence[type] = (Release, Canary),
+    *,
+    sandboxed: bool = True,
+) -> dict[str, WorkflowHistory]:
+    """Run one kind; the histories of all its runs, such as "promoted.canary.1"."""
+    neighbours = Neighbours(plan=release_plan(weights=(10,), seconds=0.2, drain=0.1), limits=LIMITS)
+    task_queue = f"replay-{uuid4()}"
+    runner = {} if sandboxed else {"workflow_runner": UnsandboxedWorkflowRunner()}
+    async with Worker(
+        environment.client,
+        task_queue=task_queue,
+        workflows=workflows,
+        activities=neighbours.activities,
+        **runner,  # type: ignore[arg-type]
+    ):
+        stage = Stage(environment, neighbours, task_queue)
+        release = await KINDS[name](stage)
+        histories = await _histories(stage, name, "release", release.id)
+        if neighbours.canaries:
+            histories |= await _histories(stage, name, "canary", CANARY_ID)
+        return histories
+
+
+async def _histories(stage: Stage, name: str, workflow: str, workflow_id: str) -> dict[str, WorkflowHistory]:
+    handle = stage.client.get_workflow_handle(workflow_id)
+    runs = [stage.client.get_workflow_handle(workflow_id, run_id=run) for run in await stage.runs(handle)]
+    return {f"{name}.{workflow}.{n}": await run.fetch_history() for n, run in enumerate(runs, 1)}
+
+
+async def _begun(stage: Stage) -> Handle:
+    return (await stage.submit(release_request()))[0]
+
+
+async def _busy(stage: Stage, step: str) -> Handle:
+    """A release with its canary at 10 %, where a step hangs; a bake that would not end meanwhile."""
+    stage.neighbours.hang = {step}
+    if step == "load":
+        stage.neighbours.plan = release_plan(weights=(10,), seconds=60, drain=0.1)
+    release = await _begun(stage)
+    await stage.until(lambda: any(step in (call, call.split()[0]) for call in stage.neighbours.calls))
+    return release
+
+
+async def _held(stage: Stage) -> Handle:
+    """A release whose canary is held with 10 % of the traffic."""
+    release = await _busy(stage, "route 10")
+    await release.signal(PAUSE)
+    canary = await stage.canary()
+    for _ in range(500):
+        if any("Pause" in note.text for note in (await stage.status(canary)).notes):
+            break
+        await asyncio.sleep(0.01)
+    stage.neighbours.hang.clear()
+    await _phase(stage, canary, Phase.PAUSED)
+    return release
+
+
+async def _phase(stage: Stage, canary: Handle, phase: Phase) -> None:
+    for _ in range(500):
+        if (await stage.status(canary)).phase is phase:
+            return
+        await asyncio.sleep(0.02)
+    raise AssertionError(f"never {phase}")
+
+
+async def _turned_back(stage: Stage, release: Handle) -> Handle:
+    await stage.until(lambda: "restore" in stage.neighbours.calls)
+    stage.neighbours.hang.clear()
+    return await _ended(release)
+
+
+async def _ended(release: Handle) -> Handle:
+    """Wait for the end of the last run; how it ended is in the history."""
+    with contextlib.suppress(WorkflowFailureError, RPCError):
+        await release.result()
+    return release
