@@ -21,8 +21,11 @@ BROKEN_STATUSES = frozenset({"400", "409", "500"})
 """What a broken version answers; no other part of the scene answers so."""
 
 NEW_SIDE = frozenset({Outcome.PROMOTED, Outcome.INITIALISED})
-SETTLING_SECONDS = 5.0
-"""How long pods may take to end, and Envoy to follow, after a release has said that it is over."""
+FOLLOWING_SECONDS = 3.0
+"""How long Envoy may take to follow its routes."""
+
+SETTLING_SECONDS = 15.0
+"""How long pods may take to end after a release has said that it is over; podinfo's serve on for 3 s."""
 
 Violations = list[str]
 
@@ -30,10 +33,12 @@ Violations = list[str]
 async def check(release: Release, case: Case) -> Violations:
     """Everything that the case's release broke; empty when the fault was survived.
 
-    The primary, the target and the traffic get a few seconds to settle, which a release does not wait for.
+    Envoy and the pods get a few seconds to settle, which a release does not wait for.
     """
     violations = await _ended(release, case)
-    violations += await _settled(lambda: _state(release, case))
+    if not (case.waiting or case.all_lost):
+        violations += await _settled(lambda: _traffic(release.application), FOLLOWING_SECONDS)
+        violations += await _settled(lambda: _workload(release, case), SETTLING_SECONDS)
     violations += _promoted_once(release)
     violations += _failed_requests(release, case)
     if case.named and not re.search(case.named, release.said(), re.IGNORECASE):
@@ -61,25 +66,22 @@ async def _waits(release: Release, case: Case) -> Violations:
     return [] if status.waiting_for else ["it has not ended, and does not say what it waits for"]
 
 
-async def _settled(look: Callable[[], Awaitable[Violations]]) -> Violations:
+async def _settled(look: Callable[[], Awaitable[Violations]], seconds: float) -> Violations:
     """What is still wrong when there was time to settle."""
-    deadline = time.monotonic() + SETTLING_SECONDS
+    deadline = time.monotonic() + seconds
     while (found := await look()) and time.monotonic() < deadline:  # noqa: ASYNC110 - processes set no event
         await asyncio.sleep(0.1)
     return found
 
 
-async def _state(release: Release, case: Case) -> Violations:
+async def _workload(release: Release, case: Case) -> Violations:
     application = release.application
-    if case.waiting or case.all_lost:
-        return []
     try:
         primary = await application.deployment(PRIMARY)
         target = None if case.target_lost else await application.deployment(NAME)
     except NotFoundError as error:
         return [str(error)]
     return [
-        *await _traffic(application),
         *_primary(release, case, primary, target),
         *(_target(target, await application.pods()) if target else ()),
     ]
@@ -90,7 +92,11 @@ async def _traffic(application: Application) -> Violations:
     share = await application.envoy_share()
     if share != 0:
         violations.append(f"Envoy gives the canary {'no route' if share is None else f'{share} %'}")
-    for route in (await application.virtual_service())["spec"]["http"]:
+    try:
+        routes = (await application.virtual_service())["spec"]["http"]
+    except NotFoundError as error:
+        return [*violations, str(error)]
+    for route in routes:
         weights = {each["destination"]["host"]: each.get("weight", 100) for each in route["route"]}
         if (weights.get(PRIMARY), weights.get(CANARY, 0)) != (100, 0):
             violations.append(f"the VirtualService has weights {weights}")
