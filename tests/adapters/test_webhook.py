@@ -119,3 +119,14 @@ async def test_an_endless_answer_is_cut(serve: Serve) -> None:
 async def test_a_long_reason_is_cut(serve: Serve) -> None:
     handler, _ = answering(400, text="word " * 500)
     assert len(await call(await serve(handler))) < 300
+
+
+@pytest.mark.parametrize("padding", range(150, 215, 16))
+async def test_what_a_receiver_repeats_is_told_without_secrets(serve: Serve, padding: int) -> None:
+    async def repeat(request: web.Request) -> web.Response:
+        told = f"{'x' * padding} {request.headers['Authorization'].split()[1]} c4nary:p4ss"
+        return web.Response(status=400, text=told)
+
+    reason = await call((await serve(repeat)).replace("://", "://c4nary:p4ss@"))
+    assert "answered 400" in reason
+    assert [each for each in ("c4na", "p4s", "YzR") if each in reason] == []

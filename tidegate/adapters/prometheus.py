@@ -52,7 +52,7 @@ class Prometheus:
 
     def _refuse(self, status: int, pause: float | None, answer: dict[str, Any]) -> NoReturn:
         said = str(answer.get("error") or answer.get("message") or f"status {status}")
-        reason = redacted(" ".join(said.split())[:300], self._secrets)
+        reason = redacted(" ".join(said.split()), self._secrets)[:300]
         if status in (401, 403):
             raise AccessDenied(self._address, reason)
         if 400 <= status < 500 and status not in (408, 429):

@@ -66,8 +66,8 @@ async def _refusal(url: str, response: httpx.Response) -> _Answer:
         body = await read_bounded(response, limit=4 * 1024)
     except TooLarge:
         body = b""
-    said = " ".join(body.decode("utf-8", "replace").split())[:MAX_REASON]
-    said = redacted(said, url_secrets(url))
+    said = " ".join(body.decode("utf-8", "replace").split())
+    said = redacted(said, url_secrets(url))[:MAX_REASON]
     status = f"{response.status_code} {response.reason_phrase}".strip()
     return _Answer(
         reason=f"{shown(url)} answered {status}{f': {said}' if said else ''}",

@@ -14,14 +14,15 @@ SHORTEST = 4
 """Characters of a known secret that is looked for; shorter ones would riddle every text."""
 
 _NAMES = (
-    r"[\w-]*(?:authorization|token|password|passwd|secret|api[_-]?key|access[_-]?key|private[_-]?key|cookie)"
+    r"[\w-]{0,40}(?:authorization|token|password|passwd|secret|cookie"
+    r"|api[_-]?key|access[_-]?key|private[_-]?key)"
 )
 _FORMS = (
     (
         re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*PRIVATE KEY-----|\Z)", re.S),
         HIDDEN,
     ),
-    (re.compile(r"\b([a-z][a-z0-9+.-]*://)[^\s/?#\"'<>]*@", re.I), rf"\1{HIDDEN}@"),
+    (re.compile(r"\b([a-z][a-z0-9+.-]{0,30}://)[^\s/?#\"'<>]{0,2000}@", re.I), rf"\1{HIDDEN}@"),
     (
         re.compile(r"\b(bearer|basic)(\s+)(?=\S*[\d=+/_]|\S{20})[\w.~+/=-]{6,}", re.I),
         rf"\1\2{HIDDEN}",
