@@ -5,13 +5,13 @@ from itertools import chain
 
 import pytest
 
-from benchmarks.faults import clock_faults, operator_faults, server_faults, worker_faults
+from benchmarks.faults import clock_faults, operator_faults, pods, server_faults, worker_faults, writers
 from benchmarks.faults.case import Case
 from benchmarks.faults.runner import Result, run
 from benchmarks.faults.scene import Scene
 
 Survive = Callable[[str], Awaitable[Result]]
-MODULES = (worker_faults, server_faults, operator_faults, clock_faults)
+MODULES = (worker_faults, server_faults, operator_faults, clock_faults, writers, pods)
 
 
 @pytest.fixture(scope="session")
