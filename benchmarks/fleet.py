@@ -236,12 +236,10 @@ async def _wait(installation: FleetInstallation, names: tuple[str, ...]) -> Wait
     _say(f"{count} releases that wait in mid-release")
     await _commit(installation, names, version, "10m")
     await installation.replace_worker()
-    before, began = installation.usages().worker.memory, time.monotonic()
-    handles, refused = await _begin(installation, names)
-    count -= refused.total()
-    await _until_there_are(installation, count, "")
-    await gathered(STARTERS, *(installation.canary(name).signal(PAUSE) for name in names))
-    await _until_there_are(installation, count, "AND TidegatePhase='Paused'")
+    began, tenth = time.monotonic(), count // 10
+    first = await _bring_to_wait(installation, names[:tenth], tenth)
+    before = installation.usages().worker.memory
+    handles = first + await _bring_to_wait(installation, names[tenth:], count)
     seconds, cached = time.monotonic() - began, installation.usages().worker.memory
     answer_cached = await _answers(installation, names[-ASKED:])
     await installation.replace_worker()
@@ -250,7 +248,7 @@ async def _wait(installation: FleetInstallation, names: tuple[str, ...]) -> Wait
     evicted = installation.usages().worker
     began = time.monotonic()
     await gathered(STARTERS, *(handle.signal(PROMOTE) for handle in handles))
-    outcomes = await _outcomes(handles) + refused
+    outcomes = await _outcomes(handles)
     return Waiting(
         releases=count,
         seconds=seconds,
@@ -264,6 +262,17 @@ async def _wait(installation: FleetInstallation, names: tuple[str, ...]) -> Wait
         wrong=await installation.wrong(names, version),
         finishing_seconds=time.monotonic() - began,
     )
+
+
+async def _bring_to_wait(installation: FleetInstallation, names: Sequence[str], total: int) -> list[Handle]:
+    """Start releases and pause their canaries; until `total` are waiting. ValueError for a start refused."""
+    handles, refused = await _begin(installation, names)
+    if refused:
+        raise ValueError(f"{refused.total()} starts were refused")
+    await _until_there_are(installation, total, "")
+    await gathered(STARTERS, *(installation.canary(name).signal(PAUSE) for name in names))
+    await _until_there_are(installation, total, "AND TidegatePhase='Paused'")
+    return handles
 
 
 async def _until_there_are(installation: FleetInstallation, count: int, more: str) -> None:

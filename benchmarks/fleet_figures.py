@@ -99,7 +99,10 @@ class Waiting(BaseModel):
     memory_before: float
     memory_cached: float
     memory_evicted: float
-    """Of the worker, MiB: without them, with all of them cached, and of one that took over with none."""
+    """Of the worker, MiB: with the first tenth of them waiting, with all of them, and of one that took over.
+
+    The first tenth warms the worker up: its threads and connections are no release's.
+    """
     answer_cached_ms: float
     answer_evicted_ms: float
     """Median of a query, from the cache and with the history read first."""
@@ -113,7 +116,8 @@ class Waiting(BaseModel):
     @property
     def kib_per_release(self) -> float:
         """Memory for one waiting release in the cache."""
-        return 1024 * (self.memory_cached - self.memory_before) / self.releases
+        later = self.releases - self.releases // 10
+        return 1024 * (self.memory_cached - self.memory_before) / later
 
     @property
     def complete(self) -> bool:

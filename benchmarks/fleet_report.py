@@ -77,7 +77,7 @@ def _waiting(waiting: Waiting) -> Table:
     table = Table(show_header=False)
     for title, value in (
         ("Until all of them waited", f"{waiting.seconds:.0f} s"),
-        ("Worker's memory without them", f"{waiting.memory_before:.0f} MiB"),
+        ("Worker's memory with a tenth of them cached", f"{waiting.memory_before:.0f} MiB"),
         ("Worker's memory with all of them cached", f"{waiting.memory_cached:.0f} MiB"),
         ("One of them, cached", f"{waiting.kib_per_release:.0f} KiB"),
         ("Memory of a worker that took over, none cached", f"{waiting.memory_evicted:.0f} MiB"),

@@ -182,5 +182,5 @@ def test_the_table_says_how_many_are_waiting_and_that_all_ended_well() -> None:
     with console.capture() as capture:
         console.print(report(fleet, Machine.here(), 10, 5))
     assert "1000 releases waiting" in capture.get()
-    assert "102 KiB" in capture.get()
+    assert "114 KiB" in capture.get()
     assert "all 25" in capture.get()

