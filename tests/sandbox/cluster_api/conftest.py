@@ -1,8 +1,8 @@
 """The cluster under contract, and the clients that ask it.
 
-The contract suite runs against the emulator, or against the cluster of the kubeconfig in
-TIDEGATE_CONTRACT_KUBECONFIG (a kube-apiserver with a kube-controller-manager beside it). Tests of
-the emulator alone ask for `emulator`.
+The contract suite runs against the emulator, and with KUBEBUILDER_ASSETS set against a real
+kube-apiserver too. Tests of the emulator alone ask for `emulator`; where it differs from a real
+server on purpose, `deviations` says so.
 """
 
 from __future__ import annotations
@@ -14,7 +14,8 @@ import shutil
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -22,15 +23,21 @@ from urllib.parse import urlencode
 
 import pytest
 import urllib3
+from hypothesis import settings
 from kubernetes import client, config, dynamic
 
+from tests.sandbox.cluster_api import deviations
+from tests.sandbox.cluster_api.real import RealServer
 from tidegate.sandbox.cluster_api import ClusterApi, write_kubeconfig
+from tidegate.sandbox.cluster_api.kubeconfig import Cluster as Served
+from tidegate.sandbox.control_plane import Cluster, find_assets
+from tidegate.sandbox.control_plane.assets import VARIABLE
 
+settings.register_profile("long", max_examples=1000)
 # The client is typed in parts; its calls are what is under test here, not its types.
 _client: Any = client
 _config: Any = config
 _dynamic: Any = dynamic
-_REAL = os.environ.get("TIDEGATE_CONTRACT_KUBECONFIG")
 Raw = Callable[..., tuple[int, Any]]
 
 
@@ -70,11 +77,41 @@ def emulator(serve: Callable[[ClusterApi], ClusterApi]) -> ClusterApi:
 
 
 @pytest.fixture(scope="session")
-def kubeconfig(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    if _REAL:
-        return Path(_REAL)
-    path = tmp_path_factory.mktemp("cluster") / "kubeconfig"
-    return write_kubeconfig(path, [request.getfixturevalue("emulator")])
+def real(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    """A real API server, with the two controllers whose work the emulator does itself."""
+    assets = find_assets(os.environ)
+    if assets is None:
+        pytest.skip("KUBEBUILDER_ASSETS is not set: the emulator alone was held to the contract")
+    if assets.controller_manager is None:
+        pytest.skip("KUBEBUILDER_ASSETS has no kube-controller-manager, which empties namespaces")
+    with _event_loop() as loop:
+
+        def run(coroutine: Coroutine[Any, Any, Any]) -> Any:
+            return asyncio.run_coroutine_threadsafe(coroutine, loop).result(120)
+
+        server = RealServer(assets, tmp_path_factory.mktemp("real"))
+        yield run(server.start())
+        run(server.stop())
+
+
+@pytest.fixture(scope="session", params=["emulator", "real"] if os.environ.get(VARIABLE) else ["emulator"])
+def cluster(request: pytest.FixtureRequest) -> Served:
+    """The server under contract: each in turn."""
+    found: Served = request.getfixturevalue(request.param)
+    return found
+
+
+@pytest.fixture(autouse=True)
+def _skip_deviations(request: pytest.FixtureRequest) -> None:
+    is_real = "cluster" in request.fixturenames and request.node.callspec.params.get("cluster") == "real"
+    reason = deviations.reason(request.node.path.name, request.node.name) if is_real else None
+    if reason:
+        pytest.skip(f"a deviation of the emulator: {reason}")
+
+
+@pytest.fixture(scope="session")
+def kubeconfig(cluster: Served, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_kubeconfig(tmp_path_factory.mktemp("cluster") / "kubeconfig", [cluster])
 
 
 @pytest.fixture(scope="session")
@@ -133,7 +170,7 @@ def raw(api: Any) -> Raw:
             method, url, body=data, headers=headers, timeout=10, retries=False
         )
         assert isinstance(answer, urllib3.BaseHTTPResponse)
-        is_json = "json" in answer.headers.get("Content-Type", "")
+        is_json = "json" in answer.headers.get("Content-Type", "") or answer.data[:1] == b"{"
         return answer.status, json.loads(answer.data) if is_json else answer.data
 
     return call
@@ -223,6 +260,38 @@ _WIDGET_SCHEMA: dict[str, Any] = {
 }
 
 
+def established(raw: Raw, name: str) -> None:
+    """Wait until a definition's kind is served."""
+    end = time.monotonic() + 20
+    while time.monotonic() < end:
+        _, definition = raw("GET", f"/apis/apiextensions.k8s.io/v1/customresourcedefinitions/{name}")
+        group, version = definition["spec"]["group"], definition["spec"]["versions"][0]["name"]
+        plural = definition["spec"]["names"]["plural"]
+        code, found = raw("GET", f"/apis/{group}/{version}")
+        if code == 200 and plural in {resource["name"] for resource in found["resources"]}:
+            return
+        time.sleep(0.05)
+    raise AssertionError(f"{name} is not established")
+
+
+@pytest.fixture(scope="session")
+def eventually() -> Callable[[Callable[[], bool]], None]:
+    """Asserts that something holds within ten seconds: a real cluster's controllers take their time."""
+
+    def wait(holds: Callable[[], bool]) -> None:
+        end = time.monotonic() + 10
+        while not holds():
+            assert time.monotonic() < end
+            time.sleep(0.02)
+
+    return wait
+
+
+@pytest.fixture(scope="session")
+def wait_established(raw: Raw) -> Callable[[str], None]:
+    return lambda name: established(raw, name)
+
+
 @pytest.fixture(scope="session")
 def widgets(raw: Raw, core: Any) -> Iterator[str]:
     """A custom kind with two versions, status, scale and columns; the value is its path's start."""
@@ -254,5 +323,6 @@ def widgets(raw: Raw, core: Any) -> Iterator[str]:
     path = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
     code, answer = raw("POST", path, definition)
     assert code == 201, answer
+    established(raw, "widgets.contract.test")
     yield "/apis/contract.test/v1"
     raw("DELETE", f"{path}/widgets.contract.test")

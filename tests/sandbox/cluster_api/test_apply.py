@@ -177,10 +177,10 @@ def test_a_stale_revision_in_an_apply_is_refused(apply: Apply, deployment: Make)
     assert "object has been modified" in status["message"]
 
 
-def test_an_applied_revision_for_a_new_object_is_refused(apply: Apply, deployment: Make) -> None:
+def test_an_applied_revision_for_a_new_object_is_ignored(apply: Apply, deployment: Make) -> None:
     body = deployment()
     body["metadata"]["resourceVersion"] = "1"
-    assert apply("git", body)[0] == 409
+    assert apply("git", body)[0] == 201
 
 
 def test_a_dry_apply_tells_the_conflict_and_changes_nothing(apply: Apply, deployment: Make) -> None:
@@ -229,4 +229,11 @@ def test_ownership_can_be_reset(apply: Apply, deployment: Make, raw: Any, namesp
     change: Any = {"metadata": {"managedFields": [{}]}}
     _, answer = raw("PATCH", path, change, content_type="application/merge-patch+json")
     assert "managedFields" not in answer["metadata"], json.dumps(answer["metadata"])
-    assert apply("me", _partial({"replicas": 3}))[0] == 200
+    code, status = apply("me", _partial({"replicas": 3}))
+    assert (code, status["message"]) == (
+        409,
+        'Apply failed with 1 conflict: conflict with "before-first-apply" using apps/v1: .spec.replicas',
+    )
+    _, answer = apply("me", _partial({"replicas": 3}), force=True)
+    assert _owned(answer, "me") == {"f:spec": {"f:replicas": {}}}
+    assert "f:template" in _owned(answer, "before-first-apply")["f:spec"]

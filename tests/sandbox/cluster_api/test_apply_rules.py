@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from hypothesis import event, given
 from hypothesis import strategies as st
 
-from tidegate.sandbox.cluster_api import fieldset, shapes
+from tidegate.sandbox.cluster_api import fieldset, shapes, typed
 from tidegate.sandbox.cluster_api.apply import apply_configuration
 from tidegate.sandbox.cluster_api.errors import ApiError
 from tidegate.sandbox.cluster_api.objects import clone
@@ -34,6 +34,7 @@ _containers: st.SearchStrategy[list[Json]] = st.lists(
             ),
         },
     ),
+    min_size=1,  # an empty keyed list is nobody's, which the properties below do not speak of
     max_size=3,
     unique_by=lambda container: str(container["name"]),
 )
@@ -59,6 +60,7 @@ _objects: st.SearchStrategy[Json] = st.fixed_dictionaries(
 
 
 def _apply(live: Json, wanted: Json, manager: Manager, *, force: bool = False) -> Json:
+    wanted = {**wanted, "metadata": {"name": "a", **wanted["metadata"]}}
     applied, owners = apply_configuration(live, wanted, manager, _SHAPE, force=force)
     result: Json = clone(applied)
     write_owners(result, owners, live)
@@ -70,8 +72,15 @@ def _new(wanted: Json, manager: Manager) -> Json:
 
 
 def _at(obj: Json, paths: fieldset.FieldSet) -> Json:
-    flat = fieldset.flatten(owned_part(obj), _SHAPE)
+    flat = dict(_leaves(owned_part(obj), _SHAPE, ()))
     return {fieldset.readable(path): flat.get(path) for path in paths}
+
+
+def _leaves(value: Any, shape: shapes.Shape, path: fieldset.Path) -> Iterator[tuple[fieldset.Path, Any]]:
+    parts = typed.parts_of(value, shape)
+    yield path, "parts" if parts or value in ({}, None) else value
+    for element, (part, inner) in parts.items():
+        yield from _leaves(part, inner, (*path, element))
 
 
 @given(_objects)
@@ -83,7 +92,7 @@ def test_applying_twice_is_applying_once(wanted: Json) -> None:
 @given(_objects, _objects)
 def test_an_unforced_apply_changes_nothing_that_others_own(theirs: Json, mine: Json) -> None:
     live = _new(theirs, _GIT)
-    owned = fieldset.fields_of(owned_part(theirs), _SHAPE)
+    owned = typed.fields_of(owned_part(theirs), _SHAPE)
     try:
         after = _apply(live, mine, _HAND)
     except ApiError as refused:
@@ -95,7 +104,7 @@ def test_an_unforced_apply_changes_nothing_that_others_own(theirs: Json, mine: J
 @given(_objects, _objects)
 def test_a_forced_apply_brings_all_that_it_names(theirs: Json, mine: Json) -> None:
     after = _apply(_new(theirs, _GIT), mine, _HAND, force=True)
-    owned = fieldset.fields_of(owned_part(mine), _SHAPE)
+    owned = typed.fields_of(owned_part(mine), _SHAPE)
     alone = {path: value for path, value in _at(_new(mine, _HAND), owned).items() if value not in ([], {})}
     assert {path: value for path, value in _at(after, owned).items() if path in alone} == alone
 
@@ -108,14 +117,14 @@ def test_what_is_applied_no_more_is_gone_and_the_others_part_stays(theirs: Json,
     except ApiError:
         return
     left = _apply(shared, {"metadata": {}}, _HAND)
-    owned = fieldset.fields_of(owned_part(theirs), _SHAPE)
+    owned = typed.fields_of(owned_part(theirs), _SHAPE)
     assert _at(left, owned) == _at(before, owned)
-    assert fieldset.fields_of(owned_part(left), _SHAPE) <= owned
+    assert typed.fields_of(owned_part(left), _SHAPE) <= owned
 
 
 @given(_objects)
 def test_owned_fields_read_back_as_written(wanted: Json) -> None:
-    fields = fieldset.fields_of(owned_part(wanted), _SHAPE)
+    fields = typed.fields_of(owned_part(wanted), _SHAPE)
     assert fieldset.decode(fieldset.encode(fields)) == fields
 
 

@@ -12,6 +12,7 @@ from kubernetes.client.exceptions import ApiException
 
 _DEFINITIONS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
 _PUBLISHED = Path(__file__).parents[4] / "shared" / "crds"
+_WIDGET = {"apiVersion": "contract.test/v1", "kind": "Widget", "metadata": {"name": "a"}}
 _SOURCES = ("flagger.yaml", "istio-networking.yaml", "argocd-application.yaml")
 
 
@@ -19,7 +20,7 @@ _SOURCES = ("flagger.yaml", "istio-networking.yaml", "argocd-application.yaml")
 def make(raw: Any, namespace: str, widgets: str) -> Callable[..., tuple[int, Any]]:
     """Creates a Widget from its spec."""
     path = f"{widgets}/namespaces/{namespace}/widgets"
-    return lambda spec, **query: raw("POST", path, {"metadata": {"name": "a"}, "spec": spec}, **query)
+    return lambda spec, **query: raw("POST", path, {**_WIDGET, "spec": spec}, **query)
 
 
 def test_a_definition_is_established_and_discovered(raw: Any, widgets: str) -> None:
@@ -48,7 +49,8 @@ def test_defaults_come_from_the_schema(make: Any) -> None:
 def test_unknown_fields_are_pruned_or_refused(make: Any) -> None:
     spec = {"size": 1, "nothing": 2, "free": {"any": {"thing": 1}}}
     code, status = make(spec, fieldValidation="Strict")
-    assert (code, status["message"]) == (400, 'strict decoding error: unknown field "spec.nothing"')
+    told = 'cannot be handled as a Widget: strict decoding error: unknown field "spec.nothing"'
+    assert (code, status["message"]) == (400, f'Widget in version "v1" {told}')
     code, answer = make(spec)
     assert (code, answer["spec"]) == (201, {"size": 1, "colour": "blue", "free": {"any": {"thing": 1}}})
 
@@ -75,7 +77,7 @@ def test_a_custom_replacement_must_name_its_revision(
 ) -> None:
     make({"size": 1})
     path = f"{widgets}/namespaces/{namespace}/widgets/a"
-    code, status = raw("PUT", path, {"metadata": {"name": "a"}, "spec": {"size": 2}})
+    code, status = raw("PUT", path, {**_WIDGET, "spec": {"size": 2}})
     assert (code, "must be specified for an update" in status["message"]) == (422, True)
 
 
@@ -99,7 +101,9 @@ def test_a_table_has_the_definitions_columns(make: Any, raw: Any, namespace: str
     assert found["rows"][0]["cells"] == ["a", 3, None]
 
 
-def test_a_definition_takes_its_objects_along(raw: Any, namespace: str) -> None:
+def test_a_definition_takes_its_objects_along(
+    raw: Any, namespace: str, wait_established: Any, eventually: Any
+) -> None:
     schema = {"openAPIV3Schema": {"type": "object", "x-kubernetes-preserve-unknown-fields": True}}
     version = {"name": "v1", "served": True, "storage": True, "schema": schema}
     spec = {
@@ -110,11 +114,13 @@ def test_a_definition_takes_its_objects_along(raw: Any, namespace: str) -> None:
     }
     body = {"metadata": {"name": "things.passing.test"}, "spec": spec}
     assert raw("POST", _DEFINITIONS, body)[0] == 201
+    wait_established("things.passing.test")
+    head = {"apiVersion": "passing.test/v1", "kind": "Thing"}
     path = f"/apis/passing.test/v1/namespaces/{namespace}/things"
-    assert raw("POST", path, {"metadata": {"name": "a"}, "free": 1})[0] == 201
+    assert raw("POST", path, {**head, "metadata": {"name": "a"}, "free": 1})[0] == 201
     raw("DELETE", f"{_DEFINITIONS}/things.passing.test")
-    assert raw("GET", path)[0] == 404
-    assert raw("GET", "/apis/passing.test")[0] == 404
+    eventually(lambda: raw("GET", path)[0] == 404)
+    eventually(lambda: raw("GET", "/apis/passing.test")[0] == 404)
 
 
 def test_a_definition_must_be_named_after_its_kind(raw: Any) -> None:
@@ -125,7 +131,7 @@ def test_a_definition_must_be_named_after_its_kind(raw: Any) -> None:
 
 
 @pytest.fixture(scope="module")
-def published(raw: Any) -> None:
+def published(raw: Any, wait_established: Any) -> None:
     """The definitions that Istio, Flagger and Argo CD publish, in the cluster."""
     if not _PUBLISHED.is_dir():
         pytest.skip(f"the published definitions are not at {_PUBLISHED}")
@@ -135,6 +141,7 @@ def published(raw: Any) -> None:
             if body:
                 code, answer = raw("POST", _DEFINITIONS, body)
                 assert code in (201, 409), answer
+                wait_established(body["metadata"]["name"])
 
 
 @pytest.mark.usefixtures("published")

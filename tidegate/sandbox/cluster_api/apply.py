@@ -8,80 +8,56 @@ from __future__ import annotations
 
 from typing import Any
 
-from tidegate.sandbox.cluster_api import fieldset
+from tidegate.sandbox.cluster_api import fieldset, typed
 from tidegate.sandbox.cluster_api.errors import ApiError
-from tidegate.sandbox.cluster_api.fieldset import FieldSet, Path
-from tidegate.sandbox.cluster_api.objects import Object, clone
-from tidegate.sandbox.cluster_api.ownership import Manager, Owners, everybodys, owned_part, owners_of
+from tidegate.sandbox.cluster_api.fieldset import FieldSet
+from tidegate.sandbox.cluster_api.merging import merge_applied
+from tidegate.sandbox.cluster_api.objects import Object
+from tidegate.sandbox.cluster_api.ownership import Manager, Owners, everybodys, owned_part, owners_of, updated
 from tidegate.sandbox.cluster_api.shapes import Shape
 
 
 def apply_configuration(
-    live: Object, wanted: Object, manager: Manager, shape: Shape, *, force: bool
+    live: Object, wanted: Object, manager: Manager, shape: Shape, *, force: bool, empty: Object | None = None
 ) -> tuple[Object, dict[Manager, FieldSet]]:
     """The live object with the wanted configuration applied, and who owns what after that.
 
-    Neither argument is changed. Raises ApiError (409, FieldManagerConflict causes).
+    A live object without owners counts as an update of the empty one. No argument is changed.
+    Raises ApiError (409, FieldManagerConflict causes).
     """
     owners = owners_of(live)
+    if not owners and empty is not None:
+        first = Manager("before-first-apply", "Update", manager.api_version)
+        owners = updated({}, empty, live, first, shape)
+    last = owners.get(manager, fieldset.NOTHING)
+    wanted_set = typed.fields_of(wanted, shape)
     others = {other: fields for other, fields in owners.items() if other != manager}
-    wanted_set = fieldset.fields_of(owned_part(wanted), shape)
-    merged = merge_applied(live, wanted, shape)
-    disputed = _disputed(live, merged, others, shape)
+    merged: Object = merge_applied(live, wanted, shape)
+    if last:
+        merged = _without_dropped(merged, last, wanted_set | everybodys(others.values()), shape)
+    change = typed.difference(owned_part(live), owned_part(merged), shape)
+    disputed = {other: fields & change.changed for other, fields in others.items() if fields & change.changed}
     if disputed and not force:
         raise conflicts(disputed)
-    others = {other: fields - disputed.get(other, fieldset.NOTHING) for other, fields in others.items()}
-    dropped = owners.get(manager, fieldset.NOTHING) - wanted_set
-    merged = _without(merged, dropped, wanted_set | everybodys(others.values()), shape)
-    return merged, {**others, manager: wanted_set}
+    kept = {other: fields - change.changed - change.removed for other, fields in others.items()}
+    return merged, {**kept, manager: typed.fields_of(owned_part(wanted), shape)}
 
 
-def merge_applied(live: Any, wanted: Any, shape: Shape) -> Any:
-    """The live value with the wanted one laid over it: maps and keyed lists are merged, all else replaced."""
-    if isinstance(wanted, dict) and isinstance(live, dict) and shape.style == "granular":
-        merged = dict(live)
-        for name, value in wanted.items():
-            merged[name] = merge_applied(live.get(name), value, shape.child(name))
-        return merged
-    if isinstance(wanted, list) and isinstance(live, list) and shape.style in ("map", "set"):
-        return _merge_items(live, wanted, shape)
-    return wanted
+def _without_dropped(merged: Object, last: FieldSet, owned: FieldSet, shape: Shape) -> Object:
+    """The object without what its manager named before and nobody names now.
 
-
-def _merge_items(live: list[Any], wanted: list[Any], shape: Shape) -> list[Any]:
-    """The applied order leads; items of others stay behind the item they followed."""
-    known = {fieldset.element_of(item, shape): item for item in live}
-    chosen = {}
-    for item in wanted:
-        element = fieldset.element_of(item, shape)
-        chosen[element] = merge_applied(known.get(element), item, shape.item)
-    turn = iter([element for element in chosen if element in known])
-    merged = [chosen[next(turn)] if element in chosen else item for element, item in known.items()]
-    return merged + [item for element, item in chosen.items() if element not in known]
-
-
-def _disputed(live: Object, merged: Object, others: Owners, shape: Shape) -> dict[Manager, FieldSet]:
-    changed = fieldset.difference(owned_part(live), owned_part(merged), shape).changed
-    found = {other: fields & changed for other, fields in others.items()}
-    return {other: fields for other, fields in found.items() if fields}
-
-
-def _without(merged: Object, dropped: FieldSet, owned: FieldSet, shape: Shape) -> Object:
-    """The object without the dropped fields, and without the parents that nobody owns any more."""
-    held = fieldset.prefixes(owned)
-    ends = {_topmost(path, held) for path in dropped if path not in held}
-    if not ends:
-        return merged
-    pruned: Object = clone(merged)
-    for path in sorted(ends, key=len, reverse=True):
-        fieldset.remove(pruned, shape, path)
+    What hangs below a dropped field and is owned by nobody (a default) goes with it.
+    """
+    everything = _members(merged, shape)
+    dropped = typed.with_parents(last, shape)
+    left = _members(typed.without(merged, shape, dropped), shape)
+    kept = typed.without(merged, shape, everything - (left | typed.with_parents(owned, shape)))
+    pruned: Object = typed.without(merged, shape, (everything - _members(kept, shape)) & dropped)
     return pruned
 
 
-def _topmost(path: Path, held: set[Path]) -> Path:
-    """The highest parent that goes with the path: metadata itself always stays."""
-    start = 2 if path[0] == "f:metadata" else 1
-    return next(path[:depth] for depth in range(start, len(path) + 1) if path[:depth] not in held)
+def _members(value: Any, shape: Shape) -> FieldSet:
+    return typed.with_parents(typed.fields_of(value or {}, shape), shape)
 
 
 def conflicts(disputed: Owners) -> ApiError:
@@ -89,7 +65,7 @@ def conflicts(disputed: Owners) -> ApiError:
     parts: list[str] = []
     for manager, fields in sorted(disputed.items(), key=lambda entry: entry[0].name):
         who = _who(manager)
-        paths = sorted(map(fieldset.readable, fields))
+        paths = [fieldset.readable(path) for path in sorted(fields, key=fieldset.rank)]
         causes += [_cause(who, path) for path in paths]
         parts.append(_told(who, paths))
     count = len(causes)

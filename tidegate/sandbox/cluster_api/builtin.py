@@ -156,6 +156,7 @@ def _workloads() -> Iterator[Kind]:
             short=("hpa",),
             categories=_ALL,
             status=True,
+            generation=True,
             shape=shapes.AUTOSCALER,
         )
     yield Kind(

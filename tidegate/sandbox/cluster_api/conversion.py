@@ -45,4 +45,5 @@ def _autoscaler_to_v1(obj: Object) -> Object:
     status = dict(obj.get("status") or {})
     status.pop("currentMetrics", None)
     status.pop("conditions", None)
+    status.setdefault("currentReplicas", 0)
     return {**obj, "spec": spec, **({"status": status} if status else {})}

@@ -163,6 +163,8 @@ def _service(obj: Object) -> None:
         fill(port, protocol="TCP")
         if "port" in port:
             fill(port, targetPort=port["port"])
+    if spec["sessionAffinity"] == "ClientIP":
+        fill(part(part(spec, "sessionAffinityConfig"), "clientIP"), timeoutSeconds=10800)
     if spec["type"] != "ExternalName":
         fill(spec, internalTrafficPolicy="Cluster")
     if spec["type"] in ("NodePort", "LoadBalancer"):
@@ -207,6 +209,8 @@ def _ports(subsets: list[Object]) -> None:
 def _endpoint_slice(obj: Object) -> None:
     for port in obj.get("ports") or []:
         fill(port, name="", protocol="TCP")
+    for endpoint in obj.get("endpoints") or []:
+        fill(endpoint, conditions={})
 
 
 def _network_policy(obj: Object) -> None:

@@ -26,9 +26,10 @@ class ApiError(Exception):
             "metadata": {},
             "status": "Failure",
             "message": self.message,
-            "reason": self.reason,
             "code": self.code,
         }
+        if self.reason:
+            body["reason"] = self.reason
         if self.details:
             body["details"] = self.details
         return body
@@ -115,6 +116,17 @@ def invalid(group: str, kind: str, name: str, errors: Iterable[FieldError]) -> A
     details = _details(name, group, kind)
     details["causes"] = [{"reason": e.cause, "message": e.text, "field": e.field} for e in found]
     return ApiError(422, "Invalid", f'{qualified(kind, group)} "{name}" is invalid: {text}', details)
+
+
+def untyped(api_version: str, kind: str, namespace: str, name: str, faults: Iterable[str]) -> ApiError:
+    """An applied configuration that does not fit its schema, which real servers call a fault of their own."""
+    where = f"{namespace}/{name}; {api_version}, Kind={kind}"
+    return ApiError(500, "", f"failed to create typed patch object ({where}): {', '.join(faults)}")
+
+
+def internal(message: str) -> ApiError:
+    details: Object = {"causes": [{"message": message}]}
+    return ApiError(500, "InternalError", f"Internal error occurred: {message}", details)
 
 
 def forbidden(group: str, resource: str, name: str, why: str) -> ApiError:

@@ -29,7 +29,7 @@ from tidegate.sandbox.cluster_api.requests import (
     write_options,
 )
 from tidegate.sandbox.cluster_api.reviews import review
-from tidegate.sandbox.cluster_api.scale import rescaled, scale_of
+from tidegate.sandbox.cluster_api.scale import applied_scale, check_scale, rescaled, scale_of
 from tidegate.sandbox.cluster_api.table import table
 from tidegate.sandbox.cluster_api.watch import Watch, WatchEvent
 
@@ -169,11 +169,20 @@ class Resources:
             raise errors.no_such_path()
         place = (kind, target.namespace, target.name)
         if request.method == "GET":
-            return _json(scale_of(self._registry.read(*place), rule))
+            obj = self._registry.read(*place)
+            check_scale(kind, obj, rule)
+            return _json(scale_of(obj, rule))
         body = await request.read()
+        if request.method == "PATCH" and _content_type(request) == media.APPLY_PATCH:
+            applied = media.decode_yaml(body)
+            _check_apply(request, applied)
+            self._registry.read(*place)
+            wanted = applied_scale(kind, rule, applied)
+            return _json(
+                scale_of(self._registry.apply(*place, wanted, _options(request, target)).object, rule)
+            )
         if request.method == "PUT":
-            wanted = media.read_object(body, _content_type(request))
-            change = _constant(wanted)
+            change = _constant(media.read_object(body, _content_type(request)))
         elif request.method == "PATCH":
             change = patcher(kind, _content_type(request), body)
         else:

@@ -22,15 +22,6 @@ def clone(value: Any) -> Any:
     return value
 
 
-def clone_without_nulls(value: Any) -> Any:
-    """A deep copy in which every field that is null is absent, as built-in kinds are read."""
-    if isinstance(value, dict):
-        return {key: clone_without_nulls(item) for key, item in value.items() if item is not None}
-    if isinstance(value, list):
-        return [clone_without_nulls(item) for item in value]
-    return value
-
-
 _ENCODER = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False)
 
 

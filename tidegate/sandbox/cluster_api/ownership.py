@@ -10,15 +10,16 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from tidegate.sandbox.cluster_api import fieldset
+from tidegate.sandbox.cluster_api import fieldset, typed
 from tidegate.sandbox.cluster_api.fieldset import FieldSet
 from tidegate.sandbox.cluster_api.objects import Object, meta, now
 from tidegate.sandbox.cluster_api.shapes import Shape
 
 _SYSTEM = (
-    "name", "namespace", "uid", "resourceVersion", "generation", "creationTimestamp", "deletionTimestamp",
-    "deletionGracePeriodSeconds", "managedFields", "selfLink", "generateName",
+    "name", "namespace", "uid", "resourceVersion", "generation", "creationTimestamp", "managedFields",
+    "selfLink",
 )  # fmt: skip
+_NOBODYS: FieldSet = frozenset({("f:metadata",)})
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +44,10 @@ def owned_part(obj: Mapping[str, Any]) -> Object:
 
 
 def owners_of(obj: Object) -> dict[Manager, FieldSet]:
-    entries = meta(obj).get("managedFields") or []
+    return decoded(meta(obj).get("managedFields") or [])
+
+
+def decoded(entries: Iterable[Object]) -> dict[Manager, FieldSet]:
     return {_manager_of(entry): fieldset.decode(entry.get("fieldsV1") or {}) for entry in entries}
 
 
@@ -60,9 +64,13 @@ def write_owners(obj: Object, owners: Owners, previous: Object | None) -> None:
     """Set managedFields in place; an entry that stays the same keeps its time."""
     before = {_manager_of(e): e for e in (meta(previous).get("managedFields") or [] if previous else [])}
     entries = [_entry(manager, fields, before.get(manager)) for manager, fields in owners.items() if fields]
-    meta(obj)["managedFields"] = sorted(entries, key=lambda entry: (entry["operation"], entry["time"]))
-    if not entries:
-        del meta(obj)["managedFields"]
+    meta(obj).pop("managedFields", None)
+    if entries:
+        meta(obj)["managedFields"] = sorted(entries, key=_rank)
+
+
+def _rank(entry: Object) -> tuple[str, ...]:
+    return (entry["operation"], entry["time"], entry["manager"], entry["apiVersion"])
 
 
 def _entry(manager: Manager, fields: FieldSet, before: Object | None) -> Object:
@@ -80,24 +88,33 @@ def _entry(manager: Manager, fields: FieldSet, before: Object | None) -> Object:
     return {**entry, "subresource": manager.subresource} if manager.subresource else entry
 
 
-def note_update(old: Object | None, new: Object, manager: Manager, shape: Shape) -> None:
-    """Record a plain write in the new object: its manager owns what it changed.
+def note_update(
+    old: Object, new: Object, manager: Manager, shape: Shape, unowned: FieldSet = fieldset.NOTHING
+) -> None:
+    """Record a plain write in the new object: its manager owns what it changed, without the unowned fields.
 
-    The writer may edit managedFields itself; a list of one empty entry resets it.
+    The writer may edit managedFields itself; a list of one empty entry resets it. What nobody owns
+    field by field (an object from before, or reset) stays so until somebody applies.
     """
-    given = meta(new).get("managedFields")
+    given = meta(new).pop("managedFields", None)
     if given == [{}]:
-        del meta(new)["managedFields"]
         return
-    diff = fieldset.difference(owned_part(old) if old else {}, owned_part(new), shape)
+    owners = decoded(given) if given else owners_of(old)
+    if not owners and "resourceVersion" in meta(old):
+        return
+    after = updated(owners, old, new, manager, shape)
+    write_owners(new, {**after, manager: after[manager] - unowned}, old)
+
+
+def updated(
+    owners: Owners, old: Object, new: Object, manager: Manager, shape: Shape
+) -> dict[Manager, FieldSet]:
+    """Who owns what after a plain write that made the new object from the old one."""
+    diff = typed.difference(owned_part(old), owned_part(new), shape)
     lost = diff.changed | diff.removed
-    if old and not lost and given == meta(old).get("managedFields"):
-        return
-    owners = owners_of(new) if given else owners_of(old) if old else {}
     kept = {other: fields - lost for other, fields in owners.items()}
-    if diff.changed:
-        kept[manager] = (owners.get(manager, fieldset.NOTHING) - diff.removed) | diff.changed
-    write_owners(new, kept, old)
+    kept[manager] = (owners.get(manager, fieldset.NOTHING) - diff.removed) | (diff.changed - _NOBODYS)
+    return kept
 
 
 def everybodys(owners: Iterable[FieldSet]) -> FieldSet:

@@ -8,10 +8,11 @@ from __future__ import annotations
 import random
 import uuid
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from tidegate.sandbox.cluster_api import (
+    canonical,
     conversion,
     crds,
     defaults,
@@ -19,17 +20,18 @@ from tidegate.sandbox.cluster_api import (
     initial,
     known_fields,
     structural,
+    typed,
     updates,
     validation,
 )
 from tidegate.sandbox.cluster_api.apply import apply_configuration
 from tidegate.sandbox.cluster_api.deletion import DeleteOptions, Deletion
+from tidegate.sandbox.cluster_api.fieldset import NOTHING, readable
 from tidegate.sandbox.cluster_api.kinds import Catalog, Kind, Storage
 from tidegate.sandbox.cluster_api.listing import Page, select
 from tidegate.sandbox.cluster_api.objects import (
     Object,
     clone,
-    clone_without_nulls,
     meta,
     name_of,
     namespace_of,
@@ -37,9 +39,11 @@ from tidegate.sandbox.cluster_api.objects import (
 )
 from tidegate.sandbox.cluster_api.ownership import Manager, note_update, write_owners
 from tidegate.sandbox.cluster_api.requests import ListOptions, WriteOptions
+from tidegate.sandbox.cluster_api.scale import scaled_to_nothing
 from tidegate.sandbox.cluster_api.store import Store
 
 Change = Callable[[Object], Object]
+_CREATED_BY_PUT = (("", "services"), ("", "endpoints"), ("", "events"), ("coordination.k8s.io", "leases"))
 _SUFFIX = "bcdfghjklmnpqrstvwxz2456789"
 
 
@@ -82,6 +86,8 @@ class Registry:
 
     def replace(self, kind: Kind, namespace: str, name: str, body: Object, options: WriteOptions) -> Written:
         """Raises ApiError: 400, 404, 409 (stale resourceVersion), 422."""
+        if kind.storage in _CREATED_BY_PUT and not self.store.get(kind.storage, namespace, name):
+            return self.create(kind, namespace, body, options)
         old = self._stored(kind, namespace, name)
         obj = self._admit(kind, namespace, name, _read(kind, body))
         if kind.custom and not meta(obj).get("resourceVersion"):
@@ -96,8 +102,10 @@ class Registry:
         """
         old = self._stored(kind, namespace, name)
         patched = change(conversion.from_stored(old, kind))
-        copy: Object = clone(patched) if kind.custom else clone_without_nulls(patched)
-        return self._update(kind, old, self._admit(kind, namespace, name, copy), options)
+        if (patched.get("metadata") or {}).get("uid", meta(old)["uid"]) != meta(old)["uid"]:
+            problem = errors.invalid_value("metadata.uid", patched["metadata"]["uid"], "field is immutable")
+            raise errors.invalid(kind.group, kind.kind, name, [problem])
+        return self._update(kind, old, self._admit(kind, namespace, name, _read(kind, patched)), options)
 
     def apply(self, kind: Kind, namespace: str, name: str, wanted: Object, options: WriteOptions) -> Written:
         """Server-side apply; creates what is not there. Raises ApiError: 400, 404, 409, 422."""
@@ -105,9 +113,9 @@ class Registry:
         if meta(wanted).get("managedFields"):
             raise errors.bad_request("metadata.managedFields must be nil")
         stored_kind = self._stored_kind(kind)
-        wanted = clone_without_nulls(conversion.to_stored(wanted, kind, stored_kind))
-        warnings = _accept(stored_kind, wanted, options)
-        return replace(self._apply(stored_kind, kind, wanted, options), warnings=warnings)
+        wanted = clone(conversion.to_stored(wanted, kind, stored_kind))
+        _check_types(stored_kind, wanted)
+        return self._apply(stored_kind, kind, wanted, options)
 
     def _apply(self, stored_kind: Kind, kind: Kind, wanted: Object, options: WriteOptions) -> Written:
         old = self.store.get(kind.storage, namespace_of(wanted), name_of(wanted))
@@ -116,8 +124,10 @@ class Registry:
             return self._apply_new(stored_kind, kind, wanted, manager, options)
         updates.check_precondition(kind, old, wanted)
         base = updates.applied_part(kind, wanted, options.subresource)
-        merged, owners = apply_configuration(old, base, manager, stored_kind.shape, force=options.force)
-        merged = clone(merged)
+        merged, owners = apply_configuration(
+            old, base, manager, stored_kind.shape, force=options.force, empty=canonical.empty(stored_kind)
+        )
+        merged = _read(kind, merged)
         write_owners(merged, owners, old)
         return self._update(kind, old, merged, options, applied=True)
 
@@ -148,6 +158,11 @@ class Registry:
 
     def _admit(self, kind: Kind, namespace: str, name: str, body: Object) -> Object:
         """The body, if it is of this kind and for this place. Raises ApiError (400)."""
+        if kind.custom and not (body.get("kind") and body.get("apiVersion")):
+            raise errors.bad_request(
+                f"the object provided is unrecognized (must be of type {kind.kind}): "
+                "a custom object tells its kind and its apiVersion"
+            )
         for field, wanted in (("kind", kind.kind), ("apiVersion", kind.api_version)):
             if body.setdefault(field, wanted) != wanted:
                 raise errors.bad_request(
@@ -196,13 +211,11 @@ class Registry:
     ) -> Written:
         if options.subresource:
             raise errors.not_found(kind.group, kind.plural, name_of(wanted))
-        if meta(wanted).get("resourceVersion"):
-            raise errors.conflict(kind.group, kind.plural, name_of(wanted))
         self._check_namespace(kind, namespace_of(wanted), name_of(wanted))
         base = updates.applied_part(kind, wanted, "")
         empty: Object = {"metadata": {}}
         _, owners = apply_configuration(empty, base, manager, stored_kind.shape, force=True)
-        return self._insert(stored_kind, kind, clone(wanted), options, owners=owners)
+        return self._insert(stored_kind, kind, _read(kind, wanted), options, owners=owners)
 
     def _insert(
         self,
@@ -229,7 +242,7 @@ class Registry:
         warnings = _accept(stored_kind, obj, options) if owners is None else ()
         _fill(stored_kind, obj)
         if owners is None:
-            note_update(None, obj, _writer(kind, options), stored_kind.shape)
+            note_update(canonical.empty(stored_kind), obj, _writer(kind, options), stored_kind.shape)
         else:
             write_owners(obj, owners, None)
         validation.check(stored_kind, obj, None)
@@ -253,12 +266,21 @@ class Registry:
         if stored_kind.generation and updates.is_respecified(stored_kind, old, obj):
             meta(obj)["generation"] = meta(old).get("generation", 1) + 1
         if not applied:
-            note_update(old, obj, _writer(kind, options), stored_kind.shape)
+            self._note_update(stored_kind, kind, old, obj, options)
         validation.check(stored_kind, obj, old)
         meta(obj)["resourceVersion"] = meta(old)["resourceVersion"]
         if obj != old and not options.dry_run:
             obj = self._deletion.finish(kind.storage, self._keep(kind.storage, obj))
         return Written(conversion.from_stored(obj, kind), warnings=warnings)
+
+    def _note_update(
+        self, stored_kind: Kind, kind: Kind, old: Object, obj: Object, options: WriteOptions
+    ) -> None:
+        is_scale = options.subresource == "scale"
+        if is_scale and kind.custom:
+            return  # a real server cannot follow who scaled a custom object
+        unowned = scaled_to_nothing(kind, obj) if is_scale else NOTHING
+        note_update(old, obj, _writer(kind, options), stored_kind.shape, unowned)
 
     def _keep(self, storage: Storage, obj: Object) -> Object:
         if storage == crds.DEFINITIONS:
@@ -267,8 +289,7 @@ class Registry:
 
 
 def _read(kind: Kind, body: Object) -> Object:
-    read: Object = body if kind.custom else clone_without_nulls(body)
-    return read
+    return canonical.custom_form(body) if kind.custom else canonical.form(kind.group, kind.kind, body)
 
 
 def _accept(kind: Kind, obj: Object, options: WriteOptions) -> tuple[str, ...]:
@@ -277,31 +298,49 @@ def _accept(kind: Kind, obj: Object, options: WriteOptions) -> tuple[str, ...]:
     Custom kinds have their types checked with the rest of their schema, when the object is complete.
     """
     if kind.schema is not None:
-        return _prune(obj, kind.schema, options)
+        return _prune(kind, obj, kind.schema, options)
     schema = known_fields.SCHEMAS.get((kind.group, kind.kind))
     if schema is None or options.subresource == "status":
         _refuse(kind, structural.problems(obj, known_fields.PLAIN))
         return ()
     _refuse(kind, structural.problems(obj, schema))
-    return _prune(obj, schema, options)
+    return _prune(kind, obj, schema, options)
+
+
+def _check_types(kind: Kind, wanted: Object) -> None:
+    """Refuse an applied configuration that does not fit its schema. Raises ApiError (500, as real servers)."""
+    schema = kind.schema or known_fields.SCHEMAS.get((kind.group, kind.kind)) or known_fields.PLAIN
+    unknown = structural.prune(clone(wanted), schema)
+    faults = [f".{path}: field not declared in schema" for path in unknown]
+    faults += [str(problem) for problem in structural.type_problems(wanted, schema)]
+    for path, element in () if faults else typed.repeated(wanted, kind.shape):
+        entry = readable((element,))
+        faults.append(f"{readable(path)}: duplicate entries for key {entry}")
+    if faults:
+        raise errors.untyped(kind.api_version, kind.kind, namespace_of(wanted), name_of(wanted), faults)
 
 
 def _refuse(kind: Kind, problems: Iterable[errors.FieldError]) -> None:
     for problem in problems:
-        raise errors.bad_request(
-            f'{kind.kind} in version "{kind.version}" cannot be handled as a {kind.kind}: {problem}'
-        )
+        raise _unreadable(kind, str(problem))
 
 
-def _prune(obj: Object, schema: structural.Schema, options: WriteOptions) -> tuple[str, ...]:
+def _unreadable(kind: Kind, why: str) -> errors.ApiError:
+    return errors.bad_request(
+        f'{kind.kind} in version "{kind.version}" cannot be handled as a {kind.kind}: {why}'
+    )
+
+
+def _prune(kind: Kind, obj: Object, schema: structural.Schema, options: WriteOptions) -> tuple[str, ...]:
     unknown = [f'unknown field "{path}"' for path in structural.prune(obj, schema)]
     if unknown and options.field_validation == "Strict":
-        raise errors.bad_request(f"strict decoding error: {', '.join(unknown)}")
+        raise _unreadable(kind, f"strict decoding error: {', '.join(unknown)}")
     return tuple(unknown) if options.field_validation == "Warn" else ()
 
 
 def _fill(kind: Kind, obj: Object) -> None:
     if kind.schema is None:
+        canonical.fill_structs(kind.group, kind.kind, obj)
         defaults.complete(kind.group, kind.kind, obj)
     else:
         structural.fill_defaults(obj, kind.schema)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from tidegate.sandbox.cluster_api import errors
+from tidegate.sandbox.cluster_api.fieldset import NOTHING, FieldSet
 from tidegate.sandbox.cluster_api.kinds import Kind, Scale
 from tidegate.sandbox.cluster_api.objects import Object, dig, meta, name_of
 from tidegate.sandbox.cluster_api.selectors import selector_text
@@ -15,6 +16,7 @@ _SHOWN = ("name", "namespace", "uid", "resourceVersion", "creationTimestamp")
 def scale_of(obj: Object, rule: Scale) -> Object:
     """The object as an autoscaling/v1 Scale."""
     status: Object = {"replicas": dig(obj, *rule.status_replicas) or 0}
+    replicas = dig(obj, *rule.replicas) or 0
     selector = _selector(dig(obj, *rule.selector) if rule.selector else None)
     if selector:
         status["selector"] = selector
@@ -22,7 +24,7 @@ def scale_of(obj: Object, rule: Scale) -> Object:
         "kind": "Scale",
         "apiVersion": "autoscaling/v1",
         "metadata": {field: meta(obj)[field] for field in _SHOWN if field in meta(obj)},
-        "spec": {"replicas": dig(obj, *rule.replicas) or 0},
+        "spec": {"replicas": replicas} if replicas else {},
         "status": status,
     }
 
@@ -38,6 +40,35 @@ def rescaled(kind: Kind, obj: Object, rule: Scale, scale: Object) -> Object:
     if revision:
         changed["metadata"] = {**meta(obj), "resourceVersion": revision}
     return changed
+
+
+def applied_scale(kind: Kind, rule: Scale, scale: Object) -> Object:
+    """What applying a scale applies to its object: the replicas, if it names them.
+
+    Raises ApiError (500) for a custom kind: real servers cannot tell who owns its scale.
+    """
+    if kind.custom:
+        raise errors.ApiError(500, "", "failed to create manager for existing fields: a custom kind's scale")
+    head: Object = {
+        "apiVersion": kind.api_version,
+        "kind": kind.kind,
+        "metadata": scale.get("metadata") or {},
+    }
+    replicas = dig(scale, "spec", "replicas")
+    return head if replicas is None else _with(head, rule.replicas, replicas)
+
+
+def scaled_to_nothing(kind: Kind, obj: Object) -> FieldSet:
+    """The replicas, if there are none: a Scale leaves out a zero, so that nobody owns it."""
+    if kind.scale is None or dig(obj, *kind.scale.replicas):
+        return NOTHING
+    return frozenset({tuple("f:" + step for step in kind.scale.replicas)})
+
+
+def check_scale(kind: Kind, obj: Object, rule: Scale) -> None:
+    """Raises ApiError (500) for a custom object without replicas, which has no scale to show."""
+    if kind.custom and dig(obj, *rule.replicas) is None:
+        raise errors.internal(f'the spec replicas field ".{".".join(rule.replicas)}" does not exist')
 
 
 def _with(obj: Object, path: tuple[str, ...], value: Any) -> Object:

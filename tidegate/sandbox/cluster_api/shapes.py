@@ -53,6 +53,9 @@ ANY = Shape()
 ATOMIC = Shape("atomic")
 SET = Shape("set")
 MAP = Shape(values=ANY)
+DEDUCED = Shape()
+"""Content without a schema: each map is one of entries, each list one value."""
+object.__setattr__(DEDUCED, "values", DEDUCED)
 
 
 def struct(**fields: Shape) -> Shape:
@@ -140,9 +143,7 @@ REPLICATION_CONTROLLER = struct(
 CRON_JOB = struct(
     metadata=METADATA, spec=struct(jobTemplate=struct(metadata=METADATA, spec=WORKLOAD.fields["spec"]))
 )
-AUTOSCALER = struct(
-    metadata=METADATA, spec=struct(scaleTargetRef=ATOMIC), status=struct(conditions=CONDITIONS)
-)
+AUTOSCALER = struct(metadata=METADATA, spec=struct(metrics=ATOMIC), status=struct(conditions=CONDITIONS))
 BUDGET = struct(metadata=METADATA, spec=struct(selector=ATOMIC), status=struct(conditions=CONDITIONS))
 NETWORK_POLICY = struct(metadata=METADATA, spec=struct(podSelector=ATOMIC))
 BINDING = struct(metadata=METADATA, roleRef=ATOMIC)
@@ -158,6 +159,8 @@ def of_schema(schema: Mapping[str, Any]) -> Shape:
     fields = {name: of_schema(child) for name, child in (schema.get("properties") or {}).items()}
     extra = schema.get("additionalProperties")
     values = of_schema(extra) if isinstance(extra, Mapping) else None
+    if schema.get("x-kubernetes-preserve-unknown-fields"):
+        values = values or DEDUCED
     return Shape(fields=fields, values=values)
 
 

@@ -75,6 +75,13 @@ def problems(obj: Any, schema: Schema) -> Iterator[FieldError]:
     yield from _problems(obj, schema, "")
 
 
+def type_problems(obj: Any, schema: Schema) -> Iterator[FieldError]:
+    """Where an object's values are of another type than its schema says."""
+    for problem in problems(obj, schema):
+        if problem.cause == "FieldValueTypeInvalid":
+            yield problem
+
+
 def _problems(value: Any, schema: Schema, path: str) -> Iterator[FieldError]:
     if value is None and (schema.get("nullable") or not path):
         return

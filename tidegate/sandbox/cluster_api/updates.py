@@ -65,6 +65,8 @@ def is_respecified(kind: Kind, old: Object, obj: Object) -> bool:
     ignored = (
         {"metadata", "status", "apiVersion", "kind"} if kind.status else {"metadata", "apiVersion", "kind"}
     )
+    if kind.kind == "Deployment" and meta(old).get("annotations") != meta(obj).get("annotations"):
+        return True  # a Deployment's annotations count as part of what it asks for
     return {k: v for k, v in old.items() if k not in ignored} != {
         k: v for k, v in obj.items() if k not in ignored
     }

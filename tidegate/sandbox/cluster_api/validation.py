@@ -110,10 +110,9 @@ def _selector(spec: Object, old: Object | None) -> Errors:
     labels = dig(spec, "template", "metadata", "labels") or {}
     if not selector:
         yield required("spec.selector")
-        return
-    if not (selector.get("matchLabels") or selector.get("matchExpressions")):
+    elif not (selector.get("matchLabels") or selector.get("matchExpressions")):
         yield invalid_value("spec.selector", selector, "empty selector is invalid for deployment")
-    elif not match_selector(selector)(labels):
+    if not selector or not match_selector(selector)(labels):
         text = "`selector` does not match template `labels`"
         yield invalid_value("spec.template.metadata.labels", labels, text)
     if old is not None and selector != dig(old, "spec", "selector"):
@@ -133,12 +132,25 @@ def _replicas(spec: Object) -> Errors:
 
 def _deployment(obj: Object, old: Object | None) -> Errors:
     yield from _workload(obj, old)
+    yield from _counts(obj)
     strategy = dig(obj, "spec", "strategy") or {}
     if strategy.get("type") not in ("RollingUpdate", "Recreate"):
         yield unsupported("spec.strategy.type", strategy.get("type"), ("Recreate", "RollingUpdate"))
     if strategy.get("type") == "Recreate" and strategy.get("rollingUpdate"):
         text = "may not be specified when strategy `type` is 'Recreate'"
         yield forbidden_field("spec.strategy.rollingUpdate", text)
+
+
+def _counts(obj: Object) -> Errors:
+    """A status may not count more pods ready than there are, nor more available than are ready."""
+    status = obj.get("status") or {}
+    there, ready = status.get("replicas", 0), status.get("readyReplicas", 0)
+    for field in ("updatedReplicas", "fullyLabeledReplicas", "readyReplicas", "availableReplicas"):
+        if status.get(field, 0) > there:
+            yield invalid_value(f"status.{field}", status[field], "cannot be greater than status.replicas")
+    if status.get("availableReplicas", 0) > ready:
+        text = "cannot be greater than readyReplicas"
+        yield invalid_value("status.availableReplicas", status["availableReplicas"], text)
 
 
 def _pod_spec(spec: Object, path: str) -> Errors:
@@ -186,6 +198,7 @@ def _service(obj: Object, old: Object | None) -> Errors:
         yield unsupported("spec.type", spec.get("type"), kinds)
     if not ports and spec.get("type") != "ExternalName" and spec.get("clusterIP") != "None":
         yield required("spec.ports")
+    yield from _distinct_ports(ports)
     for index, port in enumerate(ports):
         yield from _port(port.get("port"), f"spec.ports[{index}].port")
         if len(ports) > 1 and not port.get("name"):
@@ -195,13 +208,31 @@ def _service(obj: Object, old: Object | None) -> Errors:
         yield invalid_value("spec.clusterIP", spec.get("clusterIP"), "field is immutable")
 
 
+def _distinct_ports(ports: list[Object]) -> Errors:
+    names: set[str] = set()
+    places: set[tuple[Any, Any]] = set()
+    for index, port in enumerate(ports):
+        name, place = port.get("name"), (port.get("protocol"), port.get("port"))
+        if name and name in names:
+            yield duplicate(f"spec.ports[{index}].name", name)
+        if place in places:
+            yield duplicate(f"spec.ports[{index}]", {"protocol": place[0], "port": place[1]})
+        names.add(name or "")
+        places.add(place)
+
+
 def _autoscaler(obj: Object, old: Object | None) -> Errors:
     spec = obj.get("spec") or {}
     target = spec.get("scaleTargetRef") or {}
     for field in ("kind", "name"):
         if not target.get(field):
             yield required(f"spec.scaleTargetRef.{field}")
+    if "/" not in target.get("apiVersion", ""):
+        why = "apiVersion must specify API group"
+        yield invalid_value("spec.scaleTargetRef.apiVersion", target.get("apiVersion", ""), why)
     low, high = spec.get("minReplicas", 1), spec.get("maxReplicas")
+    if not high:
+        yield required("spec.maxReplicas")
     if not isinstance(high, int) or high < 1:
         yield invalid_value("spec.maxReplicas", high or 0, "must be greater than 0")
     elif low > high:
@@ -227,8 +258,18 @@ def _definition(obj: Object, old: Object | None) -> Errors:
         )
 
 
+def _endpoint_slice(obj: Object, old: Object | None) -> Errors:
+    """Loopback addresses pass, other than on a real server: the sandbox's pods are there."""
+    kind = obj.get("addressType")
+    if not kind:
+        yield required("addressType")
+    if old is not None and kind != old.get("addressType"):
+        yield invalid_value("addressType", kind, "field is immutable")
+
+
 def _replica_set(obj: Object, old: Object | None) -> Errors:
     yield from _workload(obj, old)
+    yield from _counts(obj)
 
 
 def _job(obj: Object, old: Object | None) -> Errors:
@@ -254,5 +295,6 @@ _RULES: dict[tuple[str, str], Rule] = {
     ("apps", "DaemonSet"): _workload,
     ("batch", "Job"): _job,
     ("autoscaling", "HorizontalPodAutoscaler"): _autoscaler,
+    ("discovery.k8s.io", "EndpointSlice"): _endpoint_slice,
     ("apiextensions.k8s.io", "CustomResourceDefinition"): _definition,
 }

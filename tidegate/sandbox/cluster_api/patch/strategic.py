@@ -27,12 +27,13 @@ def strategic_merge(value: Any, patch: Any, shape: Shape) -> Any:
         return _without_directives(patch)
     if directive == "delete":
         return {}
-    merged = _retained(value if isinstance(value, dict) else {}, patch)
+    before = value if isinstance(value, dict) else {}
+    merged = _retained(before, patch)
     for name, change in patch.items():
         if not name.startswith("$"):
             _merge_field(merged, name, change, shape.child(name))
     _delete_items(merged, patch)
-    _set_order(merged, patch, shape)
+    _set_order(merged, before, patch, shape)
     return merged
 
 
@@ -56,14 +57,14 @@ def _merge_list(items: list[Any], changes: list[Any], shape: Shape) -> list[Any]
     if {"$patch": "replace"} in changes:
         return [_without_directives(item) for item in changes if item != {"$patch": "replace"}]
     if shape.style == "set":
-        return items + [change for change in changes if change not in items]
+        return _arranged(items + [change for change in changes if change not in items], changes, items, None)
     key = shape.strategic_key
     if key is None:
         return [_without_directives(item) for item in changes]
     merged = list(items)
     for change in changes:
         merged = _merge_item(merged, change, key, shape)
-    return merged
+    return _arranged(merged, changes, items, key)
 
 
 def _merge_item(items: list[Any], change: Any, key: str, shape: Shape) -> list[Any]:
@@ -84,23 +85,31 @@ def _delete_items(merged: dict[str, Any], patch: dict[str, Any]) -> None:
             merged[name] = [item for item in merged.get(name) or [] if item not in unwanted]
 
 
-def _set_order(merged: dict[str, Any], patch: dict[str, Any], shape: Shape) -> None:
+def _set_order(merged: dict[str, Any], before: dict[str, Any], patch: dict[str, Any], shape: Shape) -> None:
     for directive, order in patch.items():
         name = directive.removeprefix(_ORDER)
         if directive.startswith(_ORDER) and isinstance(merged.get(name), list):
-            merged[name] = _ordered(merged[name], order, shape.child(name).strategic_key)
+            key = shape.child(name).strategic_key
+            merged[name] = _arranged(merged[name], order, before.get(name) or [], key)
 
 
-def _ordered(items: list[Any], order: list[Any], key: str | None) -> list[Any]:
-    """Items in the order asked for; those it does not name stay behind their predecessors."""
+def _arranged(items: list[Any], order: list[Any], live: list[Any], key: str | None) -> list[Any]:
+    """Items in the order asked for; one it does not name comes in where the live list has it in front."""
 
     def identity(item: Any) -> Any:
         return item.get(key) if key and isinstance(item, dict) else item
 
-    ranks = [identity(item) for item in order]
-    named = sorted((i for i in items if identity(i) in ranks), key=lambda item: ranks.index(identity(item)))
-    turn = iter(named)
-    return [next(turn) if identity(item) in ranks else item for item in items]
+    asked, places = [identity(item) for item in order], [identity(item) for item in live]
+    named = sorted((i for i in items if identity(i) in asked), key=lambda item: asked.index(identity(item)))
+    rest = sorted(
+        (i for i in items if identity(i) not in asked), key=lambda item: places.index(identity(item))
+    )
+    arranged: list[Any] = []
+    while rest and named:
+        place = identity(named[0])
+        is_before = place in places and places.index(identity(rest[0])) < places.index(place)
+        arranged.append((rest if is_before else named).pop(0))
+    return arranged + named + rest
 
 
 def _without_directives(value: Any) -> Any:

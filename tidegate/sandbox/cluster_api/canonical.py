@@ -1,0 +1,161 @@
+"""Built-in kinds as Go's types write them: what a server leaves out of an object, and what it never does.
+
+Most of their fields are left out when empty. That shows in answers, and in managedFields: a plain
+write owns what differs from the empty object, in which structs are there and all else is not.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tidegate.sandbox.cluster_api.kinds import Kind
+from tidegate.sandbox.cluster_api.objects import Object, clone
+
+_MAPS = frozenset(
+    [
+        "labels",
+        "annotations",
+        "data",
+        "binaryData",
+        "stringData",
+        "nodeSelector",
+        "matchLabels",
+        "limits",
+        "requests",
+        "overhead",
+    ]
+)
+"""Fields that are maps of strings: left out when empty; an empty string in them is a value."""
+
+_OMITTED = frozenset(
+    [
+        "minReadySeconds",
+        "paused",
+        "publishNotReadyAddresses",
+        "hostNetwork",
+        "hostPID",
+        "hostIPC",
+        "readOnly",
+        "stdin",
+        "stdinOnce",
+        "tty",
+        "hostPort",
+        "nodePort",
+        "healthCheckNodePort",
+        "initialDelaySeconds",
+        "timeoutSeconds",
+        "periodSeconds",
+        "successThreshold",
+        "failureThreshold",
+    ]
+)
+"""Numbers and truth values that are left out when they are zero or false."""
+
+_COUNTS = frozenset(
+    [
+        "replicas",
+        "readyReplicas",
+        "updatedReplicas",
+        "availableReplicas",
+        "unavailableReplicas",
+        "observedGeneration",
+    ]
+)
+"""What a Deployment's status leaves out when it is zero."""
+
+
+def form(group: str, kind: str, obj: Object) -> Object:
+    """A copy of the object as a server would write it."""
+    written: Object = _written(obj)
+    if kind == "Deployment":
+        _leave_out(written.get("status"), _COUNTS)
+    if (group, kind) == ("", "Service"):
+        _leave_out(written.get("spec"), frozenset({"selector"}))
+    return written
+
+
+def _leave_out(struct: Any, names: frozenset[str]) -> None:
+    """Drop, in place, what is empty of these fields."""
+    for name in names & struct.keys() if isinstance(struct, dict) else ():
+        if not struct[name]:
+            del struct[name]
+
+
+def custom_form(obj: Object) -> Object:
+    """A copy of a custom object, whose metadata alone is of a Go type."""
+    written: Object = clone(obj)
+    if isinstance(written.get("metadata"), dict):
+        written["metadata"] = _written(written["metadata"])
+    return written
+
+
+def fill_structs(group: str, kind: str, obj: Object) -> None:
+    """Add, in place, what is written even when it is empty."""
+    _fill(obj, _SHOWN.get((group, kind)) or _STRUCTS.get((group, kind), {}))
+
+
+def _fill(value: Object, always: Object) -> None:
+    for name, inner in always.items():
+        if not isinstance(inner, dict):
+            value.setdefault(name, inner)
+        elif isinstance(value.setdefault(name, {}), dict):
+            _fill(value[name], inner)
+
+
+def _written(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _member(name, item) for name, item in value.items() if not _is_left_out(name, item)}
+    return [_written(item) for item in value] if isinstance(value, list) else value
+
+
+def _member(name: str, value: Any) -> Any:
+    return clone(value) if name in _MAPS or name == "managedFields" else _written(value)
+
+
+def _is_left_out(name: str, value: Any) -> bool:
+    if name in _MAPS:
+        return not value
+    if name in _OMITTED and value in (0, False):
+        return True
+    return value is None or value in ([], "")
+
+
+_STRUCTS: dict[tuple[str, str], Object] = {
+    ("", "Pod"): {"spec": {}, "status": {}},
+    ("", "Service"): {"spec": {}, "status": {"loadBalancer": {}}},
+    ("", "Namespace"): {"spec": {}, "status": {}},
+    ("apps", "Deployment"): {
+        "spec": {"strategy": {}, "template": {"metadata": {}, "spec": {}}},
+        "status": {},
+    },
+    ("autoscaling", "HorizontalPodAutoscaler"): {"spec": {"scaleTargetRef": {}}, "status": {}},
+}
+_EMPTY: dict[tuple[str, str], Object] = {
+    ("", "Pod"): {"spec": {"containers": None}, "status": {}},
+    ("apps", "Deployment"): {
+        "spec": {
+            "selector": None,
+            "strategy": {},
+            "template": {"metadata": {}, "spec": {"containers": None}},
+        },
+        "status": {},
+    },
+    ("autoscaling", "HorizontalPodAutoscaler"): {
+        "spec": {"scaleTargetRef": {"kind": "", "name": ""}, "maxReplicas": 0},
+        "status": {"currentMetrics": None, "desiredReplicas": 0},
+    },
+    ("discovery.k8s.io", "EndpointSlice"): {"addressType": "", "endpoints": None, "ports": None},
+}
+_SHOWN: dict[tuple[str, str], Object] = {
+    ("autoscaling", "HorizontalPodAutoscaler"): {
+        "spec": {"scaleTargetRef": {}},
+        "status": {"currentMetrics": None, "desiredReplicas": 0},
+    },
+    ("discovery.k8s.io", "EndpointSlice"): {"endpoints": None, "ports": None},
+}
+
+
+def empty(kind: Kind) -> Object:
+    """What an object of the kind is before anything is written into it."""
+    found: Object = clone(_EMPTY.get((kind.group, kind.kind)) or _STRUCTS.get((kind.group, kind.kind), {}))
+    return {**found, "metadata": {}}
