@@ -14,6 +14,7 @@ from benchmarks.faults.scene import Scene
 from benchmarks.gateway import Answer
 from benchmarks.installation import CLUSTER, NAME
 from tidegate.domain.release import Outcome
+from tidegate.sandbox.addresses import loopback_address
 from tidegate.sandbox.client import CONFIG_MAPS, PODS, Object
 
 COMMAND = ["./podinfo", "--port=9898", "--level=info"]
@@ -63,7 +64,8 @@ def _mid_bake(what: str, harm: Callable[[Application], Coroutine[Any, Any, None]
             harming = asyncio.create_task(harm(release.application))
             await release.ended(within=60)
             harming.cancel()
-            await asyncio.gather(harming, return_exceptions=True)
+            with contextlib.suppress(asyncio.CancelledError):
+                await harming
 
     return Case(
         name=f"a version that {what}",
@@ -140,8 +142,9 @@ async def _tell(application: Application, name: str, method: str, path: str) -> 
         for pod in await _pods(application, name):
             address = (pod.get("status") or {}).get("podIP")
             if address:
-                with contextlib.suppress(aiohttp.ClientError, TimeoutError):
-                    async with session.request(method, f"http://{address}:{PORT}{path}"):
+                url = f"http://{loopback_address(address)}:{PORT}{path}"
+                with contextlib.suppress(aiohttp.ClientConnectionError, TimeoutError):
+                    async with session.request(method, url, raise_for_status=True):
                         pass
 
 
