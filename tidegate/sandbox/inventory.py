@@ -42,7 +42,7 @@ _PROMETHEUS_ADDRESS = cluster_address("127.0.0.1")
 _LOADTESTER = "ghcr.io/fluxcd/flagger-loadtester:0.34.0"
 
 
-_ESTABLISHED_WITHIN = 30.0
+_ESTABLISHED_WITHIN = 90.0
 
 
 class Surroundings(NamedTuple):
@@ -89,12 +89,16 @@ def _documents(folder: Traversable) -> Iterator[Object]:
 
 
 async def _define(client: ClusterClient, definition: Object) -> None:
-    """Define a kind, and wait until it is served."""
+    """Define a kind, and wait until it is served. Raises TimeoutError when that does not happen."""
     created = await client.create(_DEFINITIONS, definition)
-    async with asyncio.timeout(_ESTABLISHED_WITHIN):
-        while not _is_established(created):
-            await asyncio.sleep(0.05)
-            created = await client.get(_DEFINITIONS, None, created["metadata"]["name"])
+    name = created["metadata"]["name"]
+    try:
+        async with asyncio.timeout(_ESTABLISHED_WITHIN):
+            while not _is_established(created):
+                await asyncio.sleep(0.1)
+                created = await client.get(_DEFINITIONS, None, name)
+    except TimeoutError:
+        raise TimeoutError(f"{name} was defined, but is not served after {_ESTABLISHED_WITHIN:g} s") from None
 
 
 def _is_established(definition: Object) -> bool:

@@ -37,7 +37,7 @@ from tidegate.sandbox.temporal import NAMESPACE, Temporal
 _CHECKOUT = Path(__file__).resolve().parents[2]
 _STATE = ("control-plane", "envoy", "git", "logs", "pods", "prometheus", "temporal")
 _MARKER = "sandbox.lock"
-_READY_WITHIN = 20.0
+_READY_WITHIN = 60.0
 
 
 class World:
