@@ -170,7 +170,7 @@ class WorkerSettings(Section):
     starts is worked off in order instead."""
 
     max_cached_workflows: PositiveInt = 2500
-    """Workflows that a worker keeps in memory, two for each release, which take about 200 KiB together: more
+    """Workflows that a worker keeps in memory, two for each release, which take about 600 KiB together: more
     than are open at a time, or each signal and timer costs reading a whole history again, 26 ms of CPU."""
 
     max_cached_manifests: PositiveInt = 1000
