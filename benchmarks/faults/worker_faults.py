@@ -21,6 +21,7 @@ from benchmarks.faults.release import (
     Release,
 )
 from benchmarks.faults.scene import Scene
+from benchmarks.gateway import Answer
 from tidegate.domain.release import Outcome
 
 KILLED, FROZEN = "worker killed", "worker frozen"
@@ -64,8 +65,14 @@ def cases() -> Iterator[Case]:
         Kind.GOOD,
         _frozen(PREPARE),
         outcomes=frozenset({Outcome.INITIALISED}),
+        allowed=_unrouted,
         fresh=True,
     )
+
+
+def _unrouted(answer: Answer) -> bool:
+    """The gateway does not know an application before its first release."""
+    return answer.failure == "404" and not answer.by_pod
 
 
 def _killed(kind: Kind, workflow: str, number: int, *, late: bool, bounded: bool) -> Case:
