@@ -1,0 +1,143 @@
+"""Scripts for a Canary: what its neighbours answer, and what people do to it at which step."""
+
+import asyncio
+from dataclasses import dataclass, field
+
+from hypothesis import strategies as st
+from temporalio import activity
+from temporalio.client import Client
+from temporalio.exceptions import ApplicationError
+
+from tests.workflows.neighbours import BAD, GOOD, Neighbours, Stage, release_plan
+from tidegate.contracts import ABORT, PAUSE, PROMOTE, RESUME
+from tidegate.domain.plan import Plan
+from tidegate.domain.verdict import Verdict
+
+CANCEL, STORM = "cancel", "storm"
+STEPS = ("plan", "prepare", "scale_up", "route", "judge", "promote")
+"""Those that fail. There is no load test: the server that skips time loses workflow tasks that cancel an
+activity which has just ended."""
+
+
+@dataclass(frozen=True)
+class Fault:
+    """The n-th call of a step fails so many times, for good where `permanent`."""
+
+    step: str
+    nth: int
+    times: int
+    permanent: bool
+
+
+@dataclass(frozen=True)
+class Script:
+    """One canary's fate. `acts` are what people do while the n-th call, of whichever step, is under way."""
+
+    plan: Plan
+    verdicts: tuple[bool, ...]
+    faults: tuple[Fault, ...]
+    acts: tuple[tuple[int, str], ...]
+    signals_per_run: int
+
+
+faults = st.builds(
+    Fault,
+    step=st.sampled_from(STEPS),
+    nth=st.integers(1, 3),
+    times=st.integers(1, 3),
+    permanent=st.booleans(),
+)
+acts = st.tuples(st.integers(2, 14), st.sampled_from([PAUSE, RESUME, PROMOTE, ABORT, CANCEL, STORM]))
+scripts = st.builds(
+    Script,
+    plan=st.builds(
+        release_plan,
+        weights=st.sampled_from([(10,), (10, 50), (100,), (5, 10, 20)]),
+        threshold=st.integers(1, 3),
+        seconds=st.sampled_from([0.5, 30.0]),
+        hooks=st.just(()),
+    ),
+    verdicts=st.lists(st.booleans(), max_size=6).map(tuple),
+    faults=st.lists(faults, max_size=2).map(tuple),
+    acts=st.lists(acts, max_size=4).map(tuple),
+    signals_per_run=st.sampled_from([2, 5, 250]),
+)
+
+
+@dataclass
+class Actors(Neighbours):
+    """Neighbours that fail as a script says, and people who act while a step is under way."""
+
+    script: Script | None = None
+    client: Client | None = None
+    asked: list[str] = field(default_factory=list)
+    aborted_before: int | None = None
+    """How many calls there had been when the first abort or cancellation was taken."""
+    seen_weights: list[tuple[str, int]] = field(default_factory=list)
+    busy: int = 0
+    """Steps under way."""
+    _counts: dict[str, int] = field(default_factory=dict)
+
+    async def _did(self, call: str) -> None:
+        step = call.split()[0]
+        self.seen_weights.append((step, self.weight))
+        first = activity.info().attempt == 1
+        if first:
+            self.calls.append(call)
+            self._counts[step] = self._counts.get(step, 0) + 1
+            self.busy += 1
+            try:
+                await self._act(len(self.calls), step)
+            finally:
+                self.busy -= 1
+        self._fail(step, call)
+
+    def _fail(self, step: str, call: str) -> None:
+        assert self.script is not None
+        if "restore" in self.calls or (call == "route 0" and "promote" not in self.calls):
+            return  # the way back has tests of its own
+        for fault in self.script.faults:
+            hit = fault.step == step and fault.nth == self._counts.get(step)
+            if hit and fault.permanent:
+                raise ApplicationError("denied", type="AccessDenied", non_retryable=True)
+            if hit and activity.info().attempt <= fault.times:
+                raise ApplicationError("out of reach", type="Unreachable")
+
+    async def _act(self, count: int, step: str) -> None:
+        """What is cut off by this must not end before the workflow has turned back."""
+        assert self.script is not None
+        turning = "restore" in self.calls or step == "scale_down"
+        for at, act in self.script.acts:
+            if at == count:
+                await self._do(act)
+                for _ in range(300 if act in (ABORT, CANCEL) and not turning else 0):
+                    if len(self.calls) > count:
+                        break
+                    await asyncio.sleep(0.01)
+
+    async def _do(self, act: str) -> None:
+        assert self.client is not None
+        handle = self.client.get_workflow_handle(activity.info().workflow_id or "")
+        if act == CANCEL:
+            await handle.cancel()
+        else:
+            for name in [PAUSE, RESUME] * 5 if act == STORM else [act]:
+                await handle.signal(name)
+        self.asked.append(act)
+        if act in (ABORT, CANCEL) and self.aborted_before is None:
+            self.aborted_before = len(self.calls)
+
+
+def verdict_of(script: Script, count: int) -> Verdict:
+    """Good ones when the script has no more."""
+    return GOOD if count > len(script.verdicts) or script.verdicts[count - 1] else BAD
+
+
+def actors(script: Script, stage: Stage) -> Actors:
+    """The script's neighbours."""
+    return Actors(
+        plan=script.plan,
+        verdicts=lambda count: verdict_of(script, count),
+        script=script,
+        client=stage.client,
+    )
