@@ -28,6 +28,8 @@ from kubernetes import client, config, dynamic
 
 from tests.sandbox.cluster_api import deviations
 from tests.sandbox.cluster_api.real import RealServer
+from tests.sandbox.cluster_api.servers import Pair, Server
+from tests.sandbox.cluster_api.subjects import DEFINITIONS, NAMESPACE, SUBJECTS
 from tidegate.sandbox.cluster_api import ClusterApi, write_kubeconfig
 from tidegate.sandbox.cluster_api.kubeconfig import Cluster as Served
 from tidegate.sandbox.control_plane import Cluster, find_assets
@@ -326,3 +328,26 @@ def widgets(raw: Raw, core: Any) -> Iterator[str]:
     established(raw, "widgets.contract.test")
     yield "/apis/contract.test/v1"
     raw("DELETE", f"{path}/widgets.contract.test")
+
+
+def _ready(server: Server, eventually: Any) -> Server:
+    server.call("POST", "/api/v1/namespaces", {"metadata": {"name": NAMESPACE}})
+    for definition in DEFINITIONS:
+        server.call("POST", "/apis/apiextensions.k8s.io/v1/customresourcedefinitions", definition)
+    places = [subject.place(NAMESPACE) for subject in SUBJECTS]
+    eventually(lambda: all(server.call("GET", place)[0] == 200 for place in places))
+    return server
+
+
+@pytest.fixture(scope="session")
+def imitation(emulator: ClusterApi, eventually: Any) -> Iterator[Server]:
+    server = Server(emulator.url, emulator.token or "")
+    yield _ready(server, eventually)
+    server.close()
+
+
+@pytest.fixture(scope="session")
+def pair(real: Cluster, imitation: Server, eventually: Any) -> Iterator[Pair]:
+    server = Server(real.url, real.token or "", real.certificate_authority)
+    yield Pair(_ready(server, eventually), imitation)
+    server.close()

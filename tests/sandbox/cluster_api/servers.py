@@ -54,3 +54,11 @@ class Server:
 
     def close(self) -> None:
         self.pool.clear()
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A real server, and the emulator that imitates it."""
+
+    real: Server
+    imitation: Server

@@ -212,12 +212,13 @@ ENDPOINT_SLICE = Subject(
             name=st.sampled_from(["http", "grpc"]),
             port=st.sampled_from([80, 90]),
             protocol=st.just("UDP"),
-        ),
+        ).filter(bool),
         endpoints=st.lists(
             st.fixed_dictionaries(
                 {"addresses": st.sampled_from([["10.1.0.1"], ["10.1.0.2"]])},
                 optional={"conditions": some(ready=st.booleans()), "nodeName": _words},
             ),
+            min_size=1,
             max_size=2,
         ),
     ),
@@ -303,7 +304,6 @@ GADGET = Subject(
     ),
     {"spec": {"size": 1}},
     status=some(phase=_words, replicas=_few),
-    scale=True,
     strategic=False,
     pointers=[("/spec/tags/0", _words), ("/spec/parts/0/weight", _few), ("/spec/size", _few)],
 )
@@ -323,6 +323,9 @@ BLOB = Subject(
     strategic=False,
     pointers=[("/spec", _free), ("/other/a", _words)],
 )
+NAMESPACE = "sequences"
+"""Where their objects are made."""
+
 SUBJECTS = (CONFIG_MAP, DEPLOYMENT, SCALED, SERVICE, AUTOSCALER, ENDPOINT_SLICE, GADGET, BLOB)
 
 

@@ -8,10 +8,7 @@ from __future__ import annotations
 
 import itertools
 import json
-from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -19,45 +16,12 @@ from hypothesis import strategies as st
 
 from tests.sandbox.cluster_api.generated import Subject, sequences
 from tests.sandbox.cluster_api.sequences import differences, play
-from tests.sandbox.cluster_api.servers import Json, Server
-from tests.sandbox.cluster_api.subjects import DEFINITIONS, SUBJECTS
-from tidegate.sandbox.cluster_api import ClusterApi
-from tidegate.sandbox.control_plane import Cluster
+from tests.sandbox.cluster_api.servers import Json, Pair, Server
+from tests.sandbox.cluster_api.subjects import NAMESPACE, SUBJECTS
 
 _GOLDEN = sorted((Path(__file__).parent / "golden").glob("*.json"))
-_CRDS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
-_NAMESPACE = "sequences"
 _EXAMPLES = 1000 if settings.get_current_profile_name() == "long" else 30
 _names = (f"s{number}" for number in itertools.count())
-
-
-def _ready(server: Server, eventually: Any) -> Server:
-    server.call("POST", "/api/v1/namespaces", {"metadata": {"name": _NAMESPACE}})
-    for definition in DEFINITIONS:
-        server.call("POST", _CRDS, definition)
-    places = [subject.place(_NAMESPACE) for subject in SUBJECTS]
-    eventually(lambda: all(server.call("GET", place)[0] == 200 for place in places))
-    return server
-
-
-@pytest.fixture(scope="session")
-def imitation(emulator: ClusterApi, eventually: Any) -> Iterator[Server]:
-    server = Server(emulator.url, emulator.token or "")
-    yield _ready(server, eventually)
-    server.close()
-
-
-@dataclass(frozen=True)
-class Pair:
-    real: Server
-    imitation: Server
-
-
-@pytest.fixture(scope="session")
-def pair(real: Cluster, imitation: Server, eventually: Any) -> Iterator[Pair]:
-    server = Server(real.url, real.token or "", real.certificate_authority)
-    yield Pair(_ready(server, eventually), imitation)
-    server.close()
 
 
 @pytest.mark.parametrize("subject", SUBJECTS, ids=lambda subject: str(subject.name))
@@ -71,7 +35,7 @@ def test_a_real_server_and_the_emulator_answer_alike(
     pair: Pair, subject: Subject, data: st.DataObject
 ) -> None:
     operations = data.draw(sequences(subject))
-    place, name = subject.place(_NAMESPACE), next(_names)
+    place, name = subject.place(NAMESPACE), next(_names)
     expected = play(pair.real, place, name, operations)
     actual = play(pair.imitation, place, name, operations)
     for step, (theirs, ours) in enumerate(zip(expected, actual, strict=True)):
@@ -82,5 +46,5 @@ def test_a_real_server_and_the_emulator_answer_alike(
 def test_the_emulator_answers_as_a_real_server_did(imitation: Server, path: Path) -> None:
     kept: Json = json.loads(path.read_text())
     subject = next(subject for subject in SUBJECTS if subject.name == kept["subject"])
-    actual = play(imitation, subject.place(_NAMESPACE), kept["name"], kept["operations"])
+    actual = play(imitation, subject.place(NAMESPACE), kept["name"], kept["operations"])
     assert differences(kept["answers"], actual) == []

@@ -88,8 +88,8 @@ class Registry:
         """Raises ApiError: 400, 404, 409 (stale resourceVersion), 422."""
         if kind.storage in _CREATED_BY_PUT and not self.store.get(kind.storage, namespace, name):
             return self.create(kind, namespace, body, options)
-        old = self._stored(kind, namespace, name)
         obj = self._admit(kind, namespace, name, _read(kind, body))
+        old = self._stored(kind, namespace, name)
         if kind.custom and not meta(obj).get("resourceVersion"):
             problem = errors.invalid_value("metadata.resourceVersion", 0, "must be specified for an update")
             raise errors.invalid(kind.group, kind.kind, name, [problem])
@@ -308,7 +308,7 @@ def _accept(kind: Kind, obj: Object, options: WriteOptions) -> tuple[str, ...]:
 
 
 def _check_types(kind: Kind, wanted: Object) -> None:
-    """Refuse an applied configuration that does not fit its schema. Raises ApiError (500, as real servers)."""
+    """Refuse an applied configuration that does not fit its schema. Raises ApiError (500, as real ones)."""
     schema = kind.schema or known_fields.SCHEMAS.get((kind.group, kind.kind)) or known_fields.PLAIN
     unknown = structural.prune(clone(wanted), schema)
     faults = [f".{path}: field not declared in schema" for path in unknown]

@@ -46,7 +46,7 @@ _SERVICE_RULE = (
 
 def check(kind: Kind, obj: Object, old: Object | None) -> None:
     """Raises ApiError (422) that tells every reason why the object is invalid."""
-    found = [*_metadata(kind, obj), *_body(kind, obj, old)]
+    found = [*_metadata(kind, obj), *_finalizers(obj, old), *_body(kind, obj, old)]
     if found:
         raise invalid(kind.group, kind.kind, name_of(obj), found)
 
@@ -65,6 +65,15 @@ def _metadata(kind: Kind, obj: Object) -> Errors:
     for key in metadata.get("annotations") or {}:
         if not _QUALIFIED.match(key.lower()):
             yield invalid_value("metadata.annotations", key, "must be a qualified name")
+
+
+def _finalizers(obj: Object, old: Object | None) -> Errors:
+    """An object that is being deleted may lose finalizers, never gain one."""
+    before = dig(old, "metadata", "finalizers") or []
+    new = [name for name in obj["metadata"].get("finalizers") or [] if name not in before]
+    if new and dig(old, "metadata", "deletionTimestamp"):
+        text = f"no new finalizers can be added if the object is being deleted, found new finalizers {new}"
+        yield forbidden_field("metadata.finalizers", text)
 
 
 def _labels(labels: Any, path: str) -> Errors:
