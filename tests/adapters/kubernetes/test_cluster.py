@@ -72,6 +72,19 @@ def test_an_object_that_the_api_refuses_is_named(cluster: Cluster) -> None:
         cluster.apply(deployment, manager="tidegate")
 
 
+def test_a_misspelt_field_is_bad_input_though_servers_call_it_their_own_fault(cluster: Cluster) -> None:
+    deployment = {
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "metadata": {"name": "web", "namespace": "test"},
+        "spec": {"replcas": 1},
+    }
+    with pytest.raises(
+        InvalidInput, match=r"Deployment test/web .*\.spec\.replcas: field not declared in schema"
+    ):
+        cluster.apply(deployment, manager="tidegate")
+
+
 def test_a_missing_namespace_is_named(cluster: Cluster) -> None:
     manifest = config_map()
     manifest["metadata"]["namespace"] = "nowhere"

@@ -12,6 +12,8 @@ from tidegate.domain.redaction import redacted
 
 _CLIENTS_OBJECT = re.compile(r"^(<[^>]*>|\w+\(host=[^)]*\)): ")
 _TIMED_OUT = (TimeoutError, urllib3.exceptions.TimeoutError)
+_UNTYPED = "failed to create typed patch object"
+"""A server-side apply that does not fit its schema: refused with a 500, which no retry will mend."""
 _DENIED = (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN)
 
 
@@ -35,7 +37,8 @@ def error_of(
         return AccessDenied(neighbour, about)
     if status == HTTPStatus.CONFLICT:
         return Conflict(f"{subject or 'an object'} in {neighbour}: {message}")
-    if status == HTTPStatus.TOO_MANY_REQUESTS or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+    is_busy = status == HTTPStatus.TOO_MANY_REQUESTS or status >= HTTPStatus.INTERNAL_SERVER_ERROR
+    if is_busy and not message.startswith(_UNTYPED):
         return Unreachable(neighbour, f"HTTP {status}: {about}", retry_after)
     return InvalidInput(f"{subject or 'a request'} was refused by {neighbour}: {message}")
 
