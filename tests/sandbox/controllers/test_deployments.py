@@ -190,7 +190,7 @@ async def test_endpoints_follow_readiness(
     await deploy(replicas=1, template=template(probe=probe))
     found = await becomes(ENDPOINT_SLICES, lambda found: len(addresses(found)) == 1)
     async with aiohttp.ClientSession() as http:
-        await http.post(f"http://{addresses(found).pop()}:9898/readyz/disable")
+        await http.post(f"http://{loopback_address(addresses(found).pop())}:9898/readyz/disable")
     await becomes(ENDPOINT_SLICES, lambda found: not addresses(found))
     await becomes(DEPLOYMENTS, reason("Available", "MinimumReplicasUnavailable"))
 

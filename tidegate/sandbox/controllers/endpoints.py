@@ -52,7 +52,7 @@ class EndpointsController:
         known = self._slices.get(key)
         if known is None:
             await self._create(wanted)
-        elif any(known.get(part) != wanted[part] for part in ("endpoints", "ports")):
+        elif any((known.get(part) or []) != wanted[part] for part in ("endpoints", "ports")):
             wanted["metadata"]["resourceVersion"] = known["metadata"]["resourceVersion"]
             self._slices.observe(await self._client.replace(ENDPOINT_SLICES, wanted))
 
