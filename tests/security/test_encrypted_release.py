@@ -14,6 +14,9 @@ from tests.e2e.user import Application, Baking, Ended, serves
 from tests.security.conftest import KEY_SETTINGS, KEYS, Installation, Site
 from tests.security.history import ENCODED, events, failures, payloads
 
+pytestmark = pytest.mark.timeout(600)
+"""Half a dozen releases stand before the first tests."""
+
 ENCRYPTED = b"binary/encrypted"
 ACTIVE = "TIDEGATE_ENCRYPTION__ACTIVE_KEY"
 NewApplication = Callable[[Installation, str], Awaitable[Application]]
