@@ -6,6 +6,8 @@ write owns what differs from the empty object, in which structs are there and al
 
 from __future__ import annotations
 
+import re
+from decimal import Decimal
 from typing import Any
 
 from tidegate.sandbox.cluster_api.kinds import Kind
@@ -109,7 +111,21 @@ def _written(value: Any) -> Any:
 
 
 def _member(name: str, value: Any) -> Any:
+    if name in ("limits", "requests") and isinstance(value, dict):
+        return {resource: quantity(amount) for resource, amount in value.items()}
     return clone(value) if name in _MAPS or name == "managedFields" else _written(value)
+
+
+def quantity(amount: Any) -> Any:
+    """A resource's amount as servers write it: 2000m is 2, 0.5 is 500m; what has a larger unit stays."""
+    found = re.fullmatch(r"(\d*\.?\d+)(m?)", str(amount))
+    if isinstance(amount, bool) or not found:
+        return amount
+    thousandths = Decimal(found[1]) * (1 if found[2] else 1000)
+    if thousandths != int(thousandths):
+        return amount
+    whole, rest = divmod(int(thousandths), 1000)
+    return f"{int(thousandths)}m" if rest else str(whole)
 
 
 def _is_left_out(name: str, value: Any) -> bool:
