@@ -1,7 +1,7 @@
 """Faults of neighbours: each of them ill in each way, for a moment or for longer than the retries."""
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from itertools import product
 from typing import Any, NamedTuple
 
@@ -20,6 +20,7 @@ TOO_LONG_SECONDS = BUDGET_SECONDS + 5.0
 DELAY_SECONDS = 2.0
 """Of each answer of a slow neighbour."""
 
+FIRST = "resolve"
 WRITES = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 MODES = (Mode.REFUSED, Mode.HANGING, Mode.RESET, Mode.BROKEN, Mode.THROTTLED, Mode.SLOW, Mode.UNTOLD)
 EITHER_END = frozenset({Outcome.PROMOTED, Outcome.ROLLED_BACK})
@@ -136,7 +137,7 @@ def cases() -> Iterator[Case]:
 
 def _outage(neighbour: Neighbour, mode: Mode, kind: Kind, stage: str, point: Point, too_long: bool) -> Case:
     seconds = TOO_LONG_SECONDS if too_long else MOMENT_SECONDS
-    usual = frozenset({USUAL[kind]})
+    usual, fault = frozenset({USUAL[kind]}), Fault(mode, seconds=DELAY_SECONDS)
     outcomes = neighbour.given_up.get(stage, usual) if too_long else neighbour.momentary or usual
     if mode is Mode.SLOW or kind is not Kind.GOOD:
         outcomes = usual
@@ -144,12 +145,22 @@ def _outage(neighbour: Neighbour, mode: Mode, kind: Kind, stage: str, point: Poi
         name=f"{neighbour.name} {mode} for {seconds:g} s in {stage} of a {kind} release",
         group="neighbours",
         kind=kind,
-        inject=_failing(neighbour.proxy, Fault(mode, seconds=DELAY_SECONDS), point, seconds),
+        inject=_failing(neighbour.proxy, fault, point, seconds),
         outcomes=outcomes | usual if mode in (Mode.RESET, Mode.UNTOLD) else outcomes,
         named="" if mode is Mode.SLOW else neighbour.said,
         analysis=neighbour.analysis,
+        prepare=_beforehand(neighbour.proxy, fault) if stage == FIRST else None,
         bounded=(neighbour.name, mode, stage, kind, too_long) in BOUNDED,
     )
+
+
+def _beforehand(proxy: str, fault: Fault) -> Callable[[Scene], Awaitable[None]]:
+    """The first stage may be over before its event is seen."""
+
+    async def prepare(scene: Scene) -> None:
+        await proxies_of(scene)[proxy].inject(fault)
+
+    return prepare
 
 
 def _failing(proxy: str, fault: Fault, point: Point, seconds: float) -> Inject:

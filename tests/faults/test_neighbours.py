@@ -12,8 +12,6 @@ CASES = {case.name: case for case in cases()}
 CHOSEN = (
     "the answer to the first write of every object is lost in a good release",
     "mesh control plane hanging for 5 s in route-back of a bad release",
-    "mesh control plane refused for 15 s in route-25 of a good release",
-    "workload cluster 429 for 5 s in promote of a good release",
     "Prometheus 500 for 5 s in bake-25 of a good release",
     "Git refused for 5 s in resolve of a good release",
 )

@@ -1,14 +1,17 @@
 """The proxy does to real connections what its faults say, and nothing to the rest."""
 
 import asyncio
+import ssl
 import time
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import aiohttp
 import pytest
 from aiohttp import web
 
 from benchmarks.faults.proxy import Fault, FaultProxy, Mode
+from benchmarks.faults.wiring import throw_away_certificate
 from tests.conftest import Serve
 
 BODY = {"text": "x" * 1000}
@@ -155,3 +158,23 @@ async def test_each_path_may_be_struck_once(proxy: FaultProxy, client: aiohttp.C
             statuses.append(response.status)
 
     assert statuses == [500, 200, 500, 200]
+
+
+async def test_it_stands_between_https_on_either_side_and_verifies_its_neighbour(
+    neighbour: Neighbour, serve: Serve, tmp_path: Path
+) -> None:
+    certificate, served = throw_away_certificate(tmp_path)
+    trusting = ssl.create_default_context(cafile=str(certificate))
+    upstream = await serve(neighbour.handle)
+    async with (
+        FaultProxy(upstream, tls=served) as inner,
+        FaultProxy(inner.url, verify=trusting, headers={"Authorization": "Bearer token"}) as outer,
+        FaultProxy(inner.url) as distrustful,
+        aiohttp.ClientSession() as client,
+    ):
+        async with client.get(f"{outer.url}/a") as response:
+            told = (response.status, response.headers["X-Told"])
+        async with client.get(f"{distrustful.url}/a") as response:
+            distrusted = response.status
+
+    assert (told, distrusted, neighbour.done) == ((200, "Bearer token"), 502, ["GET /a"])

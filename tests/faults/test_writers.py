@@ -11,7 +11,6 @@ CASES = (
     "another writer deletes the VirtualService in bake-25 of a aborted release",
     "another writer scales the target to 0 in bake-25 of a good release",
     "another writer deletes the primary in bake-25 of a good release",
-    "another writer edits the primary's template in bake-25 of a bad release",
     "another writer deletes the Service podinfo-primary in bake-25 of a good release",
 )
 
