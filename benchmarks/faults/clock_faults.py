@@ -22,7 +22,7 @@ from tidegate.sandbox.client import DEPLOYMENTS, SERVICES, Resource
 
 WORKER, SERVER = "worker's clock jumps", "server's clock goes back"
 HOUR_SECONDS = 3600
-VARIABLE = "TIDEGATE_LIBFAKETIME"
+VARIABLE = "LIBFAKETIME"
 """Environment variable with the library's path, where it is not in Debian's place."""
 
 PLACES = ("/usr/lib/x86_64-linux-gnu/faketime", "/usr/lib/aarch64-linux-gnu/faketime")

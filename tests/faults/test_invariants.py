@@ -18,7 +18,7 @@ from tidegate.sandbox.client import DEPLOYMENTS, Resource
 
 CONTAINER = {"name": "podinfod", "image": "stefanprodan/podinfo:3.1.0"}
 HARM: dict[str, tuple[str, Resource, str, dict[str, Any]]] = {
-    "the target is at 1 replicas": (CLUSTER, DEPLOYMENTS, NAME, {"spec": {"replicas": 1}}),
+    "the target is at": (CLUSTER, DEPLOYMENTS, NAME, {"spec": {"replicas": 1}}),
     "the primary's template is not exactly the new one: 3.1.0": (
         CLUSTER,
         DEPLOYMENTS,
