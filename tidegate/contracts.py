@@ -162,8 +162,8 @@ class Limits(Model):
 class ReleaseRequest(Model):
     """Bring one application at one revision to its destination.
 
-    In the mode `recover`, bring its canaries back to the old side; `revision` then only says what was released
-    last.
+    In the mode `recover`, bring its canaries back to the old side; `revision` then only says what was last
+    released.
     """
 
     application: Application

@@ -42,7 +42,7 @@ class Outcome(StrEnum):
 
     @property
     def exit_code(self) -> int:
-        """0 on the new version (or nothing to do, or put right), 1 on the old one, 2 bad input, 3 by somebody's will."""
+        """0: the new version, unchanged or put right; 1: the old one; 2: bad input; 3: ended by somebody."""
         return _EXIT_CODES[self]
 
     @property
