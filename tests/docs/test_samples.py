@@ -34,9 +34,9 @@ def test_the_settings_of_the_composed_installation_are_accepted(root: Path, tmp_
 def test_every_setting_given_by_a_variable_is_accepted(root: Path, documents: list[Any]) -> None:
     texts = [document.text for document in documents if document.name != "docs/reference/settings.md"]
     texts += [(root / "Dockerfile").read_text()]
-    given = [found for text in texts for found in re.findall(r"\b(TIDEGATE_\w+__\w+)=([\w.:/]+)", text)]
-    assert given
-    assert [load_settings({variable: value}) for variable, value in given]
+    given = [dict(re.findall(r"\b(TIDEGATE_\w+__\w+)=([\w.:/]+)", text)) for text in texts]
+    assert any(given)
+    assert all(load_settings(variables) for variables in given)
 
 
 def _load(text: str, folder: Path) -> Any:

@@ -50,6 +50,7 @@ def report(mesh02: Cluster, apis: list[ClusterApi]) -> Any:
             "observedGeneration": live["metadata"]["generation"],
             "replicas": 2,
             "updatedReplicas": 2,
+            "readyReplicas": available,
             "availableReplicas": available,
             "conditions": list(conditions),
         }
