@@ -103,7 +103,7 @@ async def test_a_rolling_update_under_load_loses_no_request(world: World, podinf
 
         async def rolled_out() -> bool:
             status = (await podinfo.workloads.get(DEPLOYMENTS, "test", "podinfo-primary"))["status"]
-            current = status.get("observedGeneration") == changed["metadata"]["generation"]
+            current = status.get("observedGeneration", 0) >= changed["metadata"]["generation"]
             return bool(current and status.get("updatedReplicas") == status.get("availableReplicas") == 2)
 
         await until(rolled_out)
