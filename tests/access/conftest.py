@@ -60,9 +60,8 @@ class Installation:
         seen = [cluster.seen_with(WORKER.token) for cluster in self.world.clusters.values()]
         kubeconfig = write_kubeconfig(folder / "kubeconfig", seen)
         names = (cluster.name for cluster in seen)
-        await self.world.start_worker(
-            {f"TIDEGATE_CLUSTERS__{name.upper()}__KUBECONFIG": str(kubeconfig) for name in names}
-        )
+        settings = {f"TIDEGATE_CLUSTERS__{name.upper()}__KUBECONFIG": str(kubeconfig) for name in names}
+        await self.world.start_worker({**settings, "TIDEGATE_LOAD__MODE": "webhook"})
 
     def uses(self, cluster: str) -> set[Use]:
         """The rights that the worker has used in a cluster."""

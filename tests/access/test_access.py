@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import shutil
 from pathlib import Path
 from typing import Any
 
@@ -96,15 +95,10 @@ async def release_in_every_way(application: Application) -> None:
     await application.commit_files(files(application.name, "3.1.4", interval="10m"))
     command = await application.begin()
     await application.until_weight(25)
-    lose_git(application)
+    application.lose_git()
     await application.tell("abort")
     ended = await command.ended()
     assert ended.outcome["outcome"] == "aborted", ended
-
-
-def lose_git(application: Application) -> None:
-    application.repository.rename(application.folder / "gone")
-    shutil.rmtree(application.world.directory / "git")
 
 
 @pytest.fixture

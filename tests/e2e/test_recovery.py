@@ -1,7 +1,5 @@
 """A release is terminated together with its canary while no worker is there, and its traffic comes back."""
 
-import shutil
-
 from tests.e2e.conftest import Worker
 from tests.e2e.user import Application, Baking, serves
 
@@ -17,17 +15,11 @@ async def cut_off(baking: Baking, worker: Worker) -> Application:
     return application
 
 
-def lose_git(application: Application) -> None:
-    """Neither the remote nor the worker's cache is there any more."""
-    application.repository.rename(application.folder / "gone")
-    shutil.rmtree(application.world.directory / "git")
-
-
 async def test_a_recovery_puts_right_what_a_terminated_release_left_without_git(
     baking: Baking, worker: Worker
 ) -> None:
     application = await cut_off(baking, worker)
-    lose_git(application)
+    application.lose_git()
     status = await application.status()
     assert f"`tidegate recover {application.name}@mesh02/{application.name}`" in status["left_behind"]
     ended = await application.tell("recover", "--json")

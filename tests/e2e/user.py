@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import json
 import os
+import shutil
 import sys
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
@@ -14,6 +15,7 @@ from typing import Any, NamedTuple
 import aiohttp
 
 from tests.e2e import manifests
+from tidegate.adapters.git import RepositoryAddress
 from tidegate.sandbox.processes import find_program
 from tidegate.sandbox.world import World
 
@@ -245,6 +247,12 @@ class Application:
         who = ("-c", "user.name=e2e", "-c", "user.email=e2e@example.com")
         await self.git("-C", str(self.repository), *who, "commit", "--quiet", "--allow-empty", "-m", "change")
         return (await self.git("-C", str(self.repository), "rev-parse", "HEAD")).strip()
+
+    def lose_git(self) -> None:
+        """Take the repository away, and what the worker keeps of it."""
+        kept = RepositoryAddress.parse(f"file://{self.repository}").folder
+        self.repository.rename(self.folder / "gone")
+        shutil.rmtree(self.world.directory / "git" / kept)
 
     async def git(self, *arguments: str) -> str:
         """What git prints."""
