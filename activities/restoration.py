@@ -29,7 +29,7 @@ def restored(place: Place, fence: Fence) -> Undone | None:
         return _made_anew(place, fence, kept) if kept else None
 
     def back(live: Manifest) -> Manifest:
-        return snapshot.put_back(promotion.restored(live), kept)
+        return snapshot.put_back(live, kept)
 
     change = place.change_deployment(name, fence, back)
     before, after = change.before or change.after, change.after

@@ -8,17 +8,21 @@ from copy import deepcopy
 
 from tidegate.contracts import FENCE_ANNOTATION
 from tidegate.domain.manifest import Manifest
-from tidegate.domain.marks import PRIMARY, ROLLBACK, annotations
-from tidegate.manifests.promotion import CARRIED
+from tidegate.domain.marks import PRIMARY, REVISION, ROLLBACK, TEMPLATE_HASH, annotations
+from tidegate.manifests import promotion
 
 LARGEST = 100_000
 """Characters; Kubernetes takes 256 KiB for all annotations of an object together."""
 
 
 def taken(primary: Manifest | None) -> dict[str, str]:
-    """The annotation that keeps a primary; none without one, nor for one that is too large to be kept."""
+    """The annotation that keeps a primary; none without one, nor for one that is too large to be kept.
+
+    Of one in an unfinished promotion, what that will be undone to is kept.
+    """
     if primary is None:
         return {}
+    primary = promotion.restored(primary)
     metadata = primary["metadata"]
     marks = {
         key: value for key, value in annotations(primary).items() if key not in (FENCE_ANNOTATION, ROLLBACK)
@@ -48,12 +52,24 @@ def kept_in(target: Manifest | None) -> Manifest | None:
 
 
 def put_back(live: Manifest, kept: Manifest | None) -> Manifest:
-    """The live primary with the rollout that was kept; its size stays as it is."""
-    if kept is None or _rollout(live) == _rollout(kept):
-        return live
-    spec = {key: value for key, value in live["spec"].items() if key not in CARRIED}
-    return deepcopy(live | {"spec": spec | _rollout(kept)})
+    """The live primary without its unfinished promotion, and with the rollout that was kept; its size stays.
+
+    What was kept before a promotion that stands is out of date, and not put back.
+    """
+    undone = promotion.restored(live)
+    if kept is None or _stands(live, kept) or _rollout(undone) == _rollout(kept):
+        return undone
+    spec = {key: value for key, value in undone["spec"].items() if key not in promotion.CARRIED}
+    known = {key: value for key, value in annotations(kept).items() if key in (TEMPLATE_HASH, REVISION)}
+    metadata = undone["metadata"] | {"annotations": annotations(undone) | known}
+    return deepcopy(undone | {"metadata": metadata, "spec": spec | _rollout(kept)})
+
+
+def _stands(live: Manifest, kept: Manifest) -> bool:
+    """Whether the live primary was promoted after it was kept, for good."""
+    runs = annotations(live).get(TEMPLATE_HASH)
+    return bool(runs) and runs != annotations(kept).get(TEMPLATE_HASH) and not promotion.is_unfinished(live)
 
 
 def _rollout(deployment: Manifest) -> Manifest:
-    return {field: value for field, value in deployment["spec"].items() if field in CARRIED}
+    return {field: value for field, value in deployment["spec"].items() if field in promotion.CARRIED}

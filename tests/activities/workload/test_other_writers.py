@@ -6,6 +6,7 @@ import pytest
 from temporalio.exceptions import ApplicationError
 
 from tidegate.domain.marks import PRIMARY, annotations
+from tidegate.manifests import promotion
 
 APPS = ("apps/v1", "Deployment", "test")
 RULES = ("networking.istio.io/v1", "DestinationRule", "test")
@@ -60,6 +61,22 @@ def test_a_primary_that_somebody_edited_is_put_back_and_the_writer_named(release
 def test_an_edit_before_the_promotion_does_not_come_back_with_its_undoing(released: Any) -> None:
     edit(released, "podinfo-primary", run_another_image)
     released.step("promote", "b")
+    released.step("restore", "b", turning_back=True)
+    assert released.image("podinfo-primary") == "podinfo:1"
+
+
+def test_a_promotion_that_stands_is_not_undone_by_what_was_kept_before_it(released: Any) -> None:
+    released.step("promote", "b")
+    settled = (*APPS, "podinfo-primary", released.fence(), promotion.settled)
+    released.workloads.fenced_update(*settled, manager="tidegate-canary")
+    report = released.step("restore", "b", turning_back=True)
+    assert (released.image("podinfo-primary"), report.warnings) == ("podinfo:2", ())
+
+
+def test_what_is_kept_is_never_a_version_whose_promotion_may_be_undone(released: Any) -> None:
+    """As when a run is reset to where its target was scaled up."""
+    released.step("promote", "b")
+    released.step("scale_up", "b")
     released.step("restore", "b", turning_back=True)
     assert released.image("podinfo-primary") == "podinfo:1"
 
