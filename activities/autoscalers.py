@@ -2,6 +2,7 @@
 
 from activities.site import Site
 from tidegate.contracts import Fence
+from tidegate.decisions.ownership import application_of
 from tidegate.domain.errors import AccessDenied
 from tidegate.domain.manifest import name_of, ref_of
 from tidegate.manifests import promotion
@@ -11,11 +12,13 @@ from tidegate.manifests.autoscaler import CURRENT, KIND, scales_for_us
 def remove_strays(site: Site, fence: Fence) -> tuple[str, ...]:
     """Remove them, and give the primary the size that Git asks for; notes on what was done.
 
-    Only our own go: those that bear a fence and scale the primary.
+    Only our own go: those that bear a fence, scale the primary, and were not brought from Git by a sync.
     """
     primary, wanted = site.ref.primary, site.bundle.names.primary_autoscaler
     found = [
-        each for each in site.cluster.list(CURRENT, KIND, site.namespace) if scales_for_us(each, primary)
+        each
+        for each in site.cluster.list(CURRENT, KIND, site.namespace)
+        if scales_for_us(each, primary) and not application_of(each)
     ]
     strays = [each for each in found if name_of(each) != wanted]
     notes = []

@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from tidegate.contracts import FENCE_ANNOTATION
+from tidegate.contracts import FENCE_ANNOTATION, FIELD_MANAGER
+from tidegate.decisions.sync_set import TRACKING_ANNOTATION
 from tidegate.domain.marks import INITIALISING, annotations
 
 V2 = "autoscaling/v2"
@@ -44,6 +45,17 @@ def test_the_autoscaler_that_no_canary_asks_for_goes_once_the_promotion_stands(w
         "HorizontalPodAutoscaler podinfo-primary is no longer asked for; it was removed"
     )
     assert world.deployment("podinfo-primary")["spec"]["replicas"] == 3
+
+
+def test_an_autoscaler_of_the_primary_that_git_brings_stays(world: Any) -> None:
+    world.initialise()
+    spec = deepcopy(_autoscaler(world)["spec"])
+    marks = {TRACKING_ANNOTATION: "podinfo:autoscaling/HorizontalPodAutoscaler:test/in-git"}
+    metadata = {"name": "in-git", "namespace": "test", "annotations": marks}
+    manifest = {"apiVersion": V2, "kind": "HorizontalPodAutoscaler", "metadata": metadata, "spec": spec}
+    world.workloads.fenced_apply(manifest, world.fence(), manager=FIELD_MANAGER)
+    world.step("scale_down")
+    assert _autoscaler(world, "in-git") is not None
 
 
 @pytest.mark.parametrize("turning_back", [True, False])
