@@ -140,7 +140,7 @@ async def continued_as_new(stage: Stage) -> Handle:
     for _ in range(LIMITS.signals_per_run):
         await canary.signal(PAUSE)
     await stage.until_runs(canary, 2)
-    await _phase(stage, canary, Phase.PAUSED)
+    await stage.until_phase(canary, Phase.PAUSED)
     await release.signal(RESUME)
     return await _ended(release)
 
@@ -225,16 +225,8 @@ async def _held(stage: Stage) -> Handle:
             break
         await asyncio.sleep(0.01)
     stage.neighbours.hang.clear()
-    await _phase(stage, canary, Phase.PAUSED)
+    await stage.until_phase(canary, Phase.PAUSED)
     return release
-
-
-async def _phase(stage: Stage, canary: Handle, phase: Phase) -> None:
-    for _ in range(500):
-        if (await stage.status(canary)).phase is phase:
-            return
-        await asyncio.sleep(0.02)
-    raise AssertionError(f"never {phase}")
 
 
 async def _turned_back(stage: Stage, release: Handle) -> Handle:

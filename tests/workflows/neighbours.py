@@ -54,6 +54,7 @@ from tidegate.domain.plan import (
     ScaleDown,
     ScaleUp,
 )
+from tidegate.domain.release import Phase
 from tidegate.domain.verdict import LoadReport, Result, Verdict
 from workflows.canary import Canary
 from workflows.release import Release
@@ -329,6 +330,14 @@ class Stage:
                 return
             await asyncio.sleep(0.05)
         raise AssertionError(f"never had {count} runs")
+
+    async def until_phase(self, canary: Handle, phase: Phase) -> None:
+        """Wait until a canary is in a phase."""
+        for _ in range(500):
+            if (status := await self.status(canary)).phase is phase:
+                return
+            await asyncio.sleep(0.02)
+        raise AssertionError(f"never {phase}: {status}")
 
     async def hang_in(self, step: str) -> Handle:
         """Start a canary with short bakes, and come to where a step is under way and does not end."""

@@ -6,7 +6,7 @@ import pytest
 from temporalio.client import WorkflowFailureError
 from temporalio.exceptions import ApplicationError, CancelledError
 
-from tests.workflows.neighbours import BAD, GOOD, Handle, Stage, bootstrap_plan
+from tests.workflows.neighbours import BAD, GOOD, Stage, bootstrap_plan
 from tidegate.contracts import ABORT, PAUSE, PROMOTE, RESUME, AbortRequest
 from tidegate.domain.plan import Purpose
 from tidegate.domain.release import Outcome, Phase
@@ -108,7 +108,7 @@ async def test_a_pause_holds_the_plan_and_a_resume_goes_on(stage: Stage, step: s
     handle = await stage.hang_in(step)
     await handle.signal(PAUSE)
     stage.neighbours.hang.clear()
-    await wait_for_phase(stage, handle, Phase.PAUSED)
+    await stage.until_phase(handle, Phase.PAUSED)
     held = list(stage.neighbours.calls)
     await stage.environment.sleep(3600)
     assert stage.neighbours.calls == held
@@ -166,7 +166,7 @@ async def test_an_abort_is_never_lost_to_a_wrong_argument(
 async def test_a_promotion_ends_a_pause(stage: Stage) -> None:
     handle = await stage.start_canary()
     await handle.signal(PAUSE)
-    await wait_for_phase(stage, handle, Phase.PAUSED)
+    await stage.until_phase(handle, Phase.PAUSED)
     await handle.signal(PROMOTE)
     assert (await handle.result()).outcome is Outcome.PROMOTED
 
@@ -280,18 +280,10 @@ async def test_the_status_says_weight_stage_verdicts_and_what_it_waits_for(stage
     stage.neighbours.verdicts = lambda count: GOOD if count == 1 else BAD
     handle = await stage.start_canary()
     await stage.environment.sleep(45)
-    await wait_for_phase(stage, handle, Phase.PROGRESSING)
+    await stage.until_phase(handle, Phase.PROGRESSING)
     status = await stage.status(handle)
     assert (status.weight, status.stage, status.stages, status.threshold) == (20, 6, 10, 2)
     assert status.doing == "Bake 30s at 20%, 1 check, load"
     assert status.verdicts == (GOOD,)
     assert status.waiting_for.startswith("the bake's end at ")
     await handle.result()
-
-
-async def wait_for_phase(stage: Stage, handle: Handle, phase: Phase) -> None:
-    for _ in range(200):
-        if (await stage.status(handle)).phase is phase:
-            return
-        await asyncio.sleep(0.02)
-    raise AssertionError(f"never {phase}: {await stage.status(handle)}")

@@ -174,7 +174,7 @@ async def test_signals_reach_the_canary_through_the_release(stage: Stage, signal
     handle = await busy(stage)
     await handle.signal(PAUSE)
     canary = await stage.canary()
-    await phase_of(stage, canary, Phase.PAUSED)
+    await stage.until_phase(canary, Phase.PAUSED)
     stage.neighbours.hang.clear()
     await handle.signal(signal)
     assert (await handle.result()).outcome is Outcome.PROMOTED
@@ -281,11 +281,3 @@ async def first_request(handle: Handle) -> dict[str, object]:
         payload = event.workflow_execution_started_event_attributes.input.payloads[0]
         return dict(json.loads(payload.data))
     raise AssertionError("an empty history")
-
-
-async def phase_of(stage: Stage, canary: Handle, phase: Phase) -> None:
-    for _ in range(300):
-        if (await stage.status(canary)).phase is phase:
-            return
-        await asyncio.sleep(0.02)
-    raise AssertionError(f"never {phase}")
