@@ -176,6 +176,8 @@ class ReleaseRequest(Model):
     """How the run before this one ended, when it handed over by continuing as new."""
     held: bool = False
     """Whether the run before this one was paused before its sync when it handed over to this one."""
+    promoted: bool = False
+    """Whether somebody had asked that run to skip the analysis."""
     queued: tuple["ReleaseRequest", ...] = ()
     """Requests to hand over to, in order, when this one has ended."""
     dropped: tuple[str, ...] = ()

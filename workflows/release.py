@@ -61,7 +61,7 @@ class Release:
     @workflow.init
     def __init__(self, request: ReleaseRequest) -> None:
         self._request = request
-        self._control = Control(paused=request.held)
+        self._control = Control(paused=request.held, promoted=request.promoted)
         self._fences = Fences(start_ms())
         self._children = Children(self._control, self._fences)
         self._limits = Limits()
@@ -325,6 +325,7 @@ class Release:
             if self._is_worn():
                 await settle()
                 await workflow.wait_condition(workflow.all_handlers_finished)
+            if self._control.paused and not self._control.aborted:
                 self._hand_over_held()
             self._update(waiting_for="")
 
@@ -333,9 +334,9 @@ class Release:
 
     def _hand_over_held(self) -> NoReturn:
         """A pause before the sync may last for weeks: a fresh run begins again, and holds at this place."""
-        held = {"revision": self._status.sha, "held": self._control.paused, "previous": None}
+        held = {"revision": self._status.sha, "held": True, "promoted": self._control.promoted}
         queue = {"queued": tuple(self._queue), "dropped": self._dropped}
-        workflow.continue_as_new(self._request.model_copy(update=held | queue))
+        workflow.continue_as_new(self._request.model_copy(update=held | queue | {"previous": None}))
 
     async def _unless_aborted(self, work: Coroutine[Any, Any, T]) -> T:
         return await unless_aborted(self._control, work)
