@@ -44,6 +44,9 @@ SECRETS = {
         "url-password",
     )
 } | {"codec-key": base64.b64encode(KEY).decode()}
+OTHERS = {"one": bytes([1] * 32), "two": bytes([2] * 32)}
+"""The keys of the other tests' releases in this world."""
+
 NewApplication = Callable[[Installation, str], Awaitable[Application]]
 
 
@@ -111,8 +114,8 @@ def _settings(world: World, folder: Path, git: str, certificate: Path) -> dict[s
         "TIDEGATE_CLUSTERS__MESH02__PROMETHEUS_TOKEN_ENV": "T_PROMETHEUS",
         "TIDEGATE_RELEASE__OUTAGE_BUDGET_SECONDS": "6",
         "TIDEGATE_WORKER__METRICS_ADDRESS": f"127.0.0.1:{free_port()}",
-        "TIDEGATE_ENCRYPTION__ACTIVE_KEY": "one",
-        "TIDEGATE_ENCRYPTION__KEYS": '{"one": {"env": "T_CODEC_KEY"}}',
+        "TIDEGATE_ENCRYPTION__ACTIVE_KEY": "planted",
+        "TIDEGATE_ENCRYPTION__KEYS": '{"planted": {"env": "T_CODEC_KEY"}}',
         "TEMPORAL_API_KEY": SECRETS["temporal-api-key"],
         "TEMPORAL_TLS": "false",
         "GIT_SSL_CAINFO": str(certificate),
@@ -224,7 +227,7 @@ async def _gather(scene: Scene, world: World) -> None:
     assert scene.site.worker is not None
     await scene.site.worker.stop()
     client = await Client.connect(world.temporal_address)
-    await traces.add_histories(client, Keyring({"one": KEY}))
+    await traces.add_histories(client, Keyring({"planted": KEY} | OTHERS))
     for log in (world.directory / "logs").glob("worker*"):
         traces.add("worker log", log.read_bytes())
     for repository in (folder / "cache").iterdir():

@@ -7,6 +7,7 @@ from typing import Any
 
 import yaml
 
+from tests.e2e.user import until
 from tidegate.sandbox.ports import free_port
 from tidegate.sandbox.processes import Process, find_program
 
@@ -39,8 +40,21 @@ class TlsFront:
         file = self._folder / "envoy.yaml"
         file.write_text(yaml.safe_dump(self._configuration()))
         command = [str(program), "-c", str(file), "--use-dynamic-base-id", "--concurrency", "1", "-l", "warn"]
+        command += ["--file-flush-interval-msec", "50"]
         self._process = Process("tls-front", command, self._folder / "envoy.log")
         await self._process.start(self._listens, within=60)
+
+    async def until_seen(self, client: str) -> set[str]:
+        """Who has called, once that one has: Envoy writes its log from time to time."""
+
+        async def written() -> bool:
+            return client in self._seen()
+
+        await until(written)
+        return self._seen()
+
+    def _seen(self) -> set[str]:
+        return {line.rpartition("|")[0] for line in self.requests.read_text().splitlines()}
 
     async def stop(self) -> None:
         """End it."""
