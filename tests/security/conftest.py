@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 import pytest
 
 from tests.e2e.user import Application, User
+from tidegate.sandbox.control_plane.emulator import Emulator
 from tidegate.sandbox.processes import Process
 from tidegate.sandbox.world import World
 
@@ -36,7 +37,8 @@ class Installation:
 
 @pytest.fixture(scope="session")
 async def world(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[World]:
-    async with World(tmp_path_factory.mktemp("world")) as world:
+    """Its cluster APIs take any token: the tests plant theirs."""
+    async with World(tmp_path_factory.mktemp("world"), control_plane=Emulator()) as world:
         yield world
 
 

@@ -193,7 +193,7 @@ async def _fail_by_neighbours(scene: Scene, application: Application, load: dict
     files = _files("vault", "3.1.3", template, threshold=1, webhooks=[load], metrics=[check])
     await application.commit_files(files)
     await scene.release("prometheus", application)
-    wrong = _secret(data={"password": f"not base64: {SECRETS['secret-data']}"})
+    wrong = _secret(stringData={"not a key": SECRETS["secret-data"]})
     deployment = manifests.deployment("vault", "3.1.4")
     await application.commit_files({"all.yaml": yaml.safe_dump_all([deployment, wrong])})
     await scene.release("secret", application)

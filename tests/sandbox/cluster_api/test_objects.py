@@ -189,6 +189,14 @@ def test_a_deployments_selector_never_changes(apps: Any, namespace: str, deploym
     assert refused.value.status == 422
 
 
+@pytest.mark.parametrize("plural", ["configmaps", "secrets"])
+def test_a_key_that_names_no_file_is_refused(raw: Any, namespace: str, plural: str) -> None:
+    body = {"metadata": {"name": "keys"}, "data": {"not a key": "aGVsbG8="}}
+    code, status = raw("POST", f"/api/v1/namespaces/{namespace}/{plural}", body)
+    assert (code, status["details"]["causes"][0]["field"]) == (422, "data[not a key]")
+    assert "a valid config key must consist of" in status["message"]
+
+
 @pytest.mark.parametrize("name", ["Upper", "under_score", "-dash", "x" * 254])
 def test_a_bad_name_is_refused(raw: Any, namespace: str, name: str) -> None:
     code, status = raw("POST", f"/api/v1/namespaces/{namespace}/configmaps", {"metadata": {"name": name}})

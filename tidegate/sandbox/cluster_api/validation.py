@@ -28,6 +28,7 @@ _SUBDOMAIN = re.compile(r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a
 _SERVICE = re.compile(r"^[a-z]([-a-z0-9]*[a-z0-9])?$")
 _QUALIFIED = re.compile(r"^([a-z0-9.-]+/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$")
 _LABEL_VALUE = re.compile(r"^([A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)?$")
+_CONFIG_KEY = re.compile(r"[-._a-zA-Z0-9]{1,253}")
 _PATH_NAMED = ("rbac.authorization.k8s.io",)
 
 _SUBDOMAIN_RULE = (
@@ -38,6 +39,7 @@ _LABEL_RULE = (
     "a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', "
     "and must start and end with an alphanumeric character"
 )
+_CONFIG_KEY_RULE = "a valid config key must consist of alphanumeric characters, '-', '_' or '.'"
 _SERVICE_RULE = (
     "a DNS-1035 label must consist of lower case alphanumeric characters or '-', start with an "
     "alphabetic character, and end with an alphanumeric character"
@@ -288,7 +290,14 @@ def _job(obj: Object, old: Object | None) -> Errors:
         yield unsupported("spec.template.spec.restartPolicy", policy, ("OnFailure", "Never"))
 
 
+def _keys(obj: Object, old: Object | None) -> Errors:
+    for key in obj.get("data") or {}:
+        if not _CONFIG_KEY.fullmatch(key):
+            yield invalid_value(f"data[{key}]", key, _CONFIG_KEY_RULE)
+
+
 def _config_map(obj: Object, old: Object | None) -> Errors:
+    yield from _keys(obj, old)
     for key, value in (obj.get("data") or {}).items():
         if not isinstance(value, str):
             yield invalid_value(f"data.{key}", value, "must be a string")
@@ -298,6 +307,7 @@ _RULES: dict[tuple[str, str], Rule] = {
     ("", "Pod"): _pod,
     ("", "Service"): _service,
     ("", "ConfigMap"): _config_map,
+    ("", "Secret"): _keys,
     ("apps", "Deployment"): _deployment,
     ("apps", "ReplicaSet"): _replica_set,
     ("apps", "StatefulSet"): _workload,
