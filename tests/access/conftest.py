@@ -100,7 +100,7 @@ def rights(folder: str) -> set[Use]:
     }
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 async def installation(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Installation]:
     assets = find_assets(os.environ)
     if assets is None:

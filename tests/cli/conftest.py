@@ -225,7 +225,7 @@ class StandInRelease:
         await self._tell("end", "refuse")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 async def temporal() -> AsyncIterator[WorkflowEnvironment]:
     """A dev server that knows none of Tidegate's search attributes."""
     beside = Path(sys.executable).with_name("temporal")
@@ -236,13 +236,13 @@ async def temporal() -> AsyncIterator[WorkflowEnvironment]:
         yield environment
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def client(temporal: WorkflowEnvironment) -> Client:
     """A client of the dev server."""
     return temporal.client
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 async def worker(client: Client) -> AsyncIterator[None]:
     """A worker with the stand-ins, on the default task queue."""
     async with Worker(

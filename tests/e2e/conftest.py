@@ -23,19 +23,19 @@ NewApplication = Callable[..., Awaitable[Application]]
 Users = Callable[[str], int]
 
 
-@pytest.fixture(scope="session", params=TIERS)
+@pytest.fixture(scope="package", params=TIERS)
 def tier(request: pytest.FixtureRequest) -> str:
     """What serves the world's clusters."""
     return str(request.param)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 async def world(tier: str, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[World]:
     async with create_world(tier, tmp_path_factory.mktemp(f"world-{tier}")) as world:
         yield world
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def users(tier: str, request: pytest.FixtureRequest) -> Users:
     """How many of this world's tests ask for a fixture."""
 
@@ -66,21 +66,21 @@ class Worker:
         await self.process.kill()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 async def worker(world: World) -> Worker:
     worker = Worker(world)
     await worker.start()
     return worker
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 async def user(world: World) -> AsyncIterator[User]:
     user = User(world)
     yield user
     await user.leave()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def new_application(user: User, tmp_path_factory: pytest.TempPathFactory) -> NewApplication:
     """Make an application with an empty repository."""
     numbers = count(1)
@@ -100,7 +100,7 @@ async def application(new_application: NewApplication, worker: Worker) -> Applic
     return await new_application()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 async def _initialised(
     new_application: NewApplication, worker: Worker, users: Users
 ) -> AsyncIterator[Stock[Application]]:
@@ -121,7 +121,7 @@ async def podinfo(_initialised: Stock[Application]) -> AsyncIterator[Application
     await application.remove()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 async def _baking(
     new_application: NewApplication, worker: Worker, users: Users
 ) -> AsyncIterator[Stock[Baking]]:
@@ -142,7 +142,7 @@ async def baking(_baking: Stock[Baking]) -> AsyncIterator[Baking]:
     await baking.application.remove()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 async def _article(
     user: User, worker: Worker, tmp_path_factory: pytest.TempPathFactory, users: Users
 ) -> AsyncIterator[Stock[Article]]:
@@ -153,13 +153,13 @@ async def _article(
         yield stock
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 async def article(_article: Stock[Article]) -> Article:
     """The article's manifests, released from the first commit to the last; it takes most of a minute."""
     return await _article.take()
 
 
-@pytest.fixture(scope="session", autouse=True)
+@pytest.fixture(scope="package", autouse=True)
 def _everything_ahead(
     _article: Stock[Article], _initialised: Stock[Application], _baking: Stock[Baking]
 ) -> None:

@@ -14,13 +14,13 @@ Survive = Callable[[str], Awaitable[Result]]
 MODULES = (worker_faults, server_faults, operator_faults, clock_faults, writers, pods)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 async def scene(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Scene]:
     async with Scene(tmp_path_factory.mktemp("scene")) as scene:
         yield scene
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def every_case() -> dict[str, Case]:
     """By group and name, as `python -m benchmarks.chaos --list` prints them."""
     cases: Iterable[Case] = chain.from_iterable(module.cases() for module in MODULES)

@@ -8,7 +8,7 @@ from temporalio.testing import WorkflowEnvironment
 from tests.replay.kinds import server
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 async def replay_server() -> AsyncIterator[WorkflowEnvironment]:
     """Temporal as it is, in real time."""
     async with server() as environment:

@@ -35,14 +35,14 @@ class Installation:
         self.worker = await self.world.start_worker(self.settings)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 async def world(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[World]:
     """Its cluster APIs take any token: the tests plant theirs."""
     async with World(tmp_path_factory.mktemp("world"), control_plane=Emulator()) as world:
         yield world
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 async def install(world: World) -> AsyncIterator[Site]:
     """Start a worker with settings; `name` is its task queue's."""
     installations: list[Installation] = []
@@ -58,7 +58,7 @@ async def install(world: World) -> AsyncIterator[Site]:
         await site.user.leave()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def new_application(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Awaitable[Application]]:
     """Make an application with an empty repository."""
 

@@ -16,7 +16,7 @@ from workflows.canary import Canary
 from workflows.release import Release
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 async def environment() -> AsyncIterator[WorkflowEnvironment]:
     """The time-skipping server: bakes of half a minute pass at once."""
     server = Path(sys.executable).with_name("temporal-test-server")
@@ -33,7 +33,7 @@ async def stage(environment: WorkflowEnvironment) -> AsyncIterator[Stage]:
         yield stage
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 async def dev_environment() -> AsyncIterator[WorkflowEnvironment]:
     """The dev server: Temporal as it is, in real time."""
     async with _dev_server() as environment:

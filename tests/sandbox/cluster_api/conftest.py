@@ -57,7 +57,7 @@ def _event_loop() -> Iterator[asyncio.AbstractEventLoop]:
         loop.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def serve() -> Iterator[Callable[[ClusterApi], ClusterApi]]:
     """Starts cluster APIs, and stops them at the end of the session."""
     started: list[ClusterApi] = []
@@ -73,12 +73,12 @@ def serve() -> Iterator[Callable[[ClusterApi], ClusterApi]]:
             asyncio.run_coroutine_threadsafe(api.stop(), loop).result(5)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def emulator(serve: Callable[[ClusterApi], ClusterApi]) -> ClusterApi:
     return serve(ClusterApi("contract"))
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def real(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     """A real API server, with the two controllers whose work the emulator does itself."""
     assets = find_assets(os.environ)
@@ -96,7 +96,7 @@ def real(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
         run(server.stop())
 
 
-@pytest.fixture(scope="session", params=["emulator", "real"] if os.environ.get(VARIABLE) else ["emulator"])
+@pytest.fixture(scope="package", params=["emulator", "real"] if os.environ.get(VARIABLE) else ["emulator"])
 def cluster(request: pytest.FixtureRequest) -> Served:
     """The server under contract: each in turn."""
     found: Served = request.getfixturevalue(request.param)
@@ -111,46 +111,46 @@ def _skip_deviations(request: pytest.FixtureRequest) -> None:
         pytest.skip(f"a deviation of the emulator: {reason}")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def kubeconfig(cluster: Served, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_kubeconfig(tmp_path_factory.mktemp("cluster") / "kubeconfig", [cluster])
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def api(kubeconfig: Path) -> Iterator[Any]:
     found = _config.new_client_from_config(str(kubeconfig))
     yield found
     found.rest_client.pool_manager.clear()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def core(api: Any) -> Any:
     return _client.CoreV1Api(api)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def apps(api: Any) -> Any:
     return _client.AppsV1Api(api)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def clients() -> Any:
     """The client's classes and helpers, by name."""
     return _client
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def custom(api: Any) -> Any:
     return _client.CustomObjectsApi(api)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def dyn(api: Any, tmp_path_factory: pytest.TempPathFactory) -> Any:
     cache = tmp_path_factory.mktemp("discovery") / "cache.json"
     return _dynamic.DynamicClient(api, cache_file=str(cache))
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def raw(api: Any) -> Raw:
     """Calls without a client in between: raw(method, path, body, content_type=, accept=, **query)."""
     configuration = api.configuration
@@ -186,7 +186,7 @@ def namespace(core: Any) -> Iterator[str]:
     core.delete_namespace(made.metadata.name)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def kubectl_program() -> str:
     beside = Path(sys.executable).parent / "kubectl"
     found = str(beside) if beside.exists() else shutil.which("kubectl")
@@ -276,7 +276,7 @@ def established(raw: Raw, name: str) -> None:
     raise AssertionError(f"{name} is not established")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def eventually() -> Callable[[Callable[[], bool]], None]:
     """Asserts that something holds within ten seconds: a real cluster's controllers take their time."""
 
@@ -289,12 +289,12 @@ def eventually() -> Callable[[Callable[[], bool]], None]:
     return wait
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def wait_established(raw: Raw) -> Callable[[str], None]:
     return lambda name: established(raw, name)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def widgets(raw: Raw, core: Any) -> Iterator[str]:
     """A custom kind with two versions, status, scale and columns; the value is its path's start."""
     version = {
@@ -339,14 +339,14 @@ def _ready(server: Server, eventually: Any) -> Server:
     return server
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def imitation(emulator: ClusterApi, eventually: Any) -> Iterator[Server]:
     server = Server(emulator.url, emulator.token or "")
     yield _ready(server, eventually)
     server.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def pair(real: Cluster, imitation: Server, eventually: Any) -> Iterator[Pair]:
     server = Server(real.url, real.token or "", real.certificate_authority)
     yield Pair(_ready(server, eventually), imitation)

@@ -20,7 +20,7 @@ class Served(NamedTuple):
     audit_log: Path
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 async def served(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Served]:
     assets = find_assets(os.environ)
     if assets is None:

@@ -18,7 +18,7 @@ from tidegate.sandbox.node import Node
 _numbers = count(1)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 async def client(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[ClusterClient]:
     api = ClusterApi(name="controller-tests")
     await api.start()

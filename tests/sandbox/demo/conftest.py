@@ -30,13 +30,13 @@ async def start(tmp_path: Path) -> AsyncIterator[Start]:
         yield begin
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def family() -> Callable[[int], set[int]]:
     """All processes that a process has started, and those that they have."""
     return lambda pid: set(_descendants(pid))
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def until_gone() -> Callable[[set[int]], Awaitable[None]]:
     """Wait until none of the processes runs, at most 15 s."""
 

@@ -29,7 +29,7 @@ _subnets = count(110)
 StartImage = Callable[..., Awaitable[Running]]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 async def zygote(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[ZygoteClient]:
     client = ZygoteClient(MODULES, tmp_path_factory.mktemp("zygote") / "zygote.log")
     await client.start()
@@ -37,7 +37,7 @@ async def zygote(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Zygo
     await client.stop()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 async def http() -> AsyncIterator[aiohttp.ClientSession]:
     async with aiohttp.ClientSession() as session:
         yield session

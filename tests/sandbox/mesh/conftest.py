@@ -102,17 +102,17 @@ class Mesh:
         )
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def mesh() -> Mesh:
     return Mesh()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def layout() -> Layout:
     return Layout(directory=Path("/envoy"), ingress_port=80, egress_port=15001, admin_port=15000)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 async def envoy(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Envoy]:
     folder = tmp_path_factory.mktemp("envoy")
     envoy = Envoy.in_folder(folder)
@@ -122,7 +122,7 @@ async def envoy(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Envoy
         await envoy.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 async def servers() -> AsyncIterator[dict[str, int]]:
     """The ports of two servers, by name, that answer with their name, the path and the request headers."""
     runners, ports = [], {}

@@ -19,7 +19,7 @@ IMAGE = "stefanprodan/podinfo:6.0.0"
 _numbers = count(1)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 async def client() -> AsyncIterator[ClusterClient]:
     api = ClusterApi(name="node-tests")
     await api.start()
@@ -28,7 +28,7 @@ async def client() -> AsyncIterator[ClusterClient]:
     await api.stop()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 async def log_dir(client: ClusterClient, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Path]:
     """The log folder of the node, which runs."""
     folder = tmp_path_factory.mktemp("pods")

@@ -23,13 +23,13 @@ async def _until(condition: Callable[[], Awaitable[object]], within: float = 15)
             await asyncio.sleep(0.02)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def until() -> Until:
     """Wait for a condition, at most 15 s."""
     return _until
 
 
-@pytest.fixture(scope="session", params=TIERS)
+@pytest.fixture(scope="package", params=TIERS)
 async def world(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> AsyncIterator[World]:
@@ -71,7 +71,7 @@ class Podinfo:
         return (await self.world.envoy_weights("podinfo")).get("podinfo-canary")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 async def podinfo(world: World, until: Until) -> Podinfo:
     podinfo = Podinfo(world)
     await podinfo.create()
@@ -79,7 +79,7 @@ async def podinfo(world: World, until: Until) -> Podinfo:
     return podinfo
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def kubectl(world: World) -> Callable[..., Awaitable[tuple[int, str]]]:
     """Runs kubectl in the world: its exit code and all that it printed."""
 
