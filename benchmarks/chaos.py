@@ -6,12 +6,10 @@ prints. Results go to benchmarks/out/chaos.json; the exit code is 1 when one fau
 
 import argparse
 import asyncio
-import json
 import signal
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
@@ -22,7 +20,7 @@ from benchmarks.faults.case import Case
 from benchmarks.faults.runner import Result, run
 from benchmarks.faults.scene import Scene
 from benchmarks.faults.table import table
-from benchmarks.machine import Machine, versions
+from benchmarks.machine import Machine, write_document
 
 OUT = Path(__file__).parent / "out" / "chaos.json"
 PLAIN_WIDTH = 140
@@ -108,13 +106,9 @@ def _write(results: Sequence[Result], machine: Machine) -> None:
         "faults": len(results),
         "survived": sum(result.survived for result in results),
         "worst_seconds_to_safety": max((result.seconds_to_safety for result in results), default=0.0),
-        "date": datetime.now(UTC).isoformat(timespec="seconds"),
-        "machine": machine.model_dump(),
-        "versions": versions(),
         "results": [result.model_dump() for result in results],
     }
-    OUT.parent.mkdir(exist_ok=True)
-    OUT.write_text(json.dumps(document, indent=2) + "\n")
+    write_document(OUT, document, machine)
 
 
 if __name__ == "__main__":

@@ -9,7 +9,6 @@ release ended as it should, and with 1 otherwise.
 import argparse
 import asyncio
 import contextlib
-import json
 import signal
 import statistics
 import sys
@@ -28,7 +27,7 @@ from benchmarks.fleet_figures import Cost, Fleet, Round, Waiting, lateness, per_
 from benchmarks.fleet_installation import FleetInstallation, Handle, Usages, gathered
 from benchmarks.fleet_report import report
 from benchmarks.history import History
-from benchmarks.machine import Machine, versions
+from benchmarks.machine import Machine, write_document
 from tidegate.cli.exits import CommandFailed
 from tidegate.contracts import PAUSE, PROMOTE, STATUS
 from tidegate.domain.release import Outcome
@@ -71,7 +70,7 @@ def main() -> int:
     except asyncio.CancelledError:
         print("not measured: stopped", file=sys.stderr)
         return 1
-    _write(fleet, machine, arguments.out)
+    write_document(arguments.out, fleet.document(), machine)
     console.print(report(fleet, machine, INTERVAL_SECONDS, STEPS))
     console.print(f"Written to {arguments.out}")
     return 0 if fleet.complete else 1
@@ -302,17 +301,6 @@ def _cost(before: Usages, after: Usages) -> Cost:
 
 def _say(text: str) -> None:
     print(f"{datetime.now(UTC):%H:%M:%S} {text} ...", file=sys.stderr, flush=True)
-
-
-def _write(fleet: Fleet, machine: Machine, out: Path) -> None:
-    document = {
-        **fleet.document(),
-        "date": datetime.now(UTC).isoformat(timespec="seconds"),
-        "machine": machine.model_dump(),
-        "versions": versions(),
-    }
-    out.parent.mkdir(exist_ok=True)
-    out.write_text(json.dumps(document, indent=2) + "\n")
 
 
 if __name__ == "__main__":

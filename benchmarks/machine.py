@@ -1,9 +1,12 @@
 """The machine that figures were taken on, and the versions of what ran."""
 
+import json
 import os
 import platform
+from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import Any
 
 from pydantic import BaseModel
 
@@ -48,6 +51,17 @@ def versions() -> dict[str, str]:
         except PackageNotFoundError:
             continue
     return found
+
+
+def write_document(out: Path, figures: dict[str, Any], machine: Machine) -> None:
+    """Write figures as JSON, with when, where and of what they were taken."""
+    taken = {
+        "date": datetime.now(UTC).isoformat(timespec="seconds"),
+        "machine": machine.model_dump(),
+        "versions": versions(),
+    }
+    out.parent.mkdir(exist_ok=True)
+    out.write_text(json.dumps({**figures, **taken}, indent=2) + "\n")
 
 
 def processor_of(cpuinfo: str) -> str:

@@ -6,7 +6,6 @@ benchmarks/out/release.json. It ends with 0 when it could measure, whatever it f
 
 import asyncio
 import contextlib
-import json
 import signal
 import sys
 import tempfile
@@ -22,7 +21,7 @@ from benchmarks.figures import Aborts, Figures, Gateway, Overhead, Steps, bakes_
 from benchmarks.gateway import Visitors, failures, turned_away_after
 from benchmarks.history import within
 from benchmarks.installation import HOST, Finished, Installation, NotMeasured
-from benchmarks.machine import Machine, versions
+from benchmarks.machine import Machine, write_document
 from benchmarks.report import report
 from tidegate.contracts import ABORT, AbortRequest
 from tidegate.domain.release import Outcome
@@ -62,7 +61,7 @@ def main() -> int:
     except asyncio.CancelledError:
         print("not measured: stopped", file=sys.stderr)
         return 1
-    _write(figures, machine)
+    write_document(OUT, figures.document(), machine)
     console.print(report(figures, machine))
     console.print(f"Written to {OUT}")
     return 0
@@ -185,17 +184,6 @@ def _steps(finished: Finished, heartbeats: list[tuple[datetime, int]]) -> Steps:
         release_events=sum(len(history.events) for history in histories),
         release_actions=sum(history.actions for history in histories) + total,
     )
-
-
-def _write(figures: Figures, machine: Machine) -> None:
-    document = {
-        **figures.document(),
-        "date": datetime.now(UTC).isoformat(timespec="seconds"),
-        "machine": machine.model_dump(),
-        "versions": versions(),
-    }
-    OUT.parent.mkdir(exist_ok=True)
-    OUT.write_text(json.dumps(document, indent=2) + "\n")
 
 
 if __name__ == "__main__":
