@@ -3,6 +3,7 @@
 from typing import Protocol
 
 from activities.judged import refuse_changed
+from activities.offload import at_once
 from activities.site import Bundles, Place, Sites
 from tidegate.adapters.kubernetes import Clusters
 from tidegate.contracts import CANARY_FIELD_MANAGER, FIELD_MANAGER, CanaryRef
@@ -44,8 +45,8 @@ def refuse_missing(place: Place) -> Manifest:
 
     Of a target that is not under judgement, no pods are expected.
     """
-    target = place.target()
-    if place.primary() is None:
+    target, primary = at_once(place.target, place.primary)
+    if primary is None:
         raise ReleaseFailed(_gone(place, place.ref.primary))
     if target is None:
         raise ReleaseFailed(_gone(place, place.ref.target))

@@ -4,7 +4,7 @@ import asyncio
 import os
 from collections.abc import Coroutine, Mapping
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeVar
 
 from temporalio import activity
 
@@ -19,7 +19,10 @@ from tidegate.contracts import CanaryRef, JudgeCommand, Judgement
 from tidegate.decisions.judge import Sample, judge
 from tidegate.decisions.queries import Check, checks
 from tidegate.domain.errors import InvalidInput, Transient, Unreachable
+from tidegate.domain.verdict import Verdict
 from tidegate.settings import Settings
+
+T = TypeVar("T")
 
 OUTAGE_SECONDS = 8.0
 """An outage this long is no hiccup: the check says so, and counts as failed as in Flagger."""
@@ -55,12 +58,17 @@ class MetricsActivities:
         A server out of reach is Unreachable at first, for Temporal to try again, and in the end inconclusive.
         The workload is a check of its own when none of its pods is ready. ReleaseFailed: nothing to judge.
         """
-        ill = await offload(self._inspection.look, command.ref) if self._inspection else ()
-        bundle = await offload(self._manifests.bundle, command.ref)
+        ill, measured = await _all(self._look(command.ref), self._measure(command.ref))
+        return Judgement(verdicts=(*ill, *measured))
+
+    async def _look(self, ref: CanaryRef) -> tuple[Verdict, ...]:
+        return await offload(self._inspection.look, ref) if self._inspection else ()
+
+    async def _measure(self, ref: CanaryRef) -> tuple[Verdict, ...]:
+        bundle = await offload(self._manifests.bundle, ref)
         asked = checks(bundle.canary, bundle.template_of)
-        samples = await _all(*(self._sample(command.ref, check) for check in asked))
-        pairs = zip((check.criterion for check in asked), samples, strict=True)
-        return Judgement(verdicts=(*ill, *judge(pairs)))
+        samples = await _all(*(self._sample(ref, check) for check in asked))
+        return judge(zip((check.criterion for check in asked), samples, strict=True))
 
     async def _sample(self, ref: CanaryRef, check: Check) -> Sample:
         try:
@@ -101,13 +109,13 @@ class MetricsActivities:
         return self._environ[name] if name else ""
 
 
-async def _all(*questions: Coroutine[Any, Any, Sample]) -> list[Sample]:
+async def _all(*questions: Coroutine[Any, Any, T]) -> list[T]:
     """All answers; of several failures the one that no retry mends."""
     answers = await asyncio.gather(*questions, return_exceptions=True)
     failures = [answer for answer in answers if isinstance(answer, BaseException)]
     if failures:
         raise min(failures, key=lambda failure: isinstance(failure, Transient))
-    return [answer for answer in answers if isinstance(answer, Sample)]
+    return [answer for answer in answers if not isinstance(answer, BaseException)]
 
 
 def _seconds_since(moment: datetime) -> float:

@@ -4,11 +4,14 @@ A target that serves is never disturbed: its Service and its traffic go over to 
 primary's pods are ready.
 """
 
+from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 
+from activities.offload import at_once
 from activities.rollout import await_rollout
 from activities.site import Site, described
-from tidegate.adapters.kubernetes import Change
+from tidegate.adapters.kubernetes import Change, Cluster
 from tidegate.contracts import CANARY_FIELD_MANAGER, CanaryCommand, StepReport
 from tidegate.decisions.revision import purpose_of, template_hash
 from tidegate.decisions.rollout import Progress, rollout_of, wanted_replicas
@@ -98,17 +101,24 @@ def said_of_size(change: Change) -> tuple[str, ...]:
 
 
 def _surround(site: Site, command: CanaryCommand) -> tuple[str, ...]:
-    """Autoscaler, services and rules; notes on what was taken over."""
+    """Autoscaler, services and rules, all at once; notes on what was taken over."""
     bundle = site.bundle
     if command.ref.owner.create_namespace:
         site.ensure_mesh_namespace()
+    writes: list[Callable[[], str]] = [
+        partial(_serve, site, command, service) for service in services(bundle.canary, bundle.selector)
+    ]
     if bundle.autoscaler:
-        site.apply(primary_autoscaler(bundle.autoscaler, bundle.names.primary), command.fence)
-    wanted = services(bundle.canary, bundle.selector)
-    notes = [note for service in wanted if (note := _serve(site, command, service))]
-    for rule in destination_rules(bundle.canary, site.istio_version("DestinationRule")):
-        site.apply_to_mesh(rule, command.fence)
-    return tuple(notes)
+        clone = primary_autoscaler(bundle.autoscaler, bundle.names.primary)
+        writes.append(partial(_apply, site.cluster, clone, command))
+    rules = destination_rules(bundle.canary, site.istio_version("DestinationRule"))
+    writes += [partial(_apply, site.mesh, rule, command) for rule in rules]
+    return tuple(filter(None, at_once(*writes)))
+
+
+def _apply(cluster: Cluster, wanted: Manifest, command: CanaryCommand) -> str:
+    cluster.fenced_apply(wanted, command.fence, manager=CANARY_FIELD_MANAGER)
+    return ""
 
 
 def _serve(site: Site, command: CanaryCommand, wanted: Manifest) -> str:

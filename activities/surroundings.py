@@ -1,9 +1,14 @@
 """What stands around a canary while it is released: whatever another writer took away is there again.
 
-Only what is missing or leads elsewhere is written; a look alone costs one read for each object.
+Only what is missing or leads elsewhere is written; a look alone costs one read for each object, all at once.
 """
 
+from collections.abc import Callable
+from functools import partial
+
+from activities.offload import at_once
 from activities.site import Site, described
+from tidegate.adapters.kubernetes import Cluster
 from tidegate.contracts import CANARY_FIELD_MANAGER, Fence
 from tidegate.domain.errors import TidegateError
 from tidegate.domain.manifest import Manifest, dig, ref_of
@@ -16,18 +21,15 @@ from tidegate.manifests.services import services, taken_over
 def mended(site: Site, fence: Fence) -> tuple[str, ...]:
     """Services, destination rules and the primary's autoscaler as they have to be; says what was not."""
     bundle = site.bundle
-    said = [_serving(site, fence, service) for service in services(bundle.canary, bundle.selector)]
+    mends: list[Callable[[], str]] = [
+        partial(_serving, site, fence, service) for service in services(bundle.canary, bundle.selector)
+    ]
     if bundle.autoscaler:
         clone = primary_autoscaler(bundle.autoscaler, bundle.names.primary)
-        if _live(site, clone) is None:
-            site.apply(clone, fence)
-            said.append(_deleted(clone))
-    for rule in destination_rules(bundle.canary, site.istio_version("DestinationRule")):
-        ref = ref_of(rule)
-        if site.mesh.get(ref.api_version, ref.kind, ref.namespace, ref.name) is None:
-            site.apply_to_mesh(rule, fence)
-            said.append(_deleted(rule))
-    return tuple(filter(None, said))
+        mends.append(partial(_present, site.cluster, clone, fence))
+    rules = destination_rules(bundle.canary, site.istio_version("DestinationRule"))
+    mends += [partial(_present, site.mesh, rule, fence) for rule in rules]
+    return tuple(filter(None, at_once(*mends)))
 
 
 def mended_at_best(site: Site, fence: Fence) -> tuple[str, ...]:
@@ -38,8 +40,15 @@ def mended_at_best(site: Site, fence: Fence) -> tuple[str, ...]:
         return (f"what stands around {site.bundle.names.primary} was not looked at: {error}",)
 
 
+def _present(cluster: Cluster, wanted: Manifest, fence: Fence) -> str:
+    if _live(cluster, wanted) is not None:
+        return ""
+    cluster.fenced_apply(wanted, fence, manager=CANARY_FIELD_MANAGER)
+    return _deleted(wanted)
+
+
 def _serving(site: Site, fence: Fence, wanted: Manifest) -> str:
-    live = _live(site, wanted)
+    live = _live(site.cluster, wanted)
     if live is None:
         site.apply(wanted, fence)
         return _deleted(wanted)
@@ -58,9 +67,9 @@ def _serving(site: Site, fence: Fence, wanted: Manifest) -> str:
     return f"{described(wanted)} was changed by {who}: it selected other pods; corrected"
 
 
-def _live(site: Site, wanted: Manifest) -> Manifest | None:
+def _live(cluster: Cluster, wanted: Manifest) -> Manifest | None:
     ref = ref_of(wanted)
-    return site.cluster.get(ref.api_version, ref.kind, ref.namespace, ref.name)
+    return cluster.get(ref.api_version, ref.kind, ref.namespace, ref.name)
 
 
 def _deleted(wanted: Manifest) -> str:

@@ -74,18 +74,23 @@ def _routed(site: Site, command: RouteCommand) -> StepReport:
     wanted = virtual_service(
         site.bundle.canary, site.istio_version("VirtualService"), canary_weight=command.canary_weight
     )
-    if not _leads_to_primary(site) and not _primary_serves(site):
-        return _without_primary(site, command)
     said = _look_around(site, command) if command.canary_weight else ()
     marked = with_marks(wanted, site.ref)
 
     def desired(live: Manifest | None) -> Manifest:
+        if not (_leads_to_primary(live, site) or _primary_serves(site)):
+            raise _PrimaryNotServing
         refuse_foreign_routes(live, site.ref, site.mesh.name)
         if live is None and site.ref.owner.create_namespace:
             site.ensure_mesh_namespace()
         return marked
 
-    change = site.mesh.fenced_apply_to(ref_of(marked), desired, command.fence, manager=CANARY_FIELD_MANAGER)
+    try:
+        change = site.mesh.fenced_apply_to(
+            ref_of(marked), desired, command.fence, manager=CANARY_FIELD_MANAGER
+        )
+    except _PrimaryNotServing:
+        return _without_primary(site, command)
     _verify(site, wanted, change.after)
     return StepReport(warnings=(*said, *_drift(site, wanted, change, command)))
 
@@ -99,9 +104,12 @@ def _look_around(site: Site, command: RouteCommand) -> tuple[str, ...]:
         return ()
 
 
-def _leads_to_primary(site: Site) -> bool:
+class _PrimaryNotServing(Exception):
+    """There is nobody yet to take the traffic that the target has."""
+
+
+def _leads_to_primary(live: Manifest | None, site: Site) -> bool:
     """Whether the live routes are the release's already; then the workload cluster need not be asked."""
-    live = site.routes()
     return live is not None and weights(live, site.bundle.canary) is not None
 
 

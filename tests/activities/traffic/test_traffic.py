@@ -7,6 +7,7 @@ from temporalio.exceptions import ApplicationError
 
 from tidegate.contracts import FENCE_ANNOTATION
 from tidegate.domain.manifest import Manifest
+from tidegate.domain.marks import INITIALISING
 
 
 def _edited(world: Any, **route: Any) -> None:
@@ -107,13 +108,25 @@ def test_without_a_primary_the_way_back_has_nothing_to_do(world: Any) -> None:
     assert world.routes() is None
 
 
-def test_without_a_primary_no_traffic_is_split(world: Any) -> None:
+def _refusal(world: Any) -> tuple[str | None, str]:
     with pytest.raises(ApplicationError) as raised:
         world.route(5)
-    assert (raised.value.type, raised.value.message) == (
-        "ReleaseFailed",
-        "podinfo-primary does not serve: no traffic can be split",
-    )
+    return raised.value.type, raised.value.message
+
+
+def test_without_a_primary_no_traffic_is_split(world: Any) -> None:
+    gone = "Deployment test/podinfo-primary was deleted by another writer during the release"
+    assert _refusal(world) == ("ReleaseFailed", gone)
+    assert world.routes() is None
+
+
+def test_to_a_primary_that_does_not_serve_yet_no_traffic_is_split(world: Any) -> None:
+    world.initialise()
+    world.mesh.delete("networking.istio.io/v1", "VirtualService", "test", "podinfo")
+    mark = {"metadata": {"name": "podinfo-primary", "namespace": "test", "annotations": {INITIALISING: "true"}}}
+    world.workloads.apply({"apiVersion": "apps/v1", "kind": "Deployment"} | mark, manager="test")
+    assert _refusal(world) == ("ReleaseFailed", "podinfo-primary does not serve: no traffic can be split")
+    assert world.routes() is None
 
 
 def test_traffic_comes_back_while_git_is_out_of_reach(world: Any) -> None:
