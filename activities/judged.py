@@ -21,7 +21,7 @@ def marked(target: Manifest, fence: Fence, primary: Manifest | None) -> Manifest
     marks = annotations(target)
     if JUDGED_TEMPLATE in marks and Fence.parse(marks.get(FENCE_ANNOTATION)) == fence:
         return target
-    kept = {key: value for key, value in marks.items() if key != PRIMARY} | snapshot.taken(primary)
+    kept = {key: value for key, value in marks.items() if key != PRIMARY} | snapshot.taken(primary, fence)
     return _annotated(target, kept | {JUDGED_TEMPLATE: template_hash(target)})
 
 

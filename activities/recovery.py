@@ -1,9 +1,10 @@
-"""Recovery's one look: what the last release of an application left on its clusters.
+"""Recovery's look: what the last release of an application left on its clusters.
 
-A canary is found by the marks on its VirtualService, which need neither Git nor Temporal's record. Where no
-routes bear them, Git tells which canaries there are.
+A canary is found by the marks on its VirtualService, which need neither Git nor Temporal's record. Of one
+whose VirtualService was deleted, or bears no marks, only Git tells.
 """
 
+from collections.abc import Mapping
 from typing import Protocol
 
 from temporalio import activity
@@ -17,10 +18,16 @@ from tidegate.adapters.git import ResolvedRevision
 from tidegate.adapters.kubernetes import Clusters
 from tidegate.contracts import CanaryRef, FindCommand, Findings, ReleaseRequest, Remains
 from tidegate.decisions.ownership import epoch_of
-from tidegate.domain.errors import AccessDenied, Unreachable
+from tidegate.domain.errors import AccessDenied, Permanent, TidegateError, Unreachable
 from tidegate.domain.manifest import Manifest
 from tidegate.manifests import istio
+from tidegate.manifests.istio import shares
+from tidegate.settings import SettingsError
 from tidegate.settings.model import Settings
+
+_NOT_SEEN = (
+    "a canary whose VirtualService was deleted would not be seen, since the manifests were not to be had"
+)
 
 
 class Revisions(Protocol):
@@ -54,23 +61,63 @@ class RecoveryActivities:
     def find(self, command: FindCommand) -> Findings:
         """Every canary of the application, and what is not as it is between two releases."""
         request = command.request
-        refs = self._by_marks(request) or self._by_manifests(request)
-        seen = [self._look(ref) for ref in refs]
+        refs = {ref.full_name: ref for ref in self._by_marks(request)}
+        warnings: tuple[str, ...] = ()
+        if not command.by_marks_alone:
+            unmarked, warnings = self._unmarked(request, refs)
+            refs |= unmarked
+        seen = [self._look(ref) for ref in refs.values()]
         return Findings(
             canaries=tuple(remains for remains, _ in seen),
             epoch=max((epoch for _, epoch in seen), default=0),
             limits=limits_of(self._settings.release, self._search_attributes),
+            warnings=warnings,
+        )
+
+    @activity.defn(name="recovery_find_traffic")
+    @step
+    def find_traffic(self, command: FindCommand) -> Findings:
+        """The canaries of the application's namespace whose traffic is split, by their marks.
+
+        Every start pays for it, so it is one call. A namespace where the worker may not look, or without a
+        mesh, has none: what the release needs there, its later steps say.
+        """
+        request = command.request
+        try:
+            routes = self._routes(request, request.application.spec.destination.namespace)
+        except (Permanent, SettingsError):
+            return Findings()
+        found = [(ref, live) for live in routes if (ref := marked_canary(live, request)) is not None]
+        split = [(ref, live) for ref, live in found if shares(live, ref.service) not in (None, (100, 0))]
+        return Findings(
+            canaries=tuple(Remains(ref=ref, faults=faults(ref, live, None, None)) for ref, live in split),
+            epoch=max((epoch_of(live) for _, live in split), default=0),
         )
 
     def _by_marks(self, request: ReleaseRequest) -> list[CanaryRef]:
-        mesh = self._clusters.cluster(self._settings.mesh_cluster(request.cluster))
-        version = mesh.served(istio.GROUP, "VirtualService", istio.VERSIONS)
         try:
-            routes = mesh.list(version, "VirtualService", "")
+            routes = self._routes(request, "")
         except AccessDenied:  # granted namespace by namespace
-            routes = mesh.list(version, "VirtualService", request.application.spec.destination.namespace)
+            routes = self._routes(request, request.application.spec.destination.namespace)
         found = (marked_canary(each, request) for each in routes)
         return [ref for ref in found if ref is not None]
+
+    def _routes(self, request: ReleaseRequest, namespace: str) -> list[Manifest]:
+        mesh = self._clusters.cluster(self._settings.mesh_cluster(request.cluster))
+        version = mesh.served(istio.GROUP, "VirtualService", istio.VERSIONS)
+        return mesh.list(version, "VirtualService", namespace)
+
+    def _unmarked(
+        self, request: ReleaseRequest, marked: Mapping[str, CanaryRef]
+    ) -> tuple[dict[str, CanaryRef], tuple[str, ...]]:
+        """The manifests' other canaries. Without Git, those with marks are enough to go on with."""
+        try:
+            refs = {ref.full_name: ref for ref in self._by_manifests(request)}
+        except TidegateError as error:
+            if not marked:
+                raise
+            return {}, (f"{_NOT_SEEN}: {error}",)
+        return {name: ref for name, ref in refs.items() if name not in marked}, ()
 
     def _by_manifests(self, request: ReleaseRequest) -> list[CanaryRef]:
         source = request.application.spec.source

@@ -19,17 +19,19 @@ class Undone(NamedTuple):
     warnings: tuple[str, ...] = ()
 
 
-def restored(place: Place, fence: Fence) -> Undone | None:
+def restored(place: Place, fence: Fence, copy_epoch: int) -> Undone | None:
     """Write the primary back; None when there is none, and none was kept.
 
-    The write happens in any case: its token keeps every earlier promotion from following.
+    The write happens in any case: its token keeps every earlier promotion from following. A copy of another
+    release than that with the epoch `copy_epoch` is out of date: the primary may have been mended since.
     """
     name, kept = place.ref.primary, snapshot.kept_in(place.target())
     if place.primary() is None:
         return _made_anew(place, fence, kept) if kept else None
+    own = kept if kept and snapshot.epoch(kept) == copy_epoch else None
 
     def back(live: Manifest) -> Manifest:
-        return snapshot.put_back(live, kept)
+        return snapshot.put_back(live, own)
 
     change = place.change_deployment(name, fence, back)
     before, after = change.before or change.after, change.after
@@ -37,9 +39,15 @@ def restored(place: Place, fence: Fence) -> Undone | None:
     changed = unfinished or before["spec"]["template"] != after["spec"]["template"]
     warnings: tuple[str, ...] = ()
     if changed and not unfinished:
-        who = last_writer(before, CANARY_FIELD_MANAGER, part=("spec", "template"))
-        warnings = (f"{_described(place)} was changed by {who} during the release; restored",)
+        warnings = (f"{_described(place)} was changed by {_writer(before)} during the release; restored",)
+    elif own is None and kept and snapshot.differs(after, kept):
+        who = _writer(after)
+        warnings = (f"{_described(place)} was changed by {who} since a release was cut off; left as it is",)
     return Undone(changed, annotations(after).get(REVISION, ""), warnings=warnings)
+
+
+def _writer(primary: Manifest) -> str:
+    return last_writer(primary, CANARY_FIELD_MANAGER, part=("spec", "template"))
 
 
 def _made_anew(place: Place, fence: Fence, kept: Manifest) -> Undone:

@@ -16,7 +16,7 @@ from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
 from activities.elapsed import counting
 from activities.heartbeat import beating
 from tidegate.adapters import patience
-from tidegate.domain.errors import Permanent, TidegateError, Transient, Unreachable
+from tidegate.domain.errors import Permanent, StaleCommand, TidegateError, Transient, Unreachable
 from tidegate.domain.redaction import redacted
 
 Method = TypeVar("Method", bound=Callable[..., Any])
@@ -53,10 +53,15 @@ def step(method: Method) -> Method:
 
 
 def _fail(error: TidegateError) -> NoReturn:
-    """Transient errors are benign: an outage fills the UI's attempts, not the worker's error log."""
+    """Transient errors are benign: an outage fills the UI's attempts, not the worker's error log.
+
+    A stale command's detail is the token that was obeyed.
+    """
     pause = error.retry_after if isinstance(error, Unreachable) else None
+    details = (error.obeyed,) if isinstance(error, StaleCommand) else ()
     raise ApplicationError(
         redacted(str(error)),
+        *details,
         type=type(error).__name__,
         non_retryable=isinstance(error, Permanent),
         category=ApplicationErrorCategory.BENIGN

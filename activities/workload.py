@@ -98,7 +98,7 @@ class WorkloadActivities:
         Without any of these, only see to it that no promotion of this run can follow.
         """
         place = self._sites.named_place(command.ref)
-        undone = restored(place, command.fence)
+        undone = restored(place, command.fence, command.copy_epoch)
         if undone is None:
             return StepReport(notes=(f"there is no {place.ref.primary} to restore",))
         report = StepReport(notes=undone.notes, warnings=undone.warnings, revision=undone.revision)

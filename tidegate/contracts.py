@@ -152,6 +152,8 @@ class Limits(Model):
     sync_timeout_seconds: float = 600.0
     search_attributes: bool = False
     """Whether Temporal knows Tidegate's search attributes; a workflow that upserts unknown ones is stuck."""
+    clearing_seconds: float = 900.0
+    """How long each step of the way back that follows the routing is tried, all attempts together."""
     signals_per_run: int = Field(default=250, ge=1)
     """A count. After so many signals a run hands over to a fresh one: Temporal takes 10,000 for a run."""
 
@@ -397,9 +399,13 @@ class Survey(Model):
 
 
 class FindCommand(Model):
-    """recovery.find: what is there of this application's last release?"""
+    """recovery.find, find_traffic: what is there of this application's last release?
+
+    `by_marks_alone`: Git is not asked, and what bears no marks not seen.
+    """
 
     request: ReleaseRequest
+    by_marks_alone: bool = False
 
 
 class Remains(Model):
@@ -415,6 +421,8 @@ class Findings(Model):
     canaries: tuple[Remains, ...] = ()
     epoch: int = 0
     limits: Limits = Limits()
+    warnings: tuple[str, ...] = ()
+    """What could not be looked at."""
 
 
 class SyncCommand(Model):
@@ -447,6 +455,8 @@ class CanaryCommand(Model):
     deadline_seconds: float = 600.0
     turning_back: bool = False
     """scale_down: whether the release did not stand, so that a promotion not undone yet stays undoable."""
+    copy_epoch: int = 0
+    """restore: the epoch of the release that is undone: its copy of the primary may be put back, no other."""
 
 
 class StepReport(Model):

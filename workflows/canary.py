@@ -14,7 +14,7 @@ from temporalio.exceptions import ActivityError
 from workflows.analysis import Analysis
 from workflows.control import Aborted, Control, settle, to_the_end, unless_aborted
 from workflows.logbook import Logbook
-from workflows.rollback import Fences, roll_back, start_ms
+from workflows.rollback import Fences, WayBack, start_ms
 from workflows.steps import Options, outcome_of, quick, reason_of, restoring, waiting
 
 with workflow.unsafe.imports_passed_through():
@@ -294,13 +294,18 @@ class Canary:
             return self._logbook.close(outcome, reason)
         outcome = Outcome.ROLLED_BACK if outcome in (Outcome.FAILED, Outcome.INVALID) else outcome
         self._logbook.enter_phase(Phase.ROLLING_BACK)
-        self._logbook.update(paused=False, waiting_for="the way back", doing="Roll back")
+        self._logbook.update(paused=False, doing="Roll back")
+        self._wait_for_way_back()
         self._logbook.note(narration.rolling_back(self._ref.full_name, reason), warning=True)
-        await to_the_end(
-            roll_back(self._ref, self._fences, self._logbook.report, drain_seconds=self._limits.drain_seconds)
-        )
+        way = WayBack(self._ref, self._fences, self._limits, self._logbook.report, self._wait_for_way_back)
+        await to_the_end(way.roll_back(self._fences.epoch))
         self._logbook.update(weight=0)
-        return self._logbook.close(outcome, reason)
+        if way.revision == self._request.revision:  # a run reset to before its end, when that was reached
+            outcome, reason = Outcome.PROMOTED, narration.stands(reason)
+        return self._logbook.close(outcome, narration.with_what_is_left(reason, way.left))
+
+    def _wait_for_way_back(self, obstacle: str = "") -> None:
+        self._logbook.update(waiting_for=obstacle or "the way back")
 
     def _finish(self) -> CanaryOutcome:
         outcome, name = _DONE[self._purpose], self._ref.full_name

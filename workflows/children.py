@@ -17,7 +17,7 @@ from temporalio.exceptions import (
 
 from workflows.canary import Canary
 from workflows.control import Control, to_the_end
-from workflows.rollback import Fences, now_ms, roll_back
+from workflows.rollback import Fences, Tell, WayBack, now_ms
 from workflows.steps import reason_of
 
 with workflow.unsafe.imports_passed_through():
@@ -40,6 +40,7 @@ with workflow.unsafe.imports_passed_through():
         StepReport,
         canary_workflow_id,
     )
+    from tidegate.decisions import narration
     from tidegate.domain.release import Outcome, Phase
 
 Handle = workflow.ChildWorkflowHandle[Any, CanaryOutcome]
@@ -47,11 +48,15 @@ Message = tuple[str, tuple[AbortRequest, ...]]
 
 
 class Children:
-    """All canaries of a release, side by side; each ends by itself, none drags another along."""
+    """All canaries of a release, side by side; each ends by itself, none drags another along.
 
-    def __init__(self, control: Control, fences: Fences) -> None:
+    `tell` shows what keeps the release from putting one right.
+    """
+
+    def __init__(self, control: Control, fences: Fences, tell: Tell) -> None:
         self._control = control
         self._fences = fences
+        self._tell = tell
         self._handles: dict[str, Handle] = {}
         self._outbox: list[Message] = []
         self._telling = False
@@ -110,7 +115,7 @@ class Children:
         try:
             return await handle
         except ChildWorkflowError as error:
-            return await _put_right(request, error)
+            return await _put_right(request, error, self._tell)
 
     async def _start(self, request: CanaryRequest) -> Handle:
         """Start the canary; one left behind by an earlier release is told to turn back, and waited for."""
@@ -187,7 +192,7 @@ async def evict(workflow_id: str, reason: str) -> bool:
     return True
 
 
-async def _put_right(request: CanaryRequest, error: ChildWorkflowError) -> CanaryOutcome:
+async def _put_right(request: CanaryRequest, error: ChildWorkflowError, tell: Tell) -> CanaryOutcome:
     """A canary that was cancelled has gone back by itself; for one that was cut off, its parent does it."""
     ref, cause = request.ref, error.cause
     if isinstance(cause, CancelledError):
@@ -197,24 +202,20 @@ async def _put_right(request: CanaryRequest, error: ChildWorkflowError) -> Canar
     terminated = isinstance(cause, TerminatedError)
     reason = "terminated in Temporal" if terminated else reason_of(error)
     notes: list[Note] = []
-    runs: list[str] = []
 
     def say(report: StepReport) -> None:
-        runs.append(report.revision)
         notes.extend(Note(at=workflow.now(), text=text) for text in report.notes)
         notes.extend(Note(at=workflow.now(), text=text, warning=True) for text in report.warnings)
 
-    drain_seconds = request.limits.drain_seconds
-    fences = Fences(max(now_ms(), request.epoch + 1))
-    await to_the_end(roll_back(ref, fences, say, drain_seconds=drain_seconds))
+    way = WayBack(ref, Fences(max(now_ms(), request.epoch + 1)), request.limits, say, tell)
+    await to_the_end(way.roll_back(request.epoch))
     undone = Outcome.ABORTED if terminated else Outcome.FAILED
-    promoted = request.revision in runs
+    promoted = request.revision == way.revision
+    ended = narration.stands(reason) if promoted else f"{reason}; the release rolled it back"
     return CanaryOutcome(
         canary=ref.full_name,
         outcome=Outcome.PROMOTED if promoted else undone,
-        reason=f"{reason} after its promotion, which stands"
-        if promoted
-        else f"{reason}; the release rolled it back",
+        reason=narration.with_what_is_left(ended, way.left),
         notes=tuple(notes),
     )
 

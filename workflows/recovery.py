@@ -1,19 +1,21 @@
 """Recovery: what a release that was cut off has left is found, put right, and looked at once more.
 
-Nothing here needs Git, or Temporal's record of the release, where the routes bear their marks.
+Nothing here needs Git, or Temporal's record of the release, where the routes bear their marks. What bears
+none is looked for after that, where Git can be had.
 """
 
 import asyncio
-from collections.abc import Callable
 
 from temporalio import workflow
+from temporalio.exceptions import ActivityError
 
 from workflows.children import evict
-from workflows.rollback import Fences, clear_away, now_ms, route_to_primary
-from workflows.steps import fetching
+from workflows.rollback import Fences, Tell, WayBack, now_ms
+from workflows.steps import fetching, quick, reason_of
 
 with workflow.unsafe.imports_passed_through():
     from activities.recovery import RecoveryActivities
+    from activities.traffic import TrafficActivities
     from tidegate.contracts import (
         CanaryOutcome,
         FindCommand,
@@ -22,13 +24,38 @@ with workflow.unsafe.imports_passed_through():
         Note,
         ReleaseRequest,
         Remains,
+        RouteCommand,
         StepReport,
         canary_workflow_id,
     )
     from tidegate.decisions import narration
     from tidegate.domain.release import Outcome
 
-Tell = Callable[[str], None]
+_LOOK_SECONDS = 15.0
+"""How long a start looks for split traffic. With the mesh out of reach it goes on: its sync says so too."""
+
+
+async def route_back_remains(request: ReleaseRequest, fences: Fences, limits: Limits) -> tuple[str, ...]:
+    """First of all in a release: traffic that one which was cut off left split goes back by its marks.
+
+    Says what was found. ActivityError when it is there, and cannot be brought back.
+    """
+    try:
+        found = await workflow.execute_activity_method(
+            RecoveryActivities.find_traffic,
+            FindCommand(request=request),
+            **quick("Find split traffic", budget_seconds=_LOOK_SECONDS),
+        )
+    except ActivityError as error:
+        return (f"no look at what an earlier release left: {reason_of(error)}",)
+    fences.follow(found.epoch)
+    for remains in found.canaries:
+        await workflow.execute_activity_method(
+            TrafficActivities.route,
+            RouteCommand(ref=remains.ref, fence=fences.next(), canary_weight=0, turning_back=True),
+            **quick(f"Route {remains.ref.full_name} 100/0", budget_seconds=limits.outage_budget_seconds),
+        )
+    return (*found.warnings, *(narration.routed_back(remains) for remains in found.canaries))
 
 
 class Recovery:
@@ -39,32 +66,45 @@ class Recovery:
         self._fences = fences
         self._tell = tell
         self._limits = Limits()
+        self._walked: dict[str, tuple[Remains, WayBack, list[Note]]] = {}
         self.outcomes: list[CanaryOutcome] = []
+        self.warnings: tuple[str, ...] = ()
 
     async def run(self) -> None:
-        """Look, bring back, look again. ActivityError when the clusters do not say what there is."""
-        self._tell("what is there")
-        found = await self._find("Find what was left")
-        self._limits = found.limits
-        self._fences.follow(found.epoch)
-        self._tell(", ".join(remains.ref.full_name for remains in found.canaries))
-        walked = await asyncio.gather(*(self._bring_back(remains) for remains in found.canaries))
-        left = await self._find("Look again") if any(each.faults for each in found.canaries) else found
-        remaining = {each.ref.full_name: each.faults for each in left.canaries}
+        """Bring back what bears marks; then look by the manifests too, and bring back what bears none.
+
+        ActivityError when the clusters do not say what there is.
+        """
+        await self._put_right(await self._find("Find what was left", by_marks_alone=True))
+        known = left = await self._find("Look again, by the manifests too")
+        self.warnings = known.warnings
+        if await self._put_right(known):
+            left = await self._find("Look again")
         self._tell("")
+        remaining = {each.ref.full_name: each.faults for each in left.canaries}
         self.outcomes = [
-            _outcome(remains, notes, remaining.get(remains.ref.full_name, ()))
-            for remains, notes in zip(found.canaries, walked, strict=True)
+            _outcome(remains, way, notes, remaining.get(name, ()))
+            for name, (remains, way, notes) in self._walked.items()
         ]
 
-    async def _find(self, summary: str) -> Findings:
+    async def _put_right(self, found: Findings) -> bool:
+        """Walk those canaries back that were not yet; whether there was any."""
+        self._limits = found.limits
+        self._fences.follow(found.epoch)
+        new = [remains for remains in found.canaries if remains.ref.full_name not in self._walked]
+        self._tell(_names(new))
+        await asyncio.gather(*(self._bring_back(remains) for remains in new))
+        return bool(new)
+
+    async def _find(self, summary: str, *, by_marks_alone: bool = False) -> Findings:
+        self._tell("what is there")
         return await workflow.execute_activity_method(
             RecoveryActivities.find,
-            FindCommand(request=self._request),
+            FindCommand(request=self._request, by_marks_alone=by_marks_alone),
             **fetching(summary, budget_seconds=self._limits.outage_budget_seconds),
         )
 
-    async def _bring_back(self, remains: Remains) -> tuple[Note, ...]:
+    async def _bring_back(self, remains: Remains) -> None:
         """Traffic first. A sound canary is walked too: new fences shut out a late step of the last run."""
         ref = remains.ref
         notes: list[Note] = []
@@ -74,19 +114,14 @@ class Recovery:
             notes.extend(Note(at=at, text=text) for text in report.notes)
             notes.extend(Note(at=at, text=text, warning=True) for text in report.warnings)
 
+        way = WayBack(ref, self._fences, self._limits, say, lambda what: self._tell(what or ref.full_name))
+        self._walked[ref.full_name] = remains, way, notes
         say(StepReport(notes=tuple(f"Found: {fault}" for fault in remains.faults)))
         say(StepReport(notes=(narration.ROUTING_TO_PRIMARY,)))
-        await route_to_primary(ref, self._fences, say)
+        await way.route_to_primary()
         workflow_id = canary_workflow_id(ref.owner.cluster, ref.namespace, ref.name)
         say(await self._await_end_of(workflow_id))
-        await clear_away(
-            ref,
-            self._fences,
-            say,
-            ending=narration.clearing_away(ref.full_name),
-            drain_seconds=self._limits.drain_seconds if remains.faults else 0.0,
-        )
-        return tuple(notes)
+        await way.clear_away(narration.clearing_away(ref.full_name), drain=bool(remains.faults))
 
     async def _await_end_of(self, workflow_id: str) -> StepReport:
         """A canary that runs without its release is told to turn back; our fences keep it from doing harm."""
@@ -104,7 +139,11 @@ class Recovery:
         )
 
 
-def _outcome(remains: Remains, notes: tuple[Note, ...], left: tuple[str, ...]) -> CanaryOutcome:
+def _names(canaries: list[Remains]) -> str:
+    return ", ".join(remains.ref.full_name for remains in canaries)
+
+
+def _outcome(remains: Remains, way: WayBack, notes: list[Note], left: tuple[str, ...]) -> CanaryOutcome:
     name = remains.ref.full_name
     if left:
         outcome, reason = Outcome.FAILED, f"{name}: still {', '.join(left)}"
@@ -112,4 +151,6 @@ def _outcome(remains: Remains, notes: tuple[Note, ...], left: tuple[str, ...]) -
         outcome, reason = Outcome.RECOVERED, f"{name} was put right: {', '.join(remains.faults)}"
     else:
         outcome, reason = Outcome.UNCHANGED, f"{name}: nothing was wrong"
-    return CanaryOutcome(canary=name, outcome=outcome, reason=reason, notes=notes if remains.faults else ())
+    told = [note for note in notes if remains.faults or left or note.warning]
+    reason = narration.with_what_is_left(reason, way.left)
+    return CanaryOutcome(canary=name, outcome=outcome, reason=reason, notes=tuple(told))

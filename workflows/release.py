@@ -14,7 +14,7 @@ from temporalio.exceptions import ActivityError, ApplicationError, FailureError
 from workflows.children import Children
 from workflows.control import Aborted, Control, settle, to_the_end, unless_aborted
 from workflows.logbook import PHASE, REVISION
-from workflows.recovery import Recovery
+from workflows.recovery import Recovery, route_back_remains
 from workflows.rollback import Fences, start_ms
 from workflows.steps import Options, failure_type, fetching, outcome_of, quick, reason_of, waiting
 
@@ -63,7 +63,9 @@ class Release:
         self._request = request
         self._control = Control(paused=request.held, promoted=request.promoted)
         self._fences = Fences(start_ms())
-        self._children = Children(self._control, self._fences)
+        self._children = Children(
+            self._control, self._fences, lambda what: self._update(waiting_for=what or "its canaries")
+        )
         self._limits = Limits()
         self._queue = list(request.queued)
         self._dropped: tuple[str, ...] = ()
@@ -170,11 +172,13 @@ class Release:
         self._enter_phase(Phase.RECOVERING)
         recovery = Recovery(self._request, self._fences, lambda what: self._update(waiting_for=what))
         await to_the_end(recovery.run())
+        self._update(warnings=recovery.warnings)
         reason = recovery_reason(recovery.outcomes, self._status.application)
         outcome = worst([canary.outcome for canary in recovery.outcomes] or [Outcome.UNCHANGED])
         return self._close(outcome, reason, recovery.outcomes)
 
     async def _bring(self) -> ReleaseOutcome:
+        await self._unless_aborted(self._route_back_remains())
         resolved = await self._unless_aborted(self._resolve())
         survey = await self._unless_aborted(self._survey(resolved))
         await self._unless_aborted(self._hold_while_paused())
@@ -185,6 +189,11 @@ class Release:
         canaries = await self._release_canaries(survey)
         outcome = worst([canary.outcome for canary in canaries])
         return self._close(outcome, release_reason(canaries, len(self._synced.objects)), canaries)
+
+    async def _route_back_remains(self) -> None:
+        self._update(waiting_for="the traffic that an earlier release may have left split")
+        warnings = await route_back_remains(self._request, self._fences, self._limits)
+        self._update(warnings=warnings, waiting_for="")
 
     async def _resolve(self) -> Resolved:
         self._update(waiting_for="Git")
@@ -205,7 +214,7 @@ class Release:
             **fetching("Render and validate", budget_seconds=self._limits.outage_budget_seconds),
         )
         self._fences.follow(survey.epoch)
-        self._update(warnings=survey.warnings)
+        self._update(warnings=(*self._status.warnings, *survey.warnings))
         return survey
 
     async def _bring_traffic_back(self, survey: Survey) -> None:

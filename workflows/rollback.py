@@ -9,19 +9,21 @@ from typing import Any
 from temporalio import workflow
 from temporalio.exceptions import ActivityError
 
-from workflows.steps import failure_type, reason_of, restoring
+from workflows.steps import Options, clearing, failure_type, obeyed_of, reason_of, restoring
 
 with workflow.unsafe.imports_passed_through():
     from activities.traffic import TrafficActivities
     from activities.workload import WorkloadActivities
-    from tidegate.contracts import CanaryCommand, CanaryRef, Fence, RouteCommand, StepReport
+    from tidegate.contracts import CanaryCommand, CanaryRef, Fence, Limits, RouteCommand, StepReport
     from tidegate.decisions import narration
+    from tidegate.domain.base import Model
     from tidegate.domain.errors import StaleCommand
 
 Say = Callable[[StepReport], None]
+Tell = Callable[[str], None]
 
-_LONGEST_PAUSE = 300.0
-"""Seconds between two tries to bring the traffic back, at most: a day of them fits into a history."""
+_FIRST_PAUSE, _LONGEST_PAUSE = 2.0, 300.0
+"""Seconds between two tries to bring back a traffic that is refused: a day of them fits into a history."""
 
 
 _HEADROOM = 10
@@ -49,6 +51,13 @@ class Fences:
         """Come later than every release whose objects have obeyed epochs up to `found`."""
         self.last = Fence(epoch=max(self.epoch, found + _HEADROOM), sequence=self.last.sequence)
 
+    def overtake(self, obeyed: Fence | None) -> bool:
+        """Come later than a token of this very epoch, which we gave before a reset; False for another's."""
+        if obeyed is None or obeyed.epoch != self.epoch:
+            return False
+        self.last = Fence(epoch=self.epoch, sequence=max(self.last.sequence, obeyed.sequence))
+        return True
+
     def next(self) -> Fence:
         """A token later than all before it."""
         self.last = Fence(epoch=self.epoch, sequence=max(self.last.sequence + 1, now_ms()))
@@ -65,60 +74,119 @@ def now_ms() -> int:
     return int(workflow.now().timestamp() * 1000)
 
 
-async def roll_back(ref: CanaryRef, fences: Fences, say: Say, *, drain_seconds: float) -> None:
-    """Bring one canary back to its primary as it was before the release.
+class WayBack:
+    """One canary's way back to its primary. `say` keeps what was done, `tell` shows what is waited for.
 
-    `drain_seconds` pass before the target's pods go, for the requests that they still have.
+    `revision` is the commit that the primary runs in the end, as far as it says so. `left` says what could
+    not be done, and how it is mended.
     """
-    say(StepReport(notes=(narration.ROUTING_TO_PRIMARY,)))
-    await route_to_primary(ref, fences, say)
-    await clear_away(ref, fences, say, ending=narration.failed(ref.full_name), drain_seconds=drain_seconds)
 
+    def __init__(self, ref: CanaryRef, fences: Fences, limits: Limits, say: Say, tell: Tell) -> None:
+        self._ref = ref
+        self._fences = fences
+        self._limits = limits
+        self._say = say
+        self._tell = tell
+        self.revision = ""
+        self.left: tuple[str, ...] = ()
 
-async def clear_away(ref: CanaryRef, fences: Fences, say: Say, *, ending: str, drain_seconds: float) -> None:
-    """What follows once the traffic is back: the primary's template, and the end of the target's pods."""
-    await _at_best(WorkloadActivities.restore, _command(ref, fences, 600.0), "Restore primary", say)
-    say(StepReport(notes=(ending,)))
-    if drain_seconds:
-        await workflow.sleep(drain_seconds, summary="Drain")
-    await _at_best(WorkloadActivities.scale_down, _command(ref, fences, 60.0), "Scale down target", say)
+    async def roll_back(self, copy_epoch: int) -> None:
+        """Bring the canary back as it was before the release, whose fences have the epoch `copy_epoch`."""
+        self._say(StepReport(notes=(narration.ROUTING_TO_PRIMARY,)))
+        await self.route_to_primary()
+        await self.clear_away(narration.failed(self._ref.full_name), copy_epoch=copy_epoch)
 
+    async def clear_away(self, ending: str, *, copy_epoch: int = 0, drain: bool = True) -> None:
+        """What follows once the traffic is back: the primary's template, and the end of the target's pods.
 
-async def route_to_primary(ref: CanaryRef, fences: Fences, say: Say) -> None:
-    """All traffic to the primary, however long it takes, unless a later release is in charge of it."""
-    pause_seconds = 1.0
-    while True:
-        try:
-            say(await _route(ref, fences))
-        except ActivityError as error:
-            say(StepReport(warnings=(reason_of(error),)))
-            if failure_type(error) == StaleCommand.__name__:
-                return
-            await workflow.sleep(pause_seconds, summary="Route 100/0 failed; next try")
-            pause_seconds = min(2 * pause_seconds, _LONGEST_PAUSE)
-        else:
-            return
-
-
-async def _route(ref: CanaryRef, fences: Fences) -> StepReport:
-    return await workflow.execute_activity_method(
-        TrafficActivities.route,
-        RouteCommand(ref=ref, fence=fences.next(), canary_weight=0, turning_back=True),
-        **restoring("Route 100/0"),
-    )
-
-
-async def _at_best(method: Any, command: CanaryCommand, summary: str, say: Say) -> None:
-    """Traffic is safe already: a step that cannot be done is said, and does not stop the ones after it."""
-    try:
-        say(
-            await workflow.execute_activity_method(
-                method, command, **restoring(summary, deadline_seconds=command.deadline_seconds)
-            )
+        Those have some time for the requests that they still have, where there was traffic to `drain`.
+        """
+        await self._restore(copy_epoch)
+        self._say(StepReport(notes=(ending,)))
+        if drain and self._limits.drain_seconds:
+            await workflow.sleep(self._limits.drain_seconds, summary="Drain")
+        await self._at_best(
+            WorkloadActivities.scale_down,
+            "Scale down target",
+            f"{self._ref.target or 'the target'} was not scaled down",
+            deadline_seconds=60.0,
         )
-    except ActivityError as error:
-        say(StepReport(warnings=(f"{summary}: {reason_of(error)}",)))
 
+    async def route_to_primary(self) -> None:
+        """All traffic to the primary, however long it takes, unless a later release is in charge of it."""
+        pause_seconds, said = _FIRST_PAUSE, ""
+        while True:
+            try:
+                self._say(
+                    await self._obeyed(TrafficActivities.route, self._routing, restoring("Route 100/0"))
+                )
+            except ActivityError as error:
+                if reason_of(error) != said:
+                    said = reason_of(error)
+                    self._say(StepReport(warnings=(said,)))
+                if failure_type(error) == StaleCommand.__name__:
+                    return
+                self._tell(narration.routing_refused(failure_type(error), said, self._ref))
+                await workflow.sleep(pause_seconds, summary=narration.next_try(said))
+                pause_seconds = min(2 * pause_seconds, _LONGEST_PAUSE)
+            else:
+                self._tell("")
+                return
 
-def _command(ref: CanaryRef, fences: Fences, deadline_seconds: float) -> CanaryCommand:
-    return CanaryCommand(ref=ref, fence=fences.next(), deadline_seconds=deadline_seconds, turning_back=True)
+    def _routing(self, fence: Fence) -> RouteCommand:
+        return RouteCommand(ref=self._ref, fence=fence, canary_weight=0, turning_back=True)
+
+    async def _restore(self, copy_epoch: int) -> None:
+        report = await self._at_best(
+            WorkloadActivities.restore,
+            "Restore primary",
+            f"{self._ref.primary or 'the primary'} was not restored",
+            deadline_seconds=600.0,
+            copy_epoch=copy_epoch,
+        )
+        self.revision = report.revision
+
+    async def _at_best(
+        self, method: Any, summary: str, undone: str, *, deadline_seconds: float, copy_epoch: int = 0
+    ) -> StepReport:
+        """Traffic is safe already: a step that cannot be done is said, and does not stop those after it."""
+
+        def command(fence: Fence) -> CanaryCommand:
+            return CanaryCommand(
+                ref=self._ref,
+                fence=fence,
+                deadline_seconds=deadline_seconds,
+                turning_back=True,
+                copy_epoch=copy_epoch,
+            )
+
+        options = clearing(
+            summary, deadline_seconds=deadline_seconds, total_seconds=self._limits.clearing_seconds
+        )
+        try:
+            report = await self._obeyed(method, command, options)
+        except ActivityError as error:
+            report = StepReport(warnings=(self._left(undone, error),))
+        self._say(report)
+        return report
+
+    def _left(self, undone: str, error: ActivityError) -> str:
+        """A later release that is in charge by now leaves nothing to be mended."""
+        if failure_type(error) == StaleCommand.__name__:
+            return f"{undone}: {reason_of(error)}"
+        line = narration.left_undone(undone, reason_of(error), self._ref)
+        self.left = (*self.left, line)
+        return line
+
+    async def _obeyed(self, method: Any, command: Callable[[Fence], Model], options: Options) -> StepReport:
+        """The step's report. After a reset, a clock that went back makes what this run gave before later."""
+        while True:
+            try:
+                report: StepReport = await workflow.execute_activity_method(
+                    method, command(self._fences.next()), **options
+                )
+            except ActivityError as error:
+                if not self._fences.overtake(obeyed_of(error)):
+                    raise
+            else:
+                return report

@@ -1,7 +1,7 @@
 """How the workflows call their activities: time limits, retries, and what a failure says.
 
-A step is retried with back-off for as long as a neighbour may be out of reach (the outage budget); a step of
-a rollback for ever, since traffic has to come back.
+A step is retried with back-off for as long as a neighbour may be out of reach (the outage budget); the
+routing of a rollback for ever, since traffic has to come back, and what follows it for a quarter of an hour.
 """
 
 from datetime import timedelta
@@ -12,7 +12,8 @@ from temporalio.common import RetryPolicy
 from temporalio.exceptions import ActivityError, ApplicationError, FailureError, TimeoutError
 
 with workflow.unsafe.imports_passed_through():
-    from tidegate.domain.errors import InvalidInput, RevisionNotFound
+    from tidegate.contracts import Fence
+    from tidegate.domain.errors import InvalidInput, RevisionNotFound, StaleCommand
     from tidegate.domain.release import Outcome
 
 RETRY = RetryPolicy(
@@ -98,7 +99,7 @@ def under_load(summary: str, *, seconds: float, hook_seconds: float) -> Options:
 
 
 def restoring(summary: str, *, deadline_seconds: float = 0.0) -> Options:
-    """A step of a rollback: retried until it is done, whatever it takes."""
+    """A step that brings traffic back or makes a promotion final: retried until it is done."""
     return Options(
         start_to_close_timeout=_QUICK + timedelta(seconds=deadline_seconds),
         heartbeat_timeout=HEARTBEAT_TIMEOUT,
@@ -107,10 +108,25 @@ def restoring(summary: str, *, deadline_seconds: float = 0.0) -> Options:
     )
 
 
+def clearing(summary: str, *, deadline_seconds: float, total_seconds: float) -> Options:
+    """A step of the way back once the traffic is safe: given up after so long, all attempts together."""
+    options = restoring(summary, deadline_seconds=deadline_seconds)
+    options["schedule_to_close_timeout"] = timedelta(seconds=total_seconds)
+    return options
+
+
 def failure_type(error: BaseException) -> str:
     """The name of the error that an activity raised, or "" when it was none of ours."""
     root = _root(error)
     return root.type or "" if isinstance(root, ApplicationError) else ""
+
+
+def obeyed_of(error: BaseException) -> Fence | None:
+    """The token that made a command stale; None when that is not why it failed."""
+    root = _root(error)
+    if not isinstance(root, ApplicationError) or root.type != StaleCommand.__name__ or not root.details:
+        return None
+    return Fence.parse(str(root.details[0]))
 
 
 def outcome_of(error: BaseException) -> Outcome:

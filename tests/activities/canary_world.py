@@ -172,9 +172,14 @@ class World:
             raise Unreachable(f"Git repository {repo_url}", "connection refused")
         return ResolvedRevision(sha=revision, ref=revision, kind="commit")
 
-    def find(self, request: ReleaseRequest) -> Findings:
+    def find(self, request: ReleaseRequest, *, by_marks_alone: bool = False) -> Findings:
         """What a recovery finds."""
-        return self._call(self._recovery.find, FindCommand(request=request))
+        command = FindCommand(request=request, by_marks_alone=by_marks_alone)
+        return self._call(self._recovery.find, command)
+
+    def find_traffic(self, request: ReleaseRequest) -> Findings:
+        """What a start finds."""
+        return self._call(self._recovery.find_traffic, FindCommand(request=request))
 
     def sync(self, revision: str, replicas: int | None = None) -> None:
         """Apply the target as a sync does; with replicas, as somebody did before there was a canary."""
@@ -208,6 +213,7 @@ class World:
         attempt: int = 1,
         cancel: bool = False,
         turning_back: bool = False,
+        copy_epoch: int = EPOCH,
     ) -> StepReport:
         """Run workload_<name>; with `cancel`, it is cancelled while it waits."""
         command = CanaryCommand(
@@ -215,6 +221,7 @@ class World:
             fence=fence or self.fence(),
             deadline_seconds=deadline_seconds,
             turning_back=turning_back,
+            copy_epoch=copy_epoch,
         )
         method: Callable[[CanaryCommand], StepReport] = getattr(self._workload, name)
         return self._call(method, command, attempt, cancel)

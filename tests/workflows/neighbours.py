@@ -97,6 +97,7 @@ class Neighbours:
     plan: Plan = field(default_factory=release_plan)
     verdicts: Callable[[int], Verdict] = lambda _: GOOD
     canaries: int = 1
+    marked: int = 1
     limits: Limits = field(default_factory=lambda: Limits(drain_seconds=0.1, outage_budget_seconds=60))
     calls: list[str] = field(default_factory=list)
     weight: int = 0
@@ -122,7 +123,8 @@ class Neighbours:
     def _obey(self, fence: Fence) -> None:
         if fence.is_older_than(self.fence):
             self.calls.append("refused")
-            raise ApplicationError("a later command was obeyed", type="StaleCommand", non_retryable=True)
+            message = "a later command was obeyed"
+            raise ApplicationError(message, str(self.fence), type="StaleCommand", non_retryable=True)
         self.fence = fence
         self.fences.append(fence)
 
@@ -146,17 +148,27 @@ class Neighbours:
 
     @activity.defn(name="recovery_find")
     async def find(self, command: FindCommand) -> Findings:
-        await self._did("find")
+        await self._did("find by marks" if command.by_marks_alone else "find")
         faults = [f"traffic {100 - self.weight}/{self.weight}"] if self.weight else []
         faults += [f"podinfo has {self.replicas} replicas"] if self.replicas else []
         refs = [
             CanaryRef(owner=owner_ref(), namespace="test", name=f"podinfo{n or ''}")
-            for n in range(self.canaries)
+            for n in range(self.marked if command.by_marks_alone else self.canaries)
         ]
         return Findings(
             canaries=tuple(Remains(ref=ref, faults=tuple(faults)) for ref in refs),
             epoch=self.fence.epoch if self.fence else 0,
             limits=self.limits,
+        )
+
+    @activity.defn(name="recovery_find_traffic")
+    async def find_traffic(self, command: FindCommand) -> Findings:
+        await self._did("find_traffic")
+        ref = CanaryRef(owner=owner_ref(), namespace="test", name="podinfo")
+        split = (Remains(ref=ref, faults=(f"traffic {100 - self.weight}/{self.weight}",)),)
+        return Findings(
+            canaries=split if self.weight and self.canaries else (),
+            epoch=self.fence.epoch if self.fence else 0,
         )
 
     @activity.defn(name="sync_apply")

@@ -7,7 +7,7 @@ from temporalio.client import WorkflowFailureError
 from temporalio.exceptions import ApplicationError, CancelledError
 
 from tests.workflows.neighbours import BAD, GOOD, Stage, bootstrap_plan
-from tidegate.contracts import ABORT, PAUSE, PROMOTE, RESUME, AbortRequest
+from tidegate.contracts import ABORT, PAUSE, PROMOTE, RESUME, AbortRequest, Fence
 from tidegate.domain.plan import Purpose
 from tidegate.domain.release import Outcome, Phase
 
@@ -235,7 +235,96 @@ async def test_a_denied_rollback_is_tried_again_and_said(stage: Stage) -> None:
     stage.neighbours.fail = {"route": [denied] * 3}
     outcome = await handle.result()
     assert stage.neighbours.weight == 0
-    assert [note.text for note in outcome.notes].count("cluster asm denied access") == 3
+    assert stage.neighbours.calls.count("route 0") == 4
+    assert [note.text for note in outcome.notes].count("cluster asm denied access") == 1
+
+
+@pytest.mark.parametrize(
+    ("kind", "way_out"),
+    [
+        ("AccessDenied", "update and patch of virtualservices.networking.istio.io in namespace test"),
+        ("InvalidInput", "mend VirtualService test/podinfo, or the webhook or policy that refuses it"),
+    ],
+)
+async def test_what_refuses_the_way_back_is_named_with_the_way_out(
+    stage: Stage, kind: str, way_out: str
+) -> None:
+    handle = await stage.hang_in("load")
+    refused = ApplicationError("cluster asm says no", type=kind, non_retryable=True)
+    stage.neighbours.fail = {"route": [refused] * 1000}
+    await handle.signal(ABORT)
+    await stage.until(lambda: "route 0" in stage.neighbours.calls)
+    for _ in range(500):
+        if "refused" in (status := await stage.status(handle)).waiting_for:
+            break
+        await asyncio.sleep(0.01)
+    assert "cluster asm says no" in status.waiting_for
+    assert way_out in status.waiting_for
+    stage.neighbours.fail = {}
+    stage.neighbours.hang.clear()
+    await handle.result()
+    assert stage.neighbours.weight == 0
+
+
+@pytest.mark.parametrize(
+    ("step", "undone"),
+    [("restore", "the primary was not restored"), ("scale_down", "the target was not scaled down")],
+)
+async def test_what_follows_the_traffic_is_given_up_in_the_end_and_told(
+    stage: Stage, step: str, undone: str
+) -> None:
+    stage.neighbours.limits = stage.neighbours.limits.model_copy(update={"clearing_seconds": 2.0})
+    stage.neighbours.fail = {step: [unreachable("cluster mesh02") for _ in range(1000)]}
+    handle = await stage.hang_in("load")
+    await handle.signal(ABORT, "pager")
+    await stage.until(lambda: "restore" in stage.neighbours.calls)
+    stage.neighbours.hang.clear()
+    outcome = await asyncio.wait_for(handle.result(), timeout=30)
+    assert outcome.reason == (
+        f"pager; {undone}: cluster mesh02 is out of reach: connection refused; "
+        "`tidegate recover podinfo@mesh02/test` mends it"
+    )
+    assert (outcome.outcome, stage.neighbours.weight) == (Outcome.ABORTED, 0)
+
+
+async def test_a_clock_that_went_back_before_a_reset_does_not_keep_traffic_half_way(stage: Stage) -> None:
+    """What is there has obeyed a token that this very canary gave an hour from now, before it was reset."""
+    handle = await stage.hang_in("load")
+    assert stage.neighbours.fence is not None
+    given = stage.neighbours.fence
+    stage.neighbours.fence = given.model_copy(update={"sequence": given.sequence + 3_600_000})
+    await handle.signal(ABORT)
+    await stage.until(lambda: "restore" in stage.neighbours.calls)
+    stage.neighbours.hang.clear()
+    assert (await handle.result()).outcome is Outcome.ABORTED
+    assert (stage.neighbours.weight, stage.neighbours.primary, stage.neighbours.replicas) == (0, "old", 0)
+
+
+async def test_a_later_releases_traffic_is_left_to_it(stage: Stage) -> None:
+    handle = await stage.hang_in("load")
+    assert stage.neighbours.fence is not None
+    later = stage.neighbours.fence.epoch + 60_000
+    stage.neighbours.fence = Fence(epoch=later, sequence=1)
+    await handle.signal(ABORT)
+    await stage.until(lambda: "restore" in stage.neighbours.calls)
+    stage.neighbours.hang.clear()
+    outcome = await handle.result()
+    assert (outcome.reason, stage.neighbours.weight) == ("aborted by signal", 10)
+    assert stage.neighbours.fence.epoch == later
+
+
+async def test_a_canary_reset_after_its_promotion_was_final_is_told_as_promoted(stage: Stage) -> None:
+    handle = await stage.hang_in("load")
+    stage.neighbours.settled, stage.neighbours.primary = True, "new"
+    await handle.signal(ABORT, "no target to judge")
+    await stage.until(lambda: "restore" in stage.neighbours.calls)
+    stage.neighbours.hang.clear()
+    outcome = await handle.result()
+    assert (outcome.outcome, outcome.reason) == (
+        Outcome.PROMOTED,
+        "no target to judge after its promotion, which stands",
+    )
+    assert stage.neighbours.primary == "new"
 
 
 async def test_a_cancellation_does_not_interrupt_the_way_back(stage: Stage) -> None:

@@ -27,7 +27,7 @@ async def test_a_recovery_puts_right_what_a_terminated_release_left(stage: Stage
     assert (outcome.outcome, outcome.outcome.exit_code) == (Outcome.RECOVERED, 0)
     assert outcome.reason == "podinfo.test was put right: traffic 90/10, podinfo has 2 replicas"
     assert (stage.neighbours.weight, stage.neighbours.replicas) == (0, 0)
-    assert stage.neighbours.calls[-5:] == ["find", *WAY_BACK, "find"]
+    assert stage.neighbours.calls[-5:] == ["find by marks", *WAY_BACK, "find"]
 
 
 async def test_a_recovery_asks_git_for_nothing(stage: Stage) -> None:
@@ -43,12 +43,12 @@ async def test_where_nothing_is_wrong_a_recovery_only_shuts_out_late_steps(stage
     handle, _ = await stage.submit(release_request(mode=Mode.RECOVER))
     outcome: ReleaseOutcome = await handle.result()
     assert (outcome.outcome, outcome.reason) == (Outcome.UNCHANGED, "podinfo.test: nothing was wrong")
-    assert stage.neighbours.calls == ["find", *WAY_BACK]
+    assert stage.neighbours.calls == ["find by marks", *WAY_BACK, "find"]
     assert late.is_older_than(stage.neighbours.fence)
 
 
 async def test_without_any_canary_there_is_nothing_to_recover(stage: Stage) -> None:
-    stage.neighbours.canaries = 0
+    stage.neighbours.canaries = stage.neighbours.marked = 0
     handle, _ = await stage.submit(release_request(mode=Mode.RECOVER))
     outcome: ReleaseOutcome = await handle.result()
     assert (outcome.outcome, outcome.reason) == (
@@ -64,9 +64,53 @@ async def test_a_recovery_that_leaves_a_fault_has_failed(stage: Stage) -> None:
     outcome: ReleaseOutcome = await handle.result()
     assert (outcome.outcome, outcome.reason) == (
         Outcome.FAILED,
-        "podinfo.test: still podinfo has 2 replicas",
+        "podinfo.test: still podinfo has 2 replicas; the target was not scaled down: no; "
+        "`tidegate recover podinfo@mesh02/test` mends it",
     )
     assert stage.neighbours.weight == 0
+
+
+@pytest.mark.parametrize("marked", [0, 1])
+async def test_a_canary_without_marks_is_put_right_after_those_that_bear_them(
+    stage: Stage, marked: int
+) -> None:
+    await cut_off(stage)
+    stage.neighbours.canaries, stage.neighbours.marked = 2, marked
+    handle, _ = await stage.submit(release_request(mode=Mode.RECOVER))
+    outcome: ReleaseOutcome = await handle.result()
+    assert [canary.canary for canary in outcome.canaries] == ["podinfo.test", "podinfo1.test"]
+    calls = stage.neighbours.calls[stage.neighbours.calls.index("find by marks") :]
+    assert calls.count("route 0") == 2
+    assert calls.index("route 0") < calls.index("find") or not marked
+
+
+async def test_a_start_brings_traffic_back_before_it_asks_git(stage: Stage) -> None:
+    await cut_off(stage)
+    broken = ApplicationError("no such branch", type="RevisionNotFound", non_retryable=True)
+    stage.neighbours.fail = {"resolve": [broken]}
+    handle, _ = await stage.submit(release_request(NEW))
+    outcome: ReleaseOutcome = await handle.result()
+    assert (outcome.outcome, stage.neighbours.weight) == (Outcome.INVALID, 0)
+    assert outcome.warnings == ("podinfo.test was left with traffic 90/10; routed back to 100/0",)
+    assert stage.neighbours.calls[-3:] == ["find_traffic", "route 0", f"resolve {NEW}"]
+
+
+async def test_a_start_that_cannot_bring_traffic_back_goes_no_further(stage: Stage) -> None:
+    await cut_off(stage)
+    denied = ApplicationError("cluster asm denied access", type="AccessDenied", non_retryable=True)
+    stage.neighbours.fail = {"route": [denied]}
+    handle, _ = await stage.submit(release_request(NEW))
+    outcome: ReleaseOutcome = await handle.result()
+    assert (outcome.outcome, outcome.reason) == (Outcome.FAILED, "cluster asm denied access")
+    assert f"resolve {NEW}" not in stage.neighbours.calls
+
+
+async def test_a_start_that_cannot_look_for_split_traffic_says_so_and_goes_on(stage: Stage) -> None:
+    stage.neighbours.fail = {"find_traffic": [ApplicationError("no", type="Odd", non_retryable=True)]}
+    handle, _ = await stage.submit(release_request())
+    outcome: ReleaseOutcome = await handle.result()
+    assert outcome.outcome is Outcome.PROMOTED
+    assert outcome.warnings == ("no look at what an earlier release left: no",)
 
 
 async def test_a_canary_that_runs_without_its_release_is_told_to_turn_back(stage: Stage) -> None:

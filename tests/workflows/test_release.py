@@ -25,7 +25,7 @@ from tidegate.domain.release import Outcome, Phase
 from workflows.release import Release
 
 OLD, NEW, NEWER = "a" * 40, "b" * 40, "c" * 40
-LINE = ["resolve", "survey", "route", "apply", "await_health", "plan"]
+LINE = ["find_traffic", "resolve", "survey", "route", "apply", "await_health", "plan"]
 
 
 @pytest.fixture(autouse=True)
@@ -43,7 +43,7 @@ async def test_a_release_resolves_syncs_and_releases_its_canary(stage: Stage) ->
     outcome: ReleaseOutcome = await handle.result()
     assert submission.disposition is Disposition.STARTED
     assert (outcome.outcome, outcome.sha) == (Outcome.PROMOTED, OLD)
-    assert [call.split()[0] for call in stage.neighbours.calls[:6]] == LINE
+    assert [call.split()[0] for call in stage.neighbours.calls[:7]] == LINE
 
 
 async def test_the_release_ends_as_its_worst_canary(stage: Stage) -> None:

@@ -2,9 +2,13 @@
 
 from collections.abc import Sequence
 
-from tidegate.contracts import CanaryOutcome
+from tidegate.contracts import CanaryOutcome, CanaryRef, Remains
+from tidegate.domain.errors import AccessDenied, InvalidInput
 from tidegate.domain.release import Outcome, Phase, worst
 from tidegate.domain.verdict import LoadReport, Verdict
+
+_SUMMARY_LENGTH = 80
+"""Characters of a reason; Temporal takes 400 bytes."""
 
 
 def scaling_up(canary: str) -> str:
@@ -57,6 +61,45 @@ def copying(canary: str, target: str, namespace: str) -> str:
 
 
 ROUTING_TO_PRIMARY = "Routing all traffic to primary"
+
+
+def routing_refused(failure: str, reason: str, ref: CanaryRef) -> str:
+    """What the way back waits for when trying again alone will not do; `failure` is an error's name."""
+    routes = f"VirtualService {ref.namespace}/{ref.service or ref.name}"
+    ways_out = {
+        AccessDenied.__name__: "grant the worker get, create, update and patch of"
+        f" virtualservices.networking.istio.io in namespace {ref.namespace} there, or renew its credentials",
+        InvalidInput.__name__: f"mend {routes}, or the webhook or policy that refuses it",
+    }
+    way_out = ways_out.get(failure, f"look at {routes}")
+    return f"{routes} to take 100/0, which was refused: {reason}. Way out: {way_out}; it is tried again"
+
+
+def next_try(reason: str) -> str:
+    """The summary of a pause in which the traffic is not back."""
+    return f"Route 100/0 failed; next try. {reason[:_SUMMARY_LENGTH]}"
+
+
+def routed_back(remains: Remains) -> str:
+    """What a start found of a release that had been cut off, and put right before anything else."""
+    return f"{remains.ref.full_name} was left with {', '.join(remains.faults)}; routed back to 100/0"
+
+
+def left_undone(undone: str, reason: str, ref: CanaryRef) -> str:
+    """What the way back has given up, once the traffic was safe."""
+    owner = ref.owner
+    release = f"{owner.application}@{owner.cluster}/{owner.namespace}"
+    return f"{undone}: {reason}; `tidegate recover {release}` mends it"
+
+
+def with_what_is_left(reason: str, left: Sequence[str]) -> str:
+    """The reason of an outcome, and what its way back has given up."""
+    return "; ".join((reason, *left))
+
+
+def stands(reason: str) -> str:
+    """Why a canary turned back, where its promotion had been made final before."""
+    return f"{reason} after its promotion, which stands"
 
 
 def promoted(canary: str) -> str:

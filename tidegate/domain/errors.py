@@ -82,7 +82,11 @@ class AccessDenied(Permanent):
 
 
 class StaleCommand(Permanent):
-    """The object already obeyed a later command."""
+    """The object already obeyed a later command; `obeyed` is that command's token, where it is known."""
+
+    def __init__(self, problem: str, *, obeyed: str = "") -> None:
+        self.obeyed = obeyed
+        super().__init__(problem)
 
 
 class ReleaseFailed(Permanent):

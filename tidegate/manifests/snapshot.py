@@ -6,7 +6,7 @@ With it the old side can be brought back after another writer has edited or dele
 import json
 from copy import deepcopy
 
-from tidegate.contracts import FENCE_ANNOTATION
+from tidegate.contracts import FENCE_ANNOTATION, Fence
 from tidegate.domain.manifest import Manifest
 from tidegate.domain.marks import PRIMARY, REVISION, ROLLBACK, TEMPLATE_HASH, annotations
 from tidegate.manifests import promotion
@@ -15,10 +15,11 @@ LARGEST = 100_000
 """Characters; Kubernetes takes 256 KiB for all annotations of an object together."""
 
 
-def taken(primary: Manifest | None) -> dict[str, str]:
+def taken(primary: Manifest | None, fence: Fence) -> dict[str, str]:
     """The annotation that keeps a primary; none without one, nor for one that is too large to be kept.
 
-    Of one in an unfinished promotion, what that will be undone to is kept.
+    Of one in an unfinished promotion, what that will be undone to is kept. `fence` is that of the command
+    which takes the copy.
     """
     if primary is None:
         return {}
@@ -34,7 +35,7 @@ def taken(primary: Manifest | None) -> dict[str, str]:
             "name": metadata["name"],
             "namespace": metadata["namespace"],
             "labels": metadata.get("labels") or {},
-            "annotations": marks,
+            "annotations": marks | {FENCE_ANNOTATION: str(fence)},
         },
         "spec": primary["spec"],
     }
@@ -51,13 +52,24 @@ def kept_in(target: Manifest | None) -> Manifest | None:
     return kept if isinstance(kept, dict) and "template" in kept.get("spec", {}) else None
 
 
+def epoch(kept: Manifest) -> int:
+    """The epoch of the release that took the copy; 0 when it does not say."""
+    fence = Fence.parse(annotations(kept).get(FENCE_ANNOTATION))
+    return fence.epoch if fence else 0
+
+
+def differs(live: Manifest, kept: Manifest) -> bool:
+    """Whether `put_back` would change more of a live primary than its unfinished promotion."""
+    return not _stands(live, kept) and _rollout(promotion.restored(live)) != _rollout(kept)
+
+
 def put_back(live: Manifest, kept: Manifest | None) -> Manifest:
     """The live primary without its unfinished promotion, and with the rollout that was kept; its size stays.
 
     What was kept before a promotion that stands is out of date, and not put back.
     """
     undone = promotion.restored(live)
-    if kept is None or _stands(live, kept) or _rollout(undone) == _rollout(kept):
+    if kept is None or not differs(live, kept):
         return undone
     spec = {key: value for key, value in undone["spec"].items() if key not in promotion.CARRIED}
     known = {key: value for key, value in annotations(kept).items() if key in (TEMPLATE_HASH, REVISION)}

@@ -7,7 +7,7 @@ from temporalio.exceptions import ApplicationError
 
 from tests.workflows.neighbours import release_request
 from tidegate.contracts import Findings
-from tidegate.domain.marks import RELEASE, annotations
+from tidegate.domain.marks import CANARY, RELEASE, TARGET, annotations
 
 
 def _found(findings: Findings) -> dict[str, tuple[str, ...]]:
@@ -54,6 +54,61 @@ def test_without_marks_git_says_which_canaries_there_are(world: Any) -> None:
     _without_marks(world)
     findings = world.find(release_request("a"))
     assert _found(findings) == {"podinfo.test": ("traffic 70/30", "podinfo has 2 replicas")}
+
+
+def _marked_for_another_canary(world: Any) -> None:
+    """Routes with the application's marks, beside those that somebody deletes."""
+    live = world.routes()
+    metadata = {"name": "other", "namespace": "test"}
+    marks = {key: text for key, text in annotations(live).items() if key.startswith("tidegate.dev/")}
+    other = live | {"metadata": metadata | {"annotations": marks | {CANARY: "other", TARGET: "other"}}}
+    world.mesh.apply(other, manager="tidegate-canary")
+    world.mesh.delete(live["apiVersion"], "VirtualService", "test", "podinfo")
+
+
+def test_a_canary_whose_routes_were_deleted_beside_marked_ones_is_found(world: Any) -> None:
+    world.initialise()
+    _marked_for_another_canary(world)
+    found = _found(world.find(release_request("a")))
+    assert found["podinfo.test"] == ("VirtualService podinfo is missing",)
+    assert list(found) == ["other.test", "podinfo.test"]
+    assert list(_found(world.find(release_request("a"), by_marks_alone=True))) == ["other.test"]
+
+
+def test_without_git_a_recovery_says_what_it_cannot_see(world: Any) -> None:
+    _canary_in_use(world)
+    world.git_down = True
+    assert world.find(release_request("a"), by_marks_alone=True).warnings == ()
+    (warning,) = world.find(release_request("a")).warnings
+    assert warning.startswith("a canary whose VirtualService was deleted would not be seen")
+    assert warning.endswith("Git repository https://git.test/podinfo.git is out of reach: connection refused")
+
+
+def test_a_start_finds_split_traffic_without_git_and_without_the_workloads(world: Any) -> None:
+    _canary_in_use(world)
+    world.git_down = True
+    world.lose_workloads()
+    findings = world.find_traffic(release_request("a"))
+    assert (_found(findings), findings.epoch) == ({"podinfo.test": ("traffic 70/30",)}, 1000)
+
+
+def test_a_start_finds_nothing_where_traffic_is_whole_or_anothers(world: Any) -> None:
+    assert world.find_traffic(release_request("a")) == Findings()
+    world.initialise()
+    assert world.find_traffic(release_request("a")) == Findings()
+    world.route(30)
+    assert world.find_traffic(release_request("a", name="another")) == Findings()
+
+
+def test_a_start_without_a_mesh_finds_nothing(world: Any) -> None:
+    (definition,) = [
+        each
+        for each in world.mesh.list("apiextensions.k8s.io/v1", "CustomResourceDefinition", "")
+        if each["spec"]["names"]["kind"] == "VirtualService"
+    ]
+    name = definition["metadata"]["name"]
+    world.mesh.delete("apiextensions.k8s.io/v1", "CustomResourceDefinition", "", name)
+    assert world.find_traffic(release_request("a")) == Findings()
 
 
 def test_without_marks_and_without_git_nothing_is_claimed(world: Any) -> None:

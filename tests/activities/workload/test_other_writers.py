@@ -58,6 +58,33 @@ def test_a_primary_that_somebody_edited_is_put_back_and_the_writer_named(release
     assert released.image("podinfo-primary") == "podinfo:1"
 
 
+@pytest.mark.parametrize("copy_epoch", [0, 999])
+def test_a_primary_that_was_mended_since_another_release_is_left_alone(
+    released: Any, copy_epoch: int
+) -> None:
+    """0: a recovery, which cannot tell a repair from an accident during the release."""
+    edit(released, "podinfo-primary", run_another_image)
+    report = released.step("restore", "b", turning_back=True, copy_epoch=copy_epoch)
+
+    assert report.warnings == (
+        "Deployment test/podinfo-primary was changed by kubectl-edit since a release was cut off; "
+        "left as it is",
+    )
+    assert released.image("podinfo-primary") == "podinfo:9"
+
+
+def test_a_deleted_primary_comes_back_from_whichever_copy_there_is(released: Any) -> None:
+    released.workloads.delete(*APPS, "podinfo-primary")
+    released.step("restore", "b", turning_back=True, copy_epoch=0)
+    assert released.image("podinfo-primary") == "podinfo:1"
+
+
+def test_a_recovery_undoes_a_promotion_without_a_word_on_the_copy(released: Any) -> None:
+    released.step("promote", "b")
+    report = released.step("restore", "b", turning_back=True, copy_epoch=0)
+    assert (released.image("podinfo-primary"), report.warnings) == ("podinfo:1", ())
+
+
 def test_an_edit_before_the_promotion_does_not_come_back_with_its_undoing(released: Any) -> None:
     edit(released, "podinfo-primary", run_another_image)
     released.step("promote", "b")

@@ -228,7 +228,8 @@ class Cluster:
         obeyed = Fence.parse(dig(live, "metadata", "annotations", FENCE_ANNOTATION))
         if fence.is_older_than(obeyed):
             raise StaleCommand(
-                f"{ref} in cluster {self.name} obeyed command {obeyed} already; {fence} is older"
+                f"{ref} in cluster {self.name} obeyed command {obeyed} already; {fence} is older",
+                obeyed=str(obeyed),
             )
 
     def _path(self, ref: ObjectRef) -> str:
