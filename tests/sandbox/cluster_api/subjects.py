@@ -212,13 +212,12 @@ ENDPOINT_SLICE = Subject(
             name=st.sampled_from(["http", "grpc"]),
             port=st.sampled_from([80, 90]),
             protocol=st.just("UDP"),
-        ).filter(bool),
+        ),
         endpoints=st.lists(
             st.fixed_dictionaries(
                 {"addresses": st.sampled_from([["10.1.0.1"], ["10.1.0.2"]])},
                 optional={"conditions": some(ready=st.booleans()), "nodeName": _words},
             ),
-            min_size=1,
             max_size=2,
         ),
     ),

@@ -6,6 +6,7 @@ manager applied before and no longer names goes away, unless somebody else owns 
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from tidegate.sandbox.cluster_api import fieldset, typed
@@ -18,20 +19,27 @@ from tidegate.sandbox.cluster_api.shapes import Shape
 
 
 def apply_configuration(
-    live: Object, wanted: Object, manager: Manager, shape: Shape, *, force: bool, empty: Object | None = None
+    live: Object,
+    wanted: Object,
+    manager: Manager,
+    shape: Shape,
+    *,
+    force: bool,
+    untracked: tuple[Object, Object] | None = None,
 ) -> tuple[Object, dict[Manager, FieldSet]]:
     """The live object with the wanted configuration applied, and who owns what after that.
 
-    A live object without owners counts as an update of the empty one. No argument is changed.
+    A live object without owners counts as an update, of which `untracked` has before and after.
+    No argument is changed.
     Raises ApiError (409, FieldManagerConflict causes).
     """
     owners = owners_of(live)
-    if not owners and empty is not None:
-        first = Manager("before-first-apply", "Update", manager.api_version)
-        owners = updated({}, empty, live, first, shape)
-    last = owners.get(manager, fieldset.NOTHING)
+    if not owners and untracked is not None:
+        first = replace(manager, name="before-first-apply", operation="Update")
+        owners = updated({}, *untracked, first, shape)
+    last = everybodys(fields for other, fields in owners.items() if other.identity == manager.identity)
     wanted_set = typed.fields_of(wanted, shape)
-    others = {other: fields for other, fields in owners.items() if other != manager}
+    others = {other: fields for other, fields in owners.items() if other.identity != manager.identity}
     merged: Object = merge_applied(live, wanted, shape)
     if last:
         merged = _without_dropped(merged, last, wanted_set | everybodys(others.values()), shape)
@@ -63,13 +71,15 @@ def _members(value: Any, shape: Shape) -> FieldSet:
 def conflicts(disputed: Owners) -> ApiError:
     causes: list[Object] = []
     parts: list[str] = []
-    for manager, fields in sorted(disputed.items(), key=lambda entry: entry[0].name):
+    for manager, fields in sorted(disputed.items(), key=lambda entry: entry[0].identity):
         who = _who(manager)
         paths = [fieldset.readable(path) for path in sorted(fields, key=fieldset.rank)]
         causes += [_cause(who, path) for path in paths]
-        parts.append(_told(who, paths))
-    count = len(causes)
-    message = f"Apply failed with {count} conflict{'s' if count > 1 else ''}: " + "\n".join(parts)
+        parts.append(f"conflicts with {who}:\n" + "\n".join(f"- {path}" for path in paths))
+    told = f"{len(causes)} conflicts: " + "\n".join(parts)
+    if len(causes) == 1:
+        told = f"1 conflict: {causes[0]['message']}: {causes[0]['field']}"
+    message = f"Apply failed with {told}"
     return ApiError(409, "Conflict", message, {"causes": causes})
 
 
@@ -81,9 +91,3 @@ def _who(manager: Manager) -> str:
 
 def _cause(who: str, path: str) -> Object:
     return {"reason": "FieldManagerConflict", "message": f"conflict with {who}", "field": path}
-
-
-def _told(who: str, paths: list[str]) -> str:
-    if len(paths) == 1:
-        return f"conflict with {who}: {paths[0]}"
-    return f"conflicts with {who}:\n" + "\n".join(f"- {path}" for path in paths)

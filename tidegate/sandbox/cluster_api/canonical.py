@@ -11,7 +11,7 @@ from decimal import Decimal
 from typing import Any
 
 from tidegate.sandbox.cluster_api.kinds import Kind
-from tidegate.sandbox.cluster_api.objects import Object, clone
+from tidegate.sandbox.cluster_api.objects import Object, clone, dig
 
 _MAPS = frozenset(
     [
@@ -66,6 +66,10 @@ _COUNTS = frozenset(
 """What a Deployment's status leaves out when it is zero."""
 
 
+_EMPTIED = ("endpoints", "ports")
+"""What an EndpointSlice always has, if only as null."""
+
+
 def form(group: str, kind: str, obj: Object) -> Object:
     """A copy of the object as a server would write it."""
     written: Object = _written(obj)
@@ -73,7 +77,15 @@ def form(group: str, kind: str, obj: Object) -> Object:
         _leave_out(written.get("status"), _COUNTS)
     if (group, kind) == ("", "Service"):
         _leave_out(written.get("spec"), frozenset({"selector"}))
+    if kind == "EndpointSlice":
+        written.update({name: [] for name in _EMPTIED if obj.get(name) == []})
     return written
+
+
+def settle(kind: str, obj: Object) -> None:
+    """Write, in place, as nothing what was empty: a writer owns an empty list, and a server keeps none."""
+    if kind == "EndpointSlice":
+        obj.update({name: None for name in _EMPTIED if not obj.get(name)})
 
 
 def _leave_out(struct: Any, names: frozenset[str]) -> None:
@@ -94,6 +106,8 @@ def custom_form(obj: Object) -> Object:
 def fill_structs(group: str, kind: str, obj: Object) -> None:
     """Add, in place, what is written even when it is empty."""
     _fill(obj, _SHOWN.get((group, kind)) or _STRUCTS.get((group, kind), {}))
+    for condition in dig(obj, "status", "conditions") or []:
+        _fill(condition, _CONDITIONS.get((group, kind), {}))
 
 
 def _fill(value: Object, always: Object) -> None:
@@ -106,8 +120,16 @@ def _fill(value: Object, always: Object) -> None:
 
 def _written(value: Any) -> Any:
     if isinstance(value, dict):
-        return {name: _member(name, item) for name, item in value.items() if not _is_left_out(name, item)}
+        return _aliased(
+            {name: _member(name, item) for name, item in value.items() if not _is_left_out(name, item)}
+        )
     return [_written(item) for item in value] if isinstance(value, list) else value
+
+
+def _aliased(struct: Object) -> Object:
+    """A pod's service account has two names, of which the newer one counts."""
+    account = struct.get("serviceAccountName") or struct.get("serviceAccount")
+    return {**struct, "serviceAccountName": account, "serviceAccount": account} if account else struct
 
 
 def _member(name: str, value: Any) -> Any:
@@ -168,6 +190,11 @@ _SHOWN: dict[tuple[str, str], Object] = {
         "status": {"currentMetrics": None, "desiredReplicas": 0},
     },
     ("discovery.k8s.io", "EndpointSlice"): {"endpoints": None, "ports": None},
+}
+
+
+_CONDITIONS: dict[tuple[str, str], Object] = {
+    ("apps", "Deployment"): {"status": "", "lastUpdateTime": None, "lastTransitionTime": None},
 }
 
 

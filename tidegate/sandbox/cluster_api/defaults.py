@@ -46,6 +46,8 @@ def pod_spec(spec: Object) -> None:
         for container in spec.get(group) or []:
             _container(container)
     for volume in spec.get("volumes") or []:
+        if not volume.keys() - {"name"}:
+            volume["emptyDir"] = {}
         for source in ("secret", "configMap", "projected", "downwardAPI"):
             if isinstance(volume.get(source), dict):
                 fill(volume[source], defaultMode=420)
@@ -165,6 +167,8 @@ def _service(obj: Object) -> None:
             fill(port, targetPort=port["port"])
     if spec["sessionAffinity"] == "ClientIP":
         fill(part(part(spec, "sessionAffinityConfig"), "clientIP"), timeoutSeconds=10800)
+    elif spec["sessionAffinity"] == "None":
+        spec.pop("sessionAffinityConfig", None)
     if spec["type"] != "ExternalName":
         fill(spec, internalTrafficPolicy="Cluster")
     if spec["type"] in ("NodePort", "LoadBalancer"):

@@ -69,6 +69,10 @@ def forbidden_field(field: str, detail: str) -> FieldError:
     return FieldError(field, "FieldValueForbidden", f"Forbidden: {detail}")
 
 
+def not_found_value(field: str, value: Any) -> FieldError:
+    return FieldError(field, "FieldValueNotFound", f"Not found: {compact_json(value)}")
+
+
 def qualified(resource: str, group: str) -> str:
     return f"{resource}.{group}" if group else resource
 

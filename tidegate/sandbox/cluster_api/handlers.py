@@ -29,7 +29,8 @@ from tidegate.sandbox.cluster_api.requests import (
     write_options,
 )
 from tidegate.sandbox.cluster_api.reviews import review
-from tidegate.sandbox.cluster_api.scale import applied_scale, check_scale, rescaled, scale_of
+from tidegate.sandbox.cluster_api.scale import check_scale, scale_of
+from tidegate.sandbox.cluster_api.scaling import Scaling
 from tidegate.sandbox.cluster_api.table import table
 from tidegate.sandbox.cluster_api.watch import Watch, WatchEvent
 
@@ -41,6 +42,7 @@ class Resources:
 
     def __init__(self, registry: Registry, catalog: Catalog) -> None:
         self._registry = registry
+        self._scaling = Scaling(registry)
         self._catalog = catalog
         self._watches: set[Watch] = set()
 
@@ -167,32 +169,22 @@ class Resources:
         rule = kind.scale
         if rule is None:
             raise errors.no_such_path()
-        place = (kind, target.namespace, target.name)
+        obj = self._registry.read(kind, target.namespace, target.name)
         if request.method == "GET":
-            obj = self._registry.read(*place)
             check_scale(kind, obj, rule)
             return _json(scale_of(obj, rule))
         body = await request.read()
         if request.method == "PATCH" and _content_type(request) == media.APPLY_PATCH:
             applied = media.decode_yaml(body)
             _check_apply(request, applied)
-            self._registry.read(*place)
-            wanted = applied_scale(kind, rule, applied)
-            return _json(
-                scale_of(self._registry.apply(*place, wanted, _options(request, target)).object, rule)
-            )
+            return _json(self._scaling.apply(kind, rule, obj, applied, _options(request, target)))
         if request.method == "PUT":
             change = _constant(media.read_object(body, _content_type(request)))
         elif request.method == "PATCH":
             change = patcher(kind, _content_type(request), body)
         else:
             raise errors.method_not_allowed()
-        written = self._registry.patch(
-            *place,
-            lambda obj: rescaled(kind, obj, rule, change(scale_of(obj, rule))),
-            _options(request, target),
-        )
-        return _json(scale_of(written.object, rule))
+        return _json(self._scaling.patch(kind, rule, obj, change, _options(request, target)))
 
 
 def patcher(kind: Kind, content_type: str, body: bytes) -> Callable[[Object], Object]:

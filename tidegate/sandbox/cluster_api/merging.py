@@ -34,34 +34,39 @@ def _merge_maps(live: dict[str, Any], wanted: dict[str, Any], shape: Shape) -> d
 
 
 def _merge_items(live: list[Any], wanted: list[Any], shape: Shape) -> list[Any]:
-    """The applied order leads; items of others stay where they are among those they follow."""
-    before = {element_of(item, shape): item for item in live}
+    """The applied order leads; items of others stay where they are among those they follow.
+
+    A live item that is there twice (only a plain write leaves that) merges with nothing.
+    """
+    before = [element_of(item, shape) for item in live]
     chosen = {element_of(item, shape): item for item in wanted}
+    once = {element: item for element, item in zip(before, live, strict=True) if before.count(element) == 1}
     merged = {
-        element: merge_applied(before[element], item, shape.item) if element in before else item
+        element: merge_applied(once[element], item, shape.item) if element in once else item
         for element, item in chosen.items()
     }
-    return [{**before, **merged}[element] for element in _order(list(before), list(chosen))]
+    return [
+        live[place] if isinstance(place, int) else merged[place] for place in _order(before, list(chosen))
+    ]
 
 
-def _order(live: list[str], wanted: list[str]) -> list[str]:
-    """Both orders walked at once: up to the next item that both have, the live ones come first."""
+def _order(live: list[str], wanted: list[str]) -> list[int | str]:
+    """Both orders walked at once: an index stands for a live item alone, an element for an applied one."""
     shared = [element for element in wanted if element in live]
-    order: list[str] = []
-    left, right = list(live), list(wanted)
-    while left or right:
-        if left and right and left[0] == right[0]:
-            order.append(left.pop(0))
-            right.pop(0)
-            shared = shared[1:]
-        elif left and right and left[0] in wanted and shared and shared[0] != left[0]:
-            left.pop(0)
-        elif left and left[0] not in wanted:
-            order.append(left.pop(0))
+    order: list[int | str] = []
+    left, right = 0, 0
+    while left < len(live) or right < len(wanted):
+        here = live[left] if left < len(live) else None
+        there = wanted[right] if right < len(wanted) else None
+        if here is not None and here not in wanted:
+            order.append(left)
+            left += 1
+        elif here is not None and there is not None and shared and here not in (there, shared[0]):
+            left += 1
         else:
-            if left and left[0] in order:
-                left.pop(0)
-            if right:
-                order.append(right.pop(0))
-                shared = shared[1:] if shared and shared[0] == order[-1] else shared
+            left += here is not None and (here == there or here in order)
+            if there is not None:
+                order.append(there)
+                right += 1
+                shared = [element for element in shared if element != there]
     return order

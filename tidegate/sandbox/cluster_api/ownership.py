@@ -12,7 +12,7 @@ from typing import Any
 
 from tidegate.sandbox.cluster_api import fieldset, typed
 from tidegate.sandbox.cluster_api.fieldset import FieldSet
-from tidegate.sandbox.cluster_api.objects import Object, meta, now
+from tidegate.sandbox.cluster_api.objects import Object, compact_json, meta, now
 from tidegate.sandbox.cluster_api.shapes import Shape
 
 _SYSTEM = (
@@ -30,6 +30,13 @@ class Manager:
     operation: str
     api_version: str
     subresource: str = ""
+
+    @property
+    def identity(self) -> str:
+        """What tells managers apart, and orders them: who applies is the same in every API version."""
+        version = {} if self.operation == "Apply" else {"apiVersion": self.api_version}
+        told = {"manager": self.name, "operation": self.operation, **version}
+        return compact_json({**told, "subresource": self.subresource} if self.subresource else told)
 
 
 Owners = Mapping[Manager, FieldSet]
@@ -88,10 +95,8 @@ def _entry(manager: Manager, fields: FieldSet, before: Object | None) -> Object:
     return {**entry, "subresource": manager.subresource} if manager.subresource else entry
 
 
-def note_update(
-    old: Object, new: Object, manager: Manager, shape: Shape, unowned: FieldSet = fieldset.NOTHING
-) -> None:
-    """Record a plain write in the new object: its manager owns what it changed, without the unowned fields.
+def note_update(old: Object, new: Object, manager: Manager, shape: Shape) -> None:
+    """Record a plain write in the new object: its manager owns what it changed.
 
     The writer may edit managedFields itself; a list of one empty entry resets it. What nobody owns
     field by field (an object from before, or reset) stays so until somebody applies.
@@ -102,8 +107,7 @@ def note_update(
     owners = decoded(given) if given else owners_of(old)
     if not owners and "resourceVersion" in meta(old):
         return
-    after = updated(owners, old, new, manager, shape)
-    write_owners(new, {**after, manager: after[manager] - unowned}, old)
+    write_owners(new, updated(owners, old, new, manager, shape), old)
 
 
 def updated(

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from tidegate.sandbox.cluster_api import errors
-from tidegate.sandbox.cluster_api.fieldset import NOTHING, FieldSet
 from tidegate.sandbox.cluster_api.kinds import Kind, Scale
 from tidegate.sandbox.cluster_api.objects import Object, dig, meta, name_of
 from tidegate.sandbox.cluster_api.selectors import selector_text
@@ -40,29 +39,6 @@ def rescaled(kind: Kind, obj: Object, rule: Scale, scale: Object) -> Object:
     if revision:
         changed["metadata"] = {**meta(obj), "resourceVersion": revision}
     return changed
-
-
-def applied_scale(kind: Kind, rule: Scale, scale: Object) -> Object:
-    """What applying a scale applies to its object: the replicas, if it names them.
-
-    Raises ApiError (500) for a custom kind: real servers cannot tell who owns its scale.
-    """
-    if kind.custom:
-        raise errors.ApiError(500, "", "failed to create manager for existing fields: a custom kind's scale")
-    head: Object = {
-        "apiVersion": kind.api_version,
-        "kind": kind.kind,
-        "metadata": scale.get("metadata") or {},
-    }
-    replicas = dig(scale, "spec", "replicas")
-    return head if replicas is None else _with(head, rule.replicas, replicas)
-
-
-def scaled_to_nothing(kind: Kind, obj: Object) -> FieldSet:
-    """The replicas, if there are none: a Scale leaves out a zero, so that nobody owns it."""
-    if kind.scale is None or dig(obj, *kind.scale.replicas):
-        return NOTHING
-    return frozenset({tuple("f:" + step for step in kind.scale.replicas)})
 
 
 def check_scale(kind: Kind, obj: Object, rule: Scale) -> None:

@@ -97,7 +97,7 @@ POD_SPEC = struct(
     initContainers=_CONTAINERS,
     ephemeralContainers=_CONTAINERS,
     volumes=keyed("name"),
-    imagePullSecrets=keyed("name"),
+    imagePullSecrets=keyed("name", items=ATOMIC),
     hostAliases=keyed("ip"),
     nodeSelector=ATOMIC,
     topologySpreadConstraints=keyed(
@@ -136,7 +136,9 @@ NODE = struct(
     spec=struct(taints=merged_by("key"), podCIDRs=SET),
     status=struct(conditions=CONDITIONS, addresses=keyed("type")),
 )
-SERVICE_ACCOUNT = struct(metadata=METADATA, secrets=keyed("name"), imagePullSecrets=merged_by("name"))
+SERVICE_ACCOUNT = struct(
+    metadata=METADATA, secrets=keyed("name", items=ATOMIC), imagePullSecrets=merged_by("name")
+)
 REPLICATION_CONTROLLER = struct(
     metadata=METADATA, spec=struct(selector=ATOMIC, template=TEMPLATE), status=struct(conditions=CONDITIONS)
 )

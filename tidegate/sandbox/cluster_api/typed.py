@@ -12,8 +12,9 @@ from typing import Any
 
 from tidegate.sandbox.cluster_api.fieldset import FieldSet, Path
 from tidegate.sandbox.cluster_api.objects import compact_json
-from tidegate.sandbox.cluster_api.shapes import Shape
+from tidegate.sandbox.cluster_api.shapes import ATOMIC, Shape
 
+Part = tuple[Any, Shape]
 ABSENT: Any = object()
 
 
@@ -26,13 +27,24 @@ def element_of(item: Any, shape: Shape) -> str:
     return "v:" + compact_json(item)
 
 
-def parts_of(value: Any, shape: Shape) -> dict[str, tuple[Any, Shape]]:
+def parts_of(value: Any, shape: Shape) -> dict[str, Part]:
     """The parts of a value that have paths of their own, by path element; none when it is a leaf."""
     if isinstance(value, dict) and shape.style == "granular":
         return {"f:" + name: (child, shape.child(name)) for name, child in value.items()}
     if isinstance(value, list) and shape.style in ("map", "set"):
-        return {element_of(item, shape): (item, shape.item) for item in value}
+        return _items_of(value, shape)
     return {}
+
+
+def _items_of(value: list[Any], shape: Shape) -> dict[str, Part]:
+    """Items that share an element, which only a plain write can leave, are one leaf together."""
+    found: dict[str, list[Any]] = {}
+    for item in value:
+        found.setdefault(element_of(item, shape), []).append(item)
+    return {
+        element: (items[0], shape.item) if len(items) == 1 else (items, ATOMIC)
+        for element, items in found.items()
+    }
 
 
 def fields_of(value: Any, shape: Shape) -> FieldSet:
@@ -85,18 +97,18 @@ class Difference:
 
 def difference(old: Any, new: Any, shape: Shape) -> Difference:
     found = Difference()
-    _compare(old, new, shape, (), found)
+    _compare((old, shape), (new, shape), (), found)
     return found
 
 
-def _compare(old: Any, new: Any, shape: Shape, path: Path, found: Difference) -> None:
+def _compare(earlier: Part, later: Part, path: Path, found: Difference) -> None:
+    old, new = earlier[0], later[0]
     if type(old) is type(new) and old == new:
         return
-    before, after = parts_of(old, shape), parts_of(new, shape)
+    before, after = parts_of(*earlier), parts_of(*later)
     for element in {**before, **after}:
-        value, inner = before.get(element, (ABSENT, shape))
-        other, inner = after.get(element, (ABSENT, inner))
-        _compare(value, other, inner, (*path, element), found)
+        absent = (ABSENT, ATOMIC)
+        _compare(before.get(element, absent), after.get(element, absent), (*path, element), found)
     if not path:
         return
     if old is ABSENT:
@@ -131,16 +143,20 @@ def _pruned(value: Any, shape: Shape, tree: dict[str, Any]) -> Any:
     parts = parts_of(value, shape)
     if not parts:
         return None if isinstance(value, dict | list) else value
-    kept = {}
-    for element, (part, inner) in parts.items():
+    if isinstance(value, dict):
+        named = [("f:" + name, item) for name, item in value.items()]
+    else:
+        named = [(element_of(item, shape), item) for item in value]
+    kept = []
+    for element, item in named:
         below = tree.get(element)
         if below is None:
-            kept[element] = part
+            kept.append((element[2:], item))
         elif "" not in below:
-            kept[element] = _pruned(part, inner, below)
+            kept.append((element[2:], _pruned(item, parts[element][1], below)))
     if not kept:
         return None
-    return {e[2:]: part for e, part in kept.items()} if isinstance(value, dict) else list(kept.values())
+    return dict(kept) if isinstance(value, dict) else [item for _, item in kept]
 
 
 def with_parents(paths: FieldSet, shape: Shape) -> FieldSet:

@@ -26,6 +26,8 @@ def confined(kind: Kind, old: Object, obj: Object, subresource: str) -> Object:
     if subresource == "status":
         narrowed = clone({**old, "status": None})
         meta(narrowed)["managedFields"] = meta(obj).get("managedFields")
+        if kind.custom and "status" in obj:
+            return {**narrowed, "status": obj["status"]}  # a null too, for its schema to refuse
         return _with_status(narrowed, obj.get("status"))
     return _with_status(obj, clone(old.get("status"))) if kind.status else obj
 
@@ -38,7 +40,7 @@ def _with_status(obj: Object, status: Any) -> Object:
 def applied_part(kind: Kind, wanted: Object, subresource: str) -> Object:
     """What an applied configuration may own through this (sub)resource."""
     if subresource == "status":
-        return {"metadata": {}, "status": wanted.get("status") or {}}
+        return {"metadata": {}, **({"status": wanted["status"] or {}} if "status" in wanted else {})}
     return {name: value for name, value in wanted.items() if name != "status"} if kind.status else wanted
 
 
@@ -67,6 +69,8 @@ def is_respecified(kind: Kind, old: Object, obj: Object) -> bool:
     )
     if kind.kind == "Deployment" and meta(old).get("annotations") != meta(obj).get("annotations"):
         return True  # a Deployment's annotations count as part of what it asks for
+    if kind.kind == "EndpointSlice" and meta(old).get("labels") != meta(obj).get("labels"):
+        return True
     return {k: v for k, v in old.items() if k not in ignored} != {
         k: v for k, v in obj.items() if k not in ignored
     }

@@ -18,12 +18,12 @@ from tidegate.sandbox.cluster_api.errors import (
 )
 from tidegate.sandbox.cluster_api.kinds import Kind
 from tidegate.sandbox.cluster_api.objects import Object, dig, name_of
+from tidegate.sandbox.cluster_api.pod_rules import LABEL, LABEL_RULE, pod_spec, port_number
 from tidegate.sandbox.cluster_api.selectors import match_selector
 
 Errors = Iterator[FieldError]
 Rule = Callable[[Object, Object | None], Errors]
 
-_LABEL = re.compile(r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$")
 _SUBDOMAIN = re.compile(r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$")
 _SERVICE = re.compile(r"^[a-z]([-a-z0-9]*[a-z0-9])?$")
 _QUALIFIED = re.compile(r"^([a-z0-9.-]+/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$")
@@ -33,10 +33,6 @@ _PATH_NAMED = ("rbac.authorization.k8s.io",)
 
 _SUBDOMAIN_RULE = (
     "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', "
-    "and must start and end with an alphanumeric character"
-)
-_LABEL_RULE = (
-    "a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', "
     "and must start and end with an alphanumeric character"
 )
 _CONFIG_KEY_RULE = "a valid config key must consist of alphanumeric characters, '-', '_' or '.'"
@@ -100,7 +96,7 @@ def _name(kind: Kind, name: str) -> Errors:
     if kind.storage == ("", "services"):
         pattern, rule, longest = _SERVICE, _SERVICE_RULE, 63
     elif kind.storage == ("", "namespaces"):
-        pattern, rule, longest = _LABEL, _LABEL_RULE, 63
+        pattern, rule, longest = LABEL, LABEL_RULE, 63
     if not pattern.match(name):
         yield invalid_value("metadata.name", name, rule)
     if len(name) > longest:
@@ -113,17 +109,17 @@ def _workload(obj: Object, old: Object | None) -> Errors:
     spec = obj.get("spec") or {}
     yield from _selector(spec, old)
     yield from _replicas(spec)
-    yield from _pod_spec(dig(spec, "template", "spec") or {}, "spec.template.spec")
+    yield from pod_spec(dig(spec, "template", "spec") or {}, "spec.template.spec")
 
 
 def _selector(spec: Object, old: Object | None) -> Errors:
     selector = spec.get("selector")
     labels = dig(spec, "template", "metadata", "labels") or {}
-    if not selector:
+    if selector is None:
         yield required("spec.selector")
     elif not (selector.get("matchLabels") or selector.get("matchExpressions")):
         yield invalid_value("spec.selector", selector, "empty selector is invalid for deployment")
-    if not selector or not match_selector(selector)(labels):
+    if selector is None or not match_selector(selector)(labels):
         text = "`selector` does not match template `labels`"
         yield invalid_value("spec.template.metadata.labels", labels, text)
     if old is not None and selector != dig(old, "spec", "selector"):
@@ -164,41 +160,8 @@ def _counts(obj: Object) -> Errors:
         yield invalid_value("status.availableReplicas", status["availableReplicas"], text)
 
 
-def _pod_spec(spec: Object, path: str) -> Errors:
-    containers = spec.get("containers")
-    if not containers:
-        yield required(f"{path}.containers")
-        return
-    seen: set[str] = set()
-    for index, container in enumerate(containers):
-        at = f"{path}.containers[{index}]"
-        yield from _container(container, at)
-        if container.get("name") in seen:
-            yield duplicate(f"{at}.name", container["name"])
-        seen.add(container.get("name", ""))
-
-
-def _container(container: Object, path: str) -> Errors:
-    name = container.get("name")
-    if not name:
-        yield required(f"{path}.name")
-    elif not _LABEL.match(name) or len(name) > 63:
-        yield invalid_value(f"{path}.name", name, _LABEL_RULE)
-    if not container.get("image"):
-        yield required(f"{path}.image")
-    for index, port in enumerate(container.get("ports") or []):
-        yield from _port(port.get("containerPort"), f"{path}.ports[{index}].containerPort")
-
-
-def _port(value: Any, path: str) -> Errors:
-    if value is None:
-        yield required(path)
-    elif not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= 65535:
-        yield invalid_value(path, value, "must be between 1 and 65535, inclusive")
-
-
 def _pod(obj: Object, old: Object | None) -> Errors:
-    yield from _pod_spec(obj.get("spec") or {}, "spec")
+    yield from pod_spec(obj.get("spec") or {}, "spec")
 
 
 def _service(obj: Object, old: Object | None) -> Errors:
@@ -211,7 +174,7 @@ def _service(obj: Object, old: Object | None) -> Errors:
         yield required("spec.ports")
     yield from _distinct_ports(ports)
     for index, port in enumerate(ports):
-        yield from _port(port.get("port"), f"spec.ports[{index}].port")
+        yield from port_number(port.get("port"), f"spec.ports[{index}].port")
         if len(ports) > 1 and not port.get("name"):
             yield required(f"spec.ports[{index}].name")
     address = dig(old, "spec", "clusterIP")
@@ -284,7 +247,7 @@ def _replica_set(obj: Object, old: Object | None) -> Errors:
 
 
 def _job(obj: Object, old: Object | None) -> Errors:
-    yield from _pod_spec(dig(obj, "spec", "template", "spec") or {}, "spec.template.spec")
+    yield from pod_spec(dig(obj, "spec", "template", "spec") or {}, "spec.template.spec")
     policy = dig(obj, "spec", "template", "spec", "restartPolicy")
     if policy not in ("Never", "OnFailure"):
         yield unsupported("spec.template.spec.restartPolicy", policy, ("OnFailure", "Never"))
