@@ -10,6 +10,7 @@ from benchmarks.history import Activity
 from tidegate.contracts import StageTiming
 
 BEFORE = {
+    "recovery_find_traffic": "Find split traffic",
     "git_resolve": "Resolve revision",
     "sync_survey": "Render and validate",
     "sync_apply": "Apply manifests",
