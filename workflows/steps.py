@@ -33,7 +33,11 @@ _INVALID = (InvalidInput.__name__, RevisionNotFound.__name__)
 HEARTBEAT_TIMEOUT = timedelta(seconds=5)
 """So long a step stands still whose worker has died; a step that goes on beats every two seconds."""
 
-_QUICK = timedelta(seconds=20)
+HEARTBEAT_TIMEOUT_CLEARING = timedelta(seconds=10)
+"""The same once the traffic is safe: there is time for a worker or a Temporal that is only slow."""
+
+_QUICK = timedelta(seconds=60)
+"""A few reads and a write at their most patient (tidegate/adapters/patience.py); heartbeats tell of death."""
 _FETCH = timedelta(seconds=150)
 _MARGIN = timedelta(seconds=30)
 
@@ -111,6 +115,7 @@ def restoring(summary: str, *, deadline_seconds: float = 0.0) -> Options:
 def clearing(summary: str, *, deadline_seconds: float, total_seconds: float) -> Options:
     """A step of the way back once the traffic is safe: given up after so long, all attempts together."""
     options = restoring(summary, deadline_seconds=deadline_seconds)
+    options["heartbeat_timeout"] = HEARTBEAT_TIMEOUT_CLEARING
     options["schedule_to_close_timeout"] = timedelta(seconds=total_seconds)
     return options
 

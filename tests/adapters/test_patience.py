@@ -5,7 +5,18 @@ from email.utils import format_datetime
 
 import pytest
 
-from tidegate.adapters.patience import LONG_SECONDS, SHORT_SECONDS, answer_seconds, attempt, retry_after
+from tidegate.adapters.patience import (
+    LONG_SECONDS,
+    LONG_WRITE_SECONDS,
+    SHORT_SECONDS,
+    WRITE_SECONDS,
+    answer_seconds,
+    attempt,
+    retry_after,
+)
+
+WEBHOOK_SECONDS, LONGEST_WEBHOOK_SECONDS = 10, 30
+"""How long Kubernetes waits for an admission webhook: by default, and at most."""
 
 
 def test_most_attempts_are_short_and_some_are_patient() -> None:
@@ -16,6 +27,16 @@ def test_most_attempts_are_short_and_some_are_patient() -> None:
             if answer_seconds() == LONG_SECONDS:
                 patient.append(number)
     assert patient == [8, 16, 32]
+
+
+@pytest.mark.parametrize(
+    ("number", "webhook_seconds", "seconds"),
+    [(1, WEBHOOK_SECONDS, WRITE_SECONDS), (8, LONGEST_WEBHOOK_SECONDS, LONG_WRITE_SECONDS)],
+)
+def test_a_write_outlasts_an_admission_webhook(number: int, webhook_seconds: int, seconds: float) -> None:
+    with attempt(number):
+        assert answer_seconds(writing=True) == seconds
+        assert answer_seconds(writing=True) > webhook_seconds
 
 
 def test_outside_of_an_attempt_there_is_time() -> None:

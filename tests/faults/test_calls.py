@@ -110,6 +110,21 @@ async def test_a_write_whose_answer_was_lost_is_done_once_by_the_next_attempt(
     assert dig(change.after, "data", "sky") == "blue"
 
 
+async def test_a_write_waits_for_a_slow_admission_webhook_where_a_read_would_not(
+    proxy: FaultProxy, cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(patience, "SHORT_SECONDS", 0.3)
+    await asyncio.to_thread(cluster.get, *REF)
+    await proxy.inject(Fault(Mode.SLOW, methods=WRITES, seconds=0.9))
+
+    def write() -> None:
+        with patience.attempt(1):
+            cluster.fenced_apply(MANIFEST, Fence(epoch=1, sequence=1), manager="tidegate")
+
+    await asyncio.to_thread(write)
+    assert await asyncio.to_thread(cluster.get, *REF) is not None
+
+
 async def test_a_watch_that_fell_silent_is_taken_up_again(
     proxy: FaultProxy, cluster: Cluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -86,7 +86,9 @@ class Connection:
 
         `read_seconds` is how long the answer may be silent; None: as long as the present attempt is patient.
         """
-        patience = (CONNECT_SECONDS, answer_seconds() if read_seconds is None else read_seconds)
+        if read_seconds is None:
+            read_seconds = answer_seconds(writing=method != "GET")
+        patience = (CONNECT_SECONDS, read_seconds)
         headers = {"Accept": "application/json", "Content-Type": content_type}
         try:
             _, url, sent, content, _ = self._serialized(method, path, query, headers, body)
