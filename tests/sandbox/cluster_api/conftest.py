@@ -8,7 +8,6 @@ server on purpose, `deviations` says so.
 from __future__ import annotations
 
 import asyncio
-import json
 import os
 import shutil
 import subprocess
@@ -19,10 +18,8 @@ from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlencode
 
 import pytest
-import urllib3
 from hypothesis import settings
 from kubernetes import client, config, dynamic
 
@@ -151,31 +148,11 @@ def dyn(api: Any, tmp_path_factory: pytest.TempPathFactory) -> Any:
 
 
 @pytest.fixture(scope="package")
-def raw(api: Any) -> Raw:
+def raw(cluster: Served) -> Iterator[Raw]:
     """Calls without a client in between: raw(method, path, body, content_type=, accept=, **query)."""
-    configuration = api.configuration
-    auth = {entry["key"]: entry["value"] for entry in configuration.auth_settings().values()}
-
-    def call(
-        method: str,
-        path: str,
-        body: Any = None,
-        *,
-        content_type: str = "application/json",
-        accept: str = "application/json",
-        **query: str,
-    ) -> tuple[int, Any]:
-        data = body if isinstance(body, bytes | None) else json.dumps(body).encode()
-        url = configuration.host + path + (f"?{urlencode(query)}" if query else "")
-        headers = {**auth, "Accept": accept, "Content-Type": content_type}
-        answer = api.rest_client.pool_manager.request(
-            method, url, body=data, headers=headers, timeout=10, retries=False
-        )
-        assert isinstance(answer, urllib3.BaseHTTPResponse)
-        is_json = "json" in answer.headers.get("Content-Type", "") or answer.data[:1] == b"{"
-        return answer.status, json.loads(answer.data) if is_json else answer.data
-
-    return call
+    server = Server(cluster.url, cluster.token or "", cluster.certificate_authority)
+    yield server.call
+    server.close()
 
 
 @pytest.fixture

@@ -49,7 +49,7 @@ class Server:
             headers["Authorization"] = f"Bearer {self.token}"
         url = self.url + path + (f"?{urlencode(query)}" if query else "")
         answer = self.pool.request(method, url, body=data, headers=headers, timeout=30, retries=False)
-        is_json = "json" in answer.headers.get("Content-Type", "")
+        is_json = "json" in answer.headers.get("Content-Type", "") or answer.data[:1] == b"{"
         return answer.status, json.loads(answer.data) if is_json else answer.data
 
     def close(self) -> None:
