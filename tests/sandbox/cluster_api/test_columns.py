@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
+from tidegate.sandbox.cluster_api.ages import age
 from tidegate.sandbox.cluster_api.jsonpath import find
-from tidegate.sandbox.cluster_api.table import age
 
 _OBJECT = {
     "spec": {"hosts": ["a", "b"], "my.key": 1},

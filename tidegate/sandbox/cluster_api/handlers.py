@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from contextlib import aclosing
 from dataclasses import replace
 from http import HTTPStatus
@@ -10,17 +10,16 @@ from typing import Any
 
 from aiohttp import web
 
-from tidegate.sandbox.cluster_api import errors, media
+from tidegate.sandbox.cluster_api import answers, errors, media
 from tidegate.sandbox.cluster_api.deletion import delete_options
 from tidegate.sandbox.cluster_api.errors import ApiError
 from tidegate.sandbox.cluster_api.kinds import Catalog, Kind
-from tidegate.sandbox.cluster_api.listing import Page
 from tidegate.sandbox.cluster_api.media import Form
-from tidegate.sandbox.cluster_api.objects import Object, encode, meta, name_of
+from tidegate.sandbox.cluster_api.objects import Object
 from tidegate.sandbox.cluster_api.patch.json_patch import apply_operations
 from tidegate.sandbox.cluster_api.patch.merge import merge
 from tidegate.sandbox.cluster_api.patch.strategic import strategic_merge
-from tidegate.sandbox.cluster_api.registry import Registry, Written
+from tidegate.sandbox.cluster_api.registry import Registry
 from tidegate.sandbox.cluster_api.requests import (
     ListOptions,
     Target,
@@ -31,8 +30,7 @@ from tidegate.sandbox.cluster_api.requests import (
 from tidegate.sandbox.cluster_api.reviews import review
 from tidegate.sandbox.cluster_api.scale import check_scale, scale_of
 from tidegate.sandbox.cluster_api.scaling import Scaling
-from tidegate.sandbox.cluster_api.table import table
-from tidegate.sandbox.cluster_api.watch import Watch, WatchEvent
+from tidegate.sandbox.cluster_api.watch import Watch
 
 _RETURNED_WHEN_DELETED = ("pods", "services", "serviceaccounts", "persistentvolumeclaims", "resourcequotas")
 
@@ -85,8 +83,10 @@ class Resources:
         include = request.query.get("includeObject", "Metadata")
         if target.name:
             obj = self._registry.read(kind, target.namespace, target.name)
-            return _json(_shown(kind, obj, form, include))
-        return _json(_listed(kind, self._registry.select(kind, target.namespace, options), form, include))
+            return answers.respond(answers.shown(kind, obj, form, include))
+        return answers.respond(
+            answers.listed(kind, self._registry.select(kind, target.namespace, options), form, include)
+        )
 
     async def _watch(
         self, request: web.Request, kind: Kind, target: Target, form: Form
@@ -99,7 +99,7 @@ class Resources:
         except ApiError as error:
             if error.code != HTTPStatus.GONE:
                 raise
-            return web.Response(body=_error_line(error), content_type=media.JSON)
+            return web.Response(body=answers.error_line(error), content_type=media.JSON)
         response = web.StreamResponse(headers={"Content-Type": media.JSON})
         self._watches.add(watch)
         include = request.query.get("includeObject", "Metadata")
@@ -108,7 +108,9 @@ class Resources:
             header = True
             async with aclosing(watch.events()) as batches:
                 async for events in batches:
-                    await response.write(b"".join(_event_lines(kind, events, form, include, header=header)))
+                    await response.write(
+                        b"".join(answers.event_lines(kind, events, form, include, header=header))
+                    )
                     header = header and not events
             await response.write_eof()
         except ConnectionError:
@@ -123,11 +125,11 @@ class Resources:
         if request.method == "POST" and not target.name:
             obj = media.read_object(body, _content_type(request))
             if kind.verbs == ("create",):
-                return _json(review(kind, obj), 201)
-            return _written(self._registry.create(kind, target.namespace, obj, options))
+                return answers.respond(review(kind, obj), 201)
+            return answers.written(self._registry.create(kind, target.namespace, obj, options))
         if request.method == "PUT" and target.name:
             obj = media.read_object(body, _content_type(request))
-            return _written(self._registry.replace(kind, target.namespace, target.name, obj, options))
+            return answers.written(self._registry.replace(kind, target.namespace, target.name, obj, options))
         if request.method == "PATCH" and target.name:
             return self._patch(request, kind, target, body, options)
         raise errors.method_not_allowed()
@@ -138,9 +140,9 @@ class Resources:
         if _content_type(request) == media.APPLY_PATCH:
             wanted = media.decode_yaml(body)
             _check_apply(request, wanted)
-            return _written(self._registry.apply(kind, target.namespace, target.name, wanted, options))
+            return answers.written(self._registry.apply(kind, target.namespace, target.name, wanted, options))
         change = patcher(kind, _content_type(request), body)
-        return _written(self._registry.patch(kind, target.namespace, target.name, change, options))
+        return answers.written(self._registry.patch(kind, target.namespace, target.name, change, options))
 
     async def _delete(self, request: web.Request, kind: Kind, target: Target) -> web.Response:
         body = await request.read()
@@ -148,11 +150,11 @@ class Resources:
         options = delete_options(given, request.query)
         if not target.name:
             page = self._registry.delete_all(kind, target.namespace, list_options(request.query), options)
-            return _json(_listed(kind, page, Form(), ""))
+            return answers.respond(answers.listed(kind, page, Form(), ""))
         obj, gone = self._registry.delete(kind, target.namespace, target.name, options)
         if not gone or kind.plural in _RETURNED_WHEN_DELETED:
-            return _json(obj)
-        return _json(_deleted(kind, obj))
+            return answers.respond(obj)
+        return answers.respond(answers.deleted(kind, obj))
 
     async def _serve_subresource(
         self, request: web.Request, kind: Kind, target: Target
@@ -172,19 +174,19 @@ class Resources:
         obj = self._registry.read(kind, target.namespace, target.name)
         if request.method == "GET":
             check_scale(kind, obj, rule)
-            return _json(scale_of(obj, rule))
+            return answers.respond(scale_of(obj, rule))
         body = await request.read()
         if request.method == "PATCH" and _content_type(request) == media.APPLY_PATCH:
             applied = media.decode_yaml(body)
             _check_apply(request, applied)
-            return _json(self._scaling.apply(kind, rule, obj, applied, _options(request, target)))
+            return answers.respond(self._scaling.apply(kind, rule, obj, applied, _options(request, target)))
         if request.method == "PUT":
             change = _constant(media.read_object(body, _content_type(request)))
         elif request.method == "PATCH":
             change = patcher(kind, _content_type(request), body)
         else:
             raise errors.method_not_allowed()
-        return _json(self._scaling.patch(kind, rule, obj, change, _options(request, target)))
+        return answers.respond(self._scaling.patch(kind, rule, obj, change, _options(request, target)))
 
 
 def patcher(kind: Kind, content_type: str, body: bytes) -> Callable[[Object], Object]:
@@ -226,82 +228,3 @@ def _check_apply(request: web.Request, wanted: Any) -> None:
     if not request.query.get("fieldManager"):
         problem = errors.required("fieldManager", "is required for apply patch")
         raise errors.invalid("meta.k8s.io", "PatchOptions", "", [problem])
-
-
-def _json(body: Any, status: int = 200, headers: dict[str, str] | None = None) -> web.Response:
-    return web.Response(body=encode(body), status=status, content_type=media.JSON, headers=headers)
-
-
-def _written(written: Written) -> web.Response:
-    response = _json(written.object, 201 if written.created else 200)
-    for warning in written.warnings:
-        text = warning.replace('"', '\\"')
-        response.headers.add("Warning", f'299 - "{text}"')
-    return response
-
-
-def _shown(kind: Kind, obj: Object, form: Form, include: str) -> Object:
-    if form.kind == "Table":
-        shown = table(kind, [obj], include=include)
-        shown["metadata"] = {"resourceVersion": meta(obj)["resourceVersion"]}
-        return shown
-    return media.partial(obj) if form.kind else obj
-
-
-def _listed(kind: Kind, page: Page, form: Form, include: str) -> Object:
-    metadata: Object = {"resourceVersion": page.revision}
-    if page.after:
-        metadata.update({"continue": page.after, "remainingItemCount": page.remaining})
-    if form.kind == "Table":
-        return {**table(kind, page.items, include=include), "metadata": metadata}
-    if form.kind:
-        items = [media.partial(obj) for obj in page.items]
-        return {
-            "kind": "PartialObjectMetadataList",
-            "apiVersion": "meta.k8s.io/v1",
-            "metadata": metadata,
-            "items": items,
-        }
-    return {
-        "kind": f"{kind.kind}List",
-        "apiVersion": kind.api_version,
-        "metadata": metadata,
-        "items": page.items if kind.custom else [_untyped(obj) for obj in page.items],
-    }
-
-
-def _untyped(obj: Object) -> Object:
-    """An item of a built-in kind's list, which leaves its kind to the list as real servers do."""
-    return {name: value for name, value in obj.items() if name not in ("apiVersion", "kind")}
-
-
-def _event_lines(
-    kind: Kind, events: Iterable[WatchEvent], form: Form, include: str, *, header: bool
-) -> Iterable[bytes]:
-    for event, obj in events:
-        yield (
-            encode({"type": event, "object": _event_object(kind, event, obj, form, include, header=header)})
-            + b"\n"
-        )
-        header = False
-
-
-def _error_line(error: ApiError) -> bytes:
-    """A failed watch is a stream with one event, not a failed request."""
-    return encode({"type": "ERROR", "object": error.status()}) + b"\n"
-
-
-def _event_object(kind: Kind, event: str, obj: Object, form: Form, include: str, *, header: bool) -> Object:
-    if event == "BOOKMARK" and form.kind == "Table":
-        return {**table(kind, [], header=header), "metadata": obj["metadata"]}
-    if form.kind == "Table":
-        revision = {"resourceVersion": meta(obj)["resourceVersion"]}
-        return {**table(kind, [obj], include=include, header=header), "metadata": revision}
-    return media.partial(obj) if form.kind else obj
-
-
-def _deleted(kind: Kind, obj: Object) -> Object:
-    details: Object = {"name": name_of(obj), "kind": kind.plural, "uid": meta(obj)["uid"]}
-    if kind.group:
-        details["group"] = kind.group
-    return {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "details": details}
