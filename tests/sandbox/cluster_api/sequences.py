@@ -91,15 +91,19 @@ def _object(answer: Json) -> Json:
     if "managedFields" in metadata:
         entries = [{k: v for k, v in entry.items() if k != "time"} for entry in metadata["managedFields"]]
         metadata["managedFields"] = sorted(entries, key=_manager)
-    if "deletionTimestamp" in answer["metadata"] and "finalizers" not in metadata:
-        # The last state of what a write has ended: a real server tells a custom one as it was written.
-        metadata = {name: value for name, value in metadata.items() if value != {}}
     found = {**answer, "metadata": metadata}
+    if "deletionTimestamp" in answer["metadata"] and "finalizers" not in metadata:
+        # What a write has ended a real server tells as that write left it, not as it would store it.
+        found = _filled({**found, "metadata": _filled(metadata)})
     if answer.get("kind") == "Service" and answer.get("spec", {}).get("clusterIP") not in (None, "None"):
         found["spec"] = {**answer["spec"], "clusterIP": "given"}
         if "clusterIPs" in answer["spec"]:
             found["spec"]["clusterIPs"] = ["given" for _ in answer["spec"]["clusterIPs"]]
     return found
+
+
+def _filled(struct: Json) -> Json:
+    return {name: value for name, value in struct.items() if value not in (None, {}, [])}
 
 
 def _manager(entry: Json) -> tuple[str, ...]:
