@@ -33,6 +33,7 @@ def all_activities(settings: Settings, *, search_attributes: bool) -> list[Calla
     return [
         git.resolve,
         recovery.find,
+        recovery.find_traffic,
         sync.survey,
         sync.apply,
         sync.await_health,

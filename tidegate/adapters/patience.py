@@ -3,9 +3,9 @@
 Most attempts of a step give up early, so that a neighbour that has come back is noticed at once: what was
 sent to one that hung may never be answered. Now and then one waits longer, for a neighbour that is only slow.
 
-A write waits longer than a read in any case. An API server calls admission webhooks meanwhile, for 10 s each unless
-they say otherwise and for 30 s at most, and drops a write whose sender has gone. Every write of a step follows
-a read, in which a server that hangs is noticed.
+A write waits longer than a read in any case. An API server calls admission webhooks meanwhile, for 10 s each
+unless they say otherwise and for 30 s at most, and drops a write whose sender has gone. Every write of a step
+follows a read, in which a server that hangs is noticed.
 """
 
 import contextlib
