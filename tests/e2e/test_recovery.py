@@ -27,6 +27,8 @@ async def test_a_recovery_puts_right_what_a_terminated_release_left_without_git(
     assert ended.outcome["outcome"] == "recovered", ended
     assert "was put right: traffic 75/25, podinfo has " in ended.outcome["reason"]
     assert await application.end_state() == serves("3.1.0")
+    (warning,) = ended.outcome["warnings"]
+    assert warning.startswith("a canary whose VirtualService was deleted would not be seen"), ended
     again = await application.tell("recover", "--json")
     assert again.outcome["outcome"] == "unchanged", again
 
@@ -50,3 +52,16 @@ async def test_the_next_start_puts_right_what_a_terminated_release_left(
 
     assert (ended.code, ended.outcome["outcome"]) == (0, "unchanged"), ended
     assert await application.end_state() == serves("3.1.0")
+
+
+async def test_a_start_that_git_refuses_has_brought_the_traffic_back_all_the_same(
+    baking: Baking, worker: Worker
+) -> None:
+    application = await cut_off(baking, worker)
+    ended = await application.start("--no-validate", "--revision", "no-such-branch")
+
+    assert (ended.code, ended.outcome["outcome"]) == (2, "invalid"), ended
+    weights = await application.virtual_service_weights()
+    assert weights == {"podinfo-primary": 100, "podinfo-canary": 0}, ended
+    (warning,) = ended.outcome["warnings"]
+    assert warning.endswith("was left with traffic 75/25; routed back to 100/0"), ended
