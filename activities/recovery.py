@@ -79,12 +79,14 @@ class RecoveryActivities:
     def find_traffic(self, command: FindCommand) -> Findings:
         """The canaries of the application's namespace whose traffic is split, by their marks.
 
-        Every start pays for it, so it is one call. A namespace where the worker may not look, or without a
-        mesh, has none: what the release needs there, its later steps say.
+        Every start pays for it, so it is one call. Without a mesh there are none: what the release needs of
+        it, its later steps say.
         """
         request = command.request
         try:
             routes = self._routes(request, request.application.spec.destination.namespace)
+        except AccessDenied as error:
+            return Findings(warnings=(f"no look at what an earlier release left: {error}",))
         except (Permanent, SettingsError):
             return Findings()
         found = [(ref, live) for live in routes if (ref := marked_canary(live, request)) is not None]

@@ -6,7 +6,9 @@ import pytest
 from temporalio.exceptions import ApplicationError
 
 from tests.workflows.neighbours import release_request
+from tidegate.adapters.kubernetes import Cluster
 from tidegate.contracts import Findings
+from tidegate.domain.errors import AccessDenied
 from tidegate.domain.marks import CANARY, RELEASE, TARGET, annotations
 
 
@@ -109,6 +111,17 @@ def test_a_start_without_a_mesh_finds_nothing(world: Any) -> None:
     name = definition["metadata"]["name"]
     world.mesh.delete("apiextensions.k8s.io/v1", "CustomResourceDefinition", "", name)
     assert world.find_traffic(release_request("a")) == Findings()
+
+
+def test_a_start_that_may_not_list_routes_says_so(world: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    def denied(*_: object) -> None:
+        raise AccessDenied("cluster asm", "cannot list resource virtualservices")
+
+    monkeypatch.setattr(Cluster, "list", denied)
+    assert world.find_traffic(release_request("a")).warnings == (
+        "no look at what an earlier release left: "
+        "cluster asm denied access: cannot list resource virtualservices",
+    )
 
 
 def test_without_marks_and_without_git_nothing_is_claimed(world: Any) -> None:
