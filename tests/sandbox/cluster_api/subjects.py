@@ -306,6 +306,7 @@ GADGET = Subject(
     strategic=False,
     pointers=[("/spec/tags/0", _words), ("/spec/parts/0/weight", _few), ("/spec/size", _few)],
 )
+SCALED_GADGET = replace(GADGET, name="scaled Gadget", scale=True, applied_only=True)
 BLOB = Subject(
     "Blob",
     "sequences.test/v1",
@@ -325,7 +326,7 @@ BLOB = Subject(
 NAMESPACE = "sequences"
 """Where their objects are made."""
 
-SUBJECTS = (CONFIG_MAP, DEPLOYMENT, SCALED, SERVICE, AUTOSCALER, ENDPOINT_SLICE, GADGET, BLOB)
+SUBJECTS = (CONFIG_MAP, DEPLOYMENT, SCALED, SERVICE, AUTOSCALER, ENDPOINT_SLICE, GADGET, SCALED_GADGET, BLOB)
 
 
 def definition(kind: str, plural: str, schema: Json, **subresources: Json) -> Json:

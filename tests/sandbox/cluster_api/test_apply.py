@@ -237,3 +237,16 @@ def test_ownership_can_be_reset(apply: Apply, deployment: Make, raw: Any, namesp
     _, answer = apply("me", _partial({"replicas": 3}), force=True)
     assert _owned(answer, "me") == {"f:spec": {"f:replicas": {}}}
     assert "f:template" in _owned(answer, "before-first-apply")["f:spec"]
+
+
+def test_an_applier_is_the_same_in_every_api_version(apply: Apply, widgets: str, namespace: str) -> None:
+    def widget(version: str, **spec: Any) -> tuple[int, Any]:
+        place = f"/apis/contract.test/{version}/namespaces/{namespace}/widgets"
+        head = {"apiVersion": f"contract.test/{version}", "kind": "Widget", "metadata": {"name": "versions"}}
+        return apply("git", {**head, "spec": spec}, path=place)
+
+    assert widget("v1", size=1, code="a")[0] == 201
+    code, answer = widget("v1beta1", size=2)
+    assert (code, answer["spec"]) == (200, {"size": 2, "colour": "blue"})
+    managers = [(entry["manager"], entry["apiVersion"]) for entry in answer["metadata"]["managedFields"]]
+    assert managers == [("git", "contract.test/v1beta1")]

@@ -43,46 +43,48 @@ class Scaling:
         options: WriteOptions,
     ) -> Object:
         """The Scale after a plain write. Raises ApiError: 409, 422."""
-        before = _scale(kind, rule, obj)
+        before = _scale(rule, obj)
         after = clone(change(before))
         after["metadata"] = {**(after.get("metadata") or {}), "managedFields": meta(before)["managedFields"]}
         if isinstance(after.get("spec"), dict) and after["spec"].get("replicas") == 0:
             del after["spec"]["replicas"]  # a Scale leaves out a zero, so that nobody owns it
-        if not kind.custom:  # a real server cannot follow who scaled a custom object
-            note_update(before, after, Manager(options.manager, "Update", _VERSION, "scale"), _SHAPE)
+        note_update(before, after, Manager(options.manager, "Update", _VERSION, "scale"), _SHAPE)
         return self._write(kind, rule, obj, after, options)
 
     def apply(self, kind: Kind, rule: Scale, obj: Object, wanted: Object, options: WriteOptions) -> Object:
         """The Scale after a server-side apply. Raises ApiError: 409, 422, 500 (as real servers do).
 
-        Among the latter is any apply to the scale of a custom object: they cannot tell who owns it.
+        Those cannot convert the Scale of a custom object, so that an apply may only agree with its owner.
         """
-        if kind.custom:
-            raise errors.ApiError(
-                500, "", "failed to create manager for existing fields: a custom kind's scale"
-            )
         faults = [str(problem) for problem in structural.type_problems(wanted, _SCHEMA)]
         if faults:
             raise errors.untyped(_VERSION, "Scale", namespace_of(obj), name_of(obj), faults)
-        before = _scale(kind, rule, obj)
+        before = _scale(rule, obj)
+        if kind.custom and not owners_of(before):
+            raise _unconverted("failed to create manager for existing fields")
         wanted = {"metadata": {}, **wanted}
         manager = Manager(options.manager, "Apply", _VERSION, "scale")
         after, owners = apply_configuration(
             before, wanted, manager, _SHAPE, force=options.force, untracked=(_EMPTY, before)
         )
+        if kind.custom and after["spec"] != before["spec"]:
+            raise _unconverted(f"failed to convert new object (/{name_of(obj)}; {_VERSION}, Kind=Scale)")
         write_owners(after, owners, before)
         return self._write(kind, rule, obj, after, options)
 
     def _write(self, kind: Kind, rule: Scale, obj: Object, scale: Object, options: WriteOptions) -> Object:
         changed = rescaled(kind, obj, rule, scale)
         changed["metadata"] = dict(meta(changed))
-        if not kind.custom:
-            owners = _of_object(kind, rule, owners_of(obj), owners_of(scale))
-            write_owners(changed, owners, obj)
+        write_owners(changed, _of_object(kind, rule, owners_of(obj), owners_of(scale)), obj)
         return scale_of(self._registry.rewrite(kind, changed, options).object, rule)
 
 
-def _scale(kind: Kind, rule: Scale, obj: Object) -> Object:
+def _unconverted(what: str) -> errors.ApiError:
+    why = f"request to convert CR to an invalid group/version: {_VERSION}"
+    return errors.ApiError(500, "", f"{what} to proper version: {why}")
+
+
+def _scale(rule: Scale, obj: Object) -> Object:
     """The object's Scale, with the owners of the replicas as its own."""
     scale = scale_of(obj, rule)
     write_owners(scale, _of_scale(rule, owners_of(obj)), None)
