@@ -65,7 +65,7 @@ def main() -> int:
     try:
         fleet = asyncio.run(_until_stopped(arguments))
     except (ProcessError, RPCError, OSError, TimeoutError, ValueError, ExceptionGroup) as error:
-        print(f"not measured: {error or type(error).__name__}", file=sys.stderr)
+        print(f"not measured: {str(error) or type(error).__name__}", file=sys.stderr)
         return 1
     except asyncio.CancelledError:
         print("not measured: stopped", file=sys.stderr)

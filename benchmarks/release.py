@@ -56,7 +56,7 @@ def main() -> int:
     try:
         figures = asyncio.run(_until_stopped())
     except (NotMeasured, ProcessError, OSError, TimeoutError, ValueError, ExceptionGroup) as error:
-        print(f"not measured: {error or type(error).__name__}", file=sys.stderr)
+        print(f"not measured: {str(error) or type(error).__name__}", file=sys.stderr)
         return 1
     except asyncio.CancelledError:
         print("not measured: stopped", file=sys.stderr)

@@ -281,8 +281,8 @@ def test_each_workload_has_a_second_hop_named_by_reporter_and_workload(mesh: Any
     }
 
 
-def addresses(configuration: Configuration, file: str) -> Iterator[str]:
-    for locality in configuration.endpoints[file]["endpoints"]:
+def addresses(configuration: Configuration, cluster: str) -> Iterator[str]:
+    for locality in configuration.clusters[cluster]["load_assignment"]["endpoints"]:
         for endpoint in locality["lb_endpoints"]:
             yield next(iter(endpoint["endpoint"]["address"]))
 
@@ -291,7 +291,7 @@ def test_a_workload_without_pods_keeps_its_listener_and_has_no_endpoints(mesh: A
     configuration = translate(mesh.snapshot(canary=()), layout)
 
     assert "inbound|9898|podinfo|podinfo-canary.test" in configuration.listeners
-    outbound = "outbound_9898__podinfo-canary.test.svc.cluster.local.json"
+    outbound = "outbound|9898||podinfo-canary.test.svc.cluster.local"
     assert list(addresses(configuration, outbound)) == []
 
 
@@ -304,15 +304,15 @@ def test_endpoints_given_by_hand_are_called_directly(mesh: Any, layout: Layout) 
     )
     configuration = translate(snapshot, layout)
 
-    file = "outbound_9090__prometheus.test.svc.cluster.local.json"
-    assert list(addresses(configuration, file)) == ["socket_address"]
+    cluster = "outbound|9090||prometheus.test.svc.cluster.local"
+    assert list(addresses(configuration, cluster)) == ["socket_address"]
 
 
 def test_an_endpoint_whose_pod_is_gone_gets_no_traffic(mesh: Any, layout: Layout) -> None:
     snapshot = mesh.snapshot().model_copy(update={"pods": ()})
 
-    file = "outbound_9898__podinfo-canary.test.svc.cluster.local.json"
-    assert list(addresses(translate(snapshot, layout), file)) == []
+    cluster = "outbound|9898||podinfo-canary.test.svc.cluster.local"
+    assert list(addresses(translate(snapshot, layout), cluster)) == []
 
 
 def test_a_destination_rule_limits_the_hop_to_the_pods(mesh: Any, layout: Layout) -> None:

@@ -1,13 +1,16 @@
-"""Services as Envoy's clusters, their endpoints, and the inbound listeners of their workloads.
+"""Services as Envoy's clusters with their endpoints, and the ways into their workloads.
 
 A request takes two hops, as with sidecars: the cluster of the service (the source's view) leads to the
 inbound listener of a workload, and from there the inbound cluster (the destination's view) leads to a pod.
 The names of their statistics carry what Istio's telemetry labels them with.
+
+Endpoints are written into their cluster: Envoy takes an inotify instance for each file that it follows, and
+a user has 128 of them for all programs. A cluster that changes lets its requests end, but forgets ejections.
 """
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from tidegate.sandbox.mesh.destination_rule import TrafficPolicy
 from tidegate.sandbox.mesh.registry import Endpoint, Key, Service
@@ -46,31 +49,17 @@ def inbounds(service: Service) -> Iterator[Inbound]:
             yield Inbound(service.key, workload, port)
 
 
-def clusters(service: Service, policy: TrafficPolicy, endpoints_path: str) -> Iterator[Json]:
-    """A service's clusters; `endpoints_path` is a pattern with `{}` for the name of a file of endpoints."""
+def clusters(service: Service, policy: TrafficPolicy) -> Iterator[Json]:
+    """A service's clusters, with their endpoints."""
     for port in service.ports:
         name = outbound_name(service.host, port)
         workload = service.workloads[0] if len(service.workloads) == 1 else "unknown"
         stat = _stat_name("source", service.key, workload)
-        yield _cluster(name, stat, endpoints_path)
+        yield _cluster(name, stat, _first_hop(service, port, service.endpoints[port]))
     for inbound in inbounds(service):
         stat = _stat_name("destination", inbound.service, inbound.workload)
-        yield _cluster(inbound.name, stat, endpoints_path) | _policy(policy)
-
-
-def assignments(service: Service) -> Iterator[Json]:
-    """The endpoints of a service's clusters."""
-    for port in service.ports:
-        endpoints = service.endpoints[port]
-        yield _assignment(outbound_name(service.host, port), _first_hop(service, port, endpoints))
-        for workload in _workloads(service, port):
-            pods = [endpoint for endpoint in endpoints if endpoint.workload == workload]
-            yield _assignment(Inbound(service.key, workload, port).name, [_address(pod) for pod in pods])
-
-
-def file_name(cluster: str) -> str:
-    """The file with a cluster's endpoints."""
-    return cluster.replace("|", "_") + ".json"
+        pods = [pod for pod in service.endpoints[inbound.port] if pod.workload == inbound.workload]
+        yield _cluster(inbound.name, stat, [_address(pod) for pod in pods]) | _policy(policy)
 
 
 def _workloads(service: Service, port: int) -> list[str]:
@@ -82,14 +71,16 @@ def _stat_name(reporter: str, service: Key, workload: str) -> str:
     return "|".join((reporter, service.namespace, workload, service.name)).replace(".", "_")
 
 
-def _cluster(name: str, stat_name: str, endpoints_path: str) -> Json:
-    path = {"path": endpoints_path.format(file_name(name))}
+def _cluster(name: str, stat_name: str, endpoints: list[Json]) -> Json:
     return {
         "@type": f"{_TYPE}.cluster.v3.Cluster",
         "name": name,
         "alt_stat_name": stat_name,
-        "type": "EDS",
-        "eds_cluster_config": {"eds_config": {"resource_api_version": "V3", "path_config_source": path}},
+        "type": "STATIC",
+        "load_assignment": {
+            "cluster_name": name,
+            "endpoints": [{"lb_endpoints": endpoints}] if endpoints else [],
+        },
         "connect_timeout": "1s",
         "circuit_breakers": {"thresholds": [_limits({})]},
         "typed_extension_protocol_options": {
@@ -167,12 +158,3 @@ def _address(endpoint: Endpoint) -> Json:
 
 def _endpoint(address: Json) -> Json:
     return {"endpoint": {"address": address}}
-
-
-def _assignment(cluster: str, endpoints: list[Json]) -> Json:
-    result: dict[str, Any] = {
-        "@type": f"{_TYPE}.endpoint.v3.ClusterLoadAssignment",
-        "cluster_name": cluster,
-        "endpoints": [{"lb_endpoints": endpoints}] if endpoints else [],
-    }
-    return result

@@ -1,6 +1,6 @@
 """Envoy's configuration files, replaced in an order that never leaves a route without its cluster.
 
-What is new comes first (endpoints, clusters, listeners), then the routes, and only then goes what the routes
+What is new comes first (clusters, listeners), then the routes, and only then goes what the routes
 no longer need. Each file is replaced as a whole, by a rename, which is what Envoy watches for.
 """
 
@@ -27,9 +27,7 @@ class ConfigurationFiles:
         self._listeners: Mapping[str, Json] = {}
 
     def add(self, configuration: Configuration) -> Changed:
-        """Write endpoints, and clusters and listeners: new and changed ones beside those there are."""
-        for name, endpoints in configuration.endpoints.items():
-            self._write(self._layout.endpoints / name, [endpoints])
+        """Write clusters and listeners: new and changed ones beside those there are."""
         self._clusters = {**self._clusters, **configuration.clusters}
         self._listeners = {**self._listeners, **configuration.listeners}
         return self._write_both()

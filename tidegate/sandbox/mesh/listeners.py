@@ -37,11 +37,6 @@ class Layout(BaseModel):
         """The file of one listener's routes (RDS)."""
         return self.directory / "routes" / f"{name}.json"
 
-    @property
-    def endpoints(self) -> Path:
-        """The folder with a file of endpoints for each cluster (EDS)."""
-        return self.directory / "endpoints"
-
 
 def outer_listeners(layout: Layout) -> list[Json]:
     """The gateway's listener and the mesh's, whose routes come from files of their own."""

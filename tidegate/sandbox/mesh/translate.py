@@ -5,7 +5,7 @@ from typing import NamedTuple, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from tidegate.sandbox.mesh.clusters import assignments, clusters, file_name, inbounds
+from tidegate.sandbox.mesh.clusters import clusters, inbounds
 from tidegate.sandbox.mesh.destination_rule import DestinationRuleSpec, TrafficPolicy
 from tidegate.sandbox.mesh.istio import (
     GatewaySpec,
@@ -30,12 +30,11 @@ class Problem(NamedTuple):
 
 
 class Configuration(NamedTuple):
-    """Envoy's resources, by their names; endpoints by the names of their files."""
+    """Envoy's resources, by their names."""
 
     clusters: Mapping[str, Json]
     listeners: Mapping[str, Json]
     routes: Mapping[str, Json]
-    endpoints: Mapping[str, Json]
     problems: tuple[Problem, ...]
 
 
@@ -49,14 +48,12 @@ def translate(snapshot: Snapshot, layout: Layout) -> Configuration:
         VirtualService(key, spec) for key, spec in _valid(oldest_first, VirtualServiceSpec, problems)
     ]
     policies = _policies(_valid(snapshot.destination_rules, DestinationRuleSpec, problems), services)
-    path = str(layout.endpoints / "{}")
     every_cluster = (
         cluster
         for service in services
-        for cluster in clusters(service, policies.get(service.key, TrafficPolicy()), path)
+        for cluster in clusters(service, policies.get(service.key, TrafficPolicy()))
     )
     every_inbound = (inbound_listener(inbound) for service in services for inbound in inbounds(service))
-    every_assignment = (assignment for service in services for assignment in assignments(service))
     return Configuration(
         clusters={cluster["name"]: cluster for cluster in every_cluster},
         listeners={found["name"]: found for found in (*outer_listeners(layout), *every_inbound)},
@@ -65,7 +62,6 @@ def translate(snapshot: Snapshot, layout: Layout) -> Configuration:
             | {"ignore_port_in_host_matching": True},
             "egress": _route_configuration("egress", mesh(virtual_services, services), 502),
         },
-        endpoints={file_name(found["cluster_name"]): found for found in every_assignment},
         problems=tuple(problems),
     )
 
