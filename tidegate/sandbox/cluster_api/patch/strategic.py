@@ -73,9 +73,9 @@ def _merge_item(items: list[Any], change: Any, key: str, shape: Shape) -> list[A
     wanted = change[key]
     if change.get("$patch") == "delete":
         return [item for item in items if item.get(key) != wanted]
-    if not any(item.get(key) == wanted for item in items):
-        return [*items, strategic_merge({}, change, shape.item)]
-    return [strategic_merge(i, change, shape.item) if i.get(key) == wanted else i for i in items]
+    place = next((index for index, item in enumerate(items) if item.get(key) == wanted), len(items))
+    before = items[place] if place < len(items) else {}
+    return [*items[:place], strategic_merge(before, change, shape.item), *items[place + 1 :]]
 
 
 def _delete_items(merged: dict[str, Any], patch: dict[str, Any]) -> None:
