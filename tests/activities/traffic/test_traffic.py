@@ -123,8 +123,9 @@ def test_without_a_primary_no_traffic_is_split(world: Any) -> None:
 def test_to_a_primary_that_does_not_serve_yet_no_traffic_is_split(world: Any) -> None:
     world.initialise()
     world.mesh.delete("networking.istio.io/v1", "VirtualService", "test", "podinfo")
-    mark = {"metadata": {"name": "podinfo-primary", "namespace": "test", "annotations": {INITIALISING: "true"}}}
-    world.workloads.apply({"apiVersion": "apps/v1", "kind": "Deployment"} | mark, manager="test")
+    metadata = {"name": "podinfo-primary", "namespace": "test", "annotations": {INITIALISING: "true"}}
+    begun = {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": metadata}
+    world.workloads.apply(begun, manager="test")
     assert _refusal(world) == ("ReleaseFailed", "podinfo-primary does not serve: no traffic can be split")
     assert world.routes() is None
 
