@@ -1,0 +1,70 @@
+"""The Canary workflow: what it is asked for, what it answers, and what one run of it tells the next."""
+
+from datetime import datetime
+
+from tidegate.contracts.fence import Fence
+from tidegate.contracts.outcomes import CanaryOutcome, Note, StageTiming
+from tidegate.contracts.references import CanaryRef, Limits
+from tidegate.domain.base import Model
+from tidegate.domain.plan import Plan
+from tidegate.domain.release import Phase
+from tidegate.domain.verdict import LoadReport, Verdict
+
+
+class CanaryStatus(Model):
+    """Answer of a Canary's status query. `weight` is the canary's share of the traffic in percent."""
+
+    canary: str
+    cluster: str
+    revision: str
+    phase: Phase
+    weight: int = 0
+    stage: int = 0
+    stages: int = 0
+    doing: str = ""
+    waiting_for: str = ""
+    paused: bool = False
+    verdicts: tuple[Verdict, ...] = ()
+    load: LoadReport | None = None
+    failed_checks: int = 0
+    threshold: int = 0
+    notes: tuple[Note, ...] = ()
+    outcome: CanaryOutcome | None = None
+
+
+class CanaryProgress(Model):
+    """All that a canary's run knows when it hands over to the next, before its promotion.
+
+    `stage` is the index of the stage to go on with. `fence` is the last command's token: the next run counts
+    on from it. `started` is when the first run began, `stage_started` when the open stage was entered.
+    """
+
+    plan: Plan
+    target: str
+    reason: str
+    """Why the plan is walked."""
+    stage: int
+    remaining_seconds: float | None = None
+    """What is left of the bake under way; None when none is."""
+    weight: int | None = None
+    fence: Fence
+    paused: bool = False
+    promoted: bool = False
+    skipped_from: int | None = None
+    """The weight at which a person ended the analysis."""
+    status: CanaryStatus
+    timings: tuple[StageTiming, ...] = ()
+    started: datetime
+    stage_started: datetime | None = None
+
+
+class CanaryRequest(Model):
+    """Release one canary."""
+
+    ref: CanaryRef
+    limits: Limits = Limits()
+    revision: str
+    progress: CanaryProgress | None = None
+    """Where the run before this one stood when it handed over by continuing as new."""
+    epoch: int = 0
+    """Of its fences: later than those of all runs before it. 0: the start of its own run."""

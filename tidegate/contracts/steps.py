@@ -1,0 +1,151 @@
+"""What activities are told, and what they report."""
+
+from typing import Annotated
+
+from pydantic import Field
+
+from tidegate.contracts.fence import Fence
+from tidegate.contracts.outcomes import ObjectOutcome
+from tidegate.contracts.references import ApplicationRef, CanaryRef, Limits
+from tidegate.contracts.release import ReleaseRequest
+from tidegate.domain.base import Model
+from tidegate.domain.plan import Plan
+from tidegate.domain.release import Phase
+from tidegate.domain.verdict import LoadReport, Verdict
+
+
+class ResolveCommand(Model):
+    """git.resolve: what does this revision name now?"""
+
+    request: ReleaseRequest
+
+
+class Resolved(Model):
+    """A revision, fixed. `ref` says what it was: "branch latest", "tag v1.2.0", "commit"."""
+
+    owner: ApplicationRef
+    ref: str
+    limits: Limits = Limits()
+
+
+class Survey(Model):
+    """What an application's manifests hold; they were rendered and validated, nothing was changed."""
+
+    canaries: tuple[CanaryRef, ...] = ()
+    objects: int = 0
+    warnings: tuple[str, ...] = ()
+    epoch: int = 0
+    """The latest epoch of a fence that any of the live objects obeyed; 0 where none has one."""
+
+
+class FindCommand(Model):
+    """recovery.find, find_traffic: what is there of this application's last release?
+
+    `by_marks_alone`: Git is not asked, and what bears no marks not seen.
+    """
+
+    request: ReleaseRequest
+    by_marks_alone: bool = False
+
+
+class Remains(Model):
+    """One canary as it was found. `faults` say what is not as between two releases; none: all is well."""
+
+    ref: CanaryRef
+    faults: tuple[str, ...] = ()
+
+
+class Findings(Model):
+    """All canaries of an application that are known to its clusters; `epoch` as in a Survey."""
+
+    canaries: tuple[Remains, ...] = ()
+    epoch: int = 0
+    limits: Limits = Limits()
+    warnings: tuple[str, ...] = ()
+    """What could not be looked at."""
+
+
+class SyncCommand(Model):
+    """sync.apply, sync.await_health."""
+
+    owner: ApplicationRef
+    fence: Fence
+
+
+class SyncReport(Model):
+    """What the sync did, in its order."""
+
+    objects: tuple[ObjectOutcome, ...] = ()
+
+
+class PlanResult(Model):
+    """A canary's plan against the cluster as it is. `target` is the Deployment's name."""
+
+    plan: Plan
+    target: str
+    reason: str
+    warnings: tuple[str, ...] = ()
+
+
+class CanaryCommand(Model):
+    """A mutating step of a canary: workload.prepare, scale_up, promote, restore, scale_down."""
+
+    ref: CanaryRef
+    fence: Fence
+    deadline_seconds: float = 600.0
+    turning_back: bool = False
+    """scale_down: whether the release did not stand, so that a promotion not undone yet stays undoable."""
+    copy_epoch: int = 0
+    """restore: the epoch of the release that is undone: its copy of the primary may be put back, no other."""
+
+
+class StepReport(Model):
+    """What a mutating step did, in lines that a person reads; `warnings` say what it had to put right."""
+
+    notes: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+    revision: str = ""
+    """restore: the commit that the primary runs, as far as it says so."""
+
+
+Weight = Annotated[int, Field(ge=0, le=100)]
+
+
+class RouteCommand(Model):
+    """traffic.route: the canary's share in percent; `expected` is the share that was set before.
+
+    `turning_back`: the live routes are put to 100/0 as they are, for which no manifest is needed.
+    """
+
+    ref: CanaryRef
+    fence: Fence
+    canary_weight: Weight
+    expected: Weight | None = None
+    turning_back: bool = False
+
+
+class BakeCommand(Model):
+    """load_test.run: put the canary under load for `seconds`, and run its rollout hooks."""
+
+    ref: CanaryRef
+    seconds: float
+    phase: Phase = Phase.PROGRESSING
+
+
+class BakeReport(Model):
+    """What the load test and the hooks came to; a hook that failed is a failed check."""
+
+    load: LoadReport | None = None
+    verdicts: tuple[Verdict, ...] = ()
+
+
+class JudgeCommand(Model):
+    """metrics.judge: ask every check of the canary once."""
+
+    ref: CanaryRef
+
+
+class Judgement(Model):
+    """A verdict for every check, in the manifest's order."""
+
+    verdicts: tuple[Verdict, ...] = ()
