@@ -1,7 +1,7 @@
 """The Release workflow: resolve, sync, canaries, outcome.
 
 One run at a time for an application at a destination. Starting another revision meanwhile reaches this run
-as an update; it hands over by continuing as new, so that no start is lost with the process that asked.
+as an update.
 """
 
 import asyncio
@@ -16,7 +16,8 @@ from workflows.control import Aborted, Control, settle, to_the_end, unless_abort
 from workflows.logbook import PHASE, REVISION
 from workflows.recovery import Recovery, route_back_remains
 from workflows.rollback import Fences, start_ms
-from workflows.steps import Options, failure_type, fetching, outcome_of, quick, reason_of, waiting
+from workflows.steps import Options, fetching, outcome_of, quick, reason_of, waiting
+from workflows.submissions import Submissions
 
 with workflow.unsafe.imports_passed_through():
     from activities.git import GitActivities
@@ -32,10 +33,8 @@ with workflow.unsafe.imports_passed_through():
         SUBMIT,
         AbortRequest,
         CanaryOutcome,
-        Disposition,
         Limits,
         Mode,
-        OnConflict,
         ReleaseOutcome,
         ReleaseRequest,
         ReleaseStatus,
@@ -67,9 +66,14 @@ class Release:
             self._control, self._fences, lambda what: self._update(waiting_for=what or "its canaries")
         )
         self._limits = Limits()
-        self._queue = list(request.queued)
-        self._dropped: tuple[str, ...] = ()
-        self._greeted = request.previous is not None or request.held
+        self._submissions = Submissions(
+            request,
+            self._control,
+            self._children,
+            resolve=self._resolved,
+            status=lambda: self._status,
+            show=lambda revisions: self._update(queued=revisions),
+        )
         self._synced = SyncReport()
         self._status = ReleaseStatus(
             application=request.application.name,
@@ -96,11 +100,11 @@ class Release:
             outcome = self._close(outcome_of(error), reason_of(error))
         except asyncio.CancelledError:
             outcome = self._close(Outcome.ABORTED, "cancelled in Temporal", self._children.outcomes)
-            if not self._queue:
+            if not self._submissions.waiting:
                 raise
         await workflow.wait_condition(workflow.all_handlers_finished)
-        if self._queue:
-            self._hand_over(outcome)
+        if self._submissions.waiting:
+            self._submissions.hand_over(outcome)
         return outcome
 
     @workflow.signal(name=PAUSE)
@@ -139,29 +143,7 @@ class Release:
     @workflow.update(name=SUBMIT)
     async def submit(self, request: ReleaseRequest) -> Submission:
         """Somebody starts this application while this run is there: attach, supersede, queue or reject."""
-        if not self._greeted:
-            self._greeted = True
-            if request == self._request:
-                return self._submission(Disposition.STARTED, request)
-        if request.mode is Mode.RECOVER:
-            return self._asked_to_recover(request)
-        wanted = await self._pinned(request)
-        if self._recovers:
-            return self._enqueue(wanted)
-        same = wanted.revision == await self._sha() and wanted.application == self._request.application
-        if same and not self._control.aborted:
-            return self._submission(Disposition.ATTACHED, wanted)
-        if self._status.outcome is not None:
-            return self._enqueue(wanted)
-        match request.on_conflict:
-            case OnConflict.REJECT:
-                return self._submission(
-                    Disposition.REJECTED, wanted, f"{self._status.revision} is being released already"
-                )
-            case OnConflict.QUEUE:
-                return self._enqueue(wanted)
-            case OnConflict.SUPERSEDE:
-                return await self._supersede(wanted)
+        return await self._submissions.answer(request)
 
     @property
     def _recovers(self) -> bool:
@@ -197,14 +179,17 @@ class Release:
 
     async def _resolve(self) -> Resolved:
         self._update(waiting_for="Git")
-        resolved = await workflow.execute_activity_method(
-            GitActivities.resolve,
-            ResolveCommand(request=self._request),
-            **fetching("Resolve revision", budget_seconds=self._limits.outage_budget_seconds),
-        )
+        resolved = await self._resolved(self._request)
         self._limits = resolved.limits
         self._update(sha=resolved.owner.source.sha, waiting_for="")
         return resolved
+
+    async def _resolved(self, request: ReleaseRequest) -> Resolved:
+        return await workflow.execute_activity_method(
+            GitActivities.resolve,
+            ResolveCommand(request=request),
+            **fetching("Resolve revision", budget_seconds=self._limits.outage_budget_seconds),
+        )
 
     async def _survey(self, resolved: Resolved) -> Survey:
         """Render and validate all of it, before anything changes."""
@@ -246,69 +231,6 @@ class Release:
         self._update(waiting_for="its canaries" if survey.canaries else "")
         return await self._children.release(survey.canaries, self._limits, self._status.sha, changed)
 
-    def _asked_to_recover(self, request: ReleaseRequest) -> Submission:
-        if self._status.outcome is not None:
-            return self._enqueue(request)
-        if self._recovers:
-            return self._submission(Disposition.ATTACHED, request)
-        return self._submission(Disposition.REJECTED, request, f"{self._status.revision} is being released")
-
-    async def _pinned(self, request: ReleaseRequest) -> ReleaseRequest:
-        """The request at a full SHA, so that it means the same when its turn comes."""
-        try:
-            resolved = await workflow.execute_activity_method(
-                GitActivities.resolve,
-                ResolveCommand(request=request),
-                **fetching("Resolve revision", budget_seconds=self._limits.outage_budget_seconds),
-            )
-        except ActivityError as error:
-            raise ApplicationError(reason_of(error), type=failure_type(error), non_retryable=True) from error
-        return request.model_copy(update={"revision": resolved.owner.source.sha})
-
-    async def _sha(self) -> str:
-        """What this run releases, once it is known."""
-        await workflow.wait_condition(
-            lambda: bool(self._status.sha) or self._status.outcome is not None,
-        )
-        return self._status.sha
-
-    async def _supersede(self, request: ReleaseRequest) -> Submission:
-        dropped = dict.fromkeys([*self._dropped, *(waiting.revision for waiting in self._queue)])
-        self._dropped = tuple(revision for revision in dropped if revision != request.revision)
-        self._queue = [request]
-        self._show_queue()
-        abort = AbortRequest(reason=f"superseded by {request.revision[:12]}", superseded=True)
-        self._control.ask_abort(abort)
-        await self._children.tell(ABORT, abort)
-        return self._submission(Disposition.SUPERSEDING, request)
-
-    def _enqueue(self, request: ReleaseRequest) -> Submission:
-        if (request.mode, request.revision) not in [(each.mode, each.revision) for each in self._queue]:
-            self._queue.append(request)
-        self._show_queue()
-        return self._submission(Disposition.QUEUED, request)
-
-    def _show_queue(self) -> None:
-        self._update(queued=tuple(waiting.revision for waiting in self._queue))
-
-    def _submission(self, disposition: Disposition, request: ReleaseRequest, reason: str = "") -> Submission:
-        return Submission(
-            disposition=disposition,
-            revision=self._status.sha or self._status.revision,
-            run_id=workflow.info().run_id,
-            reason=reason,
-            wanted=request.wanted_revision,
-        )
-
-    def _hand_over(self, outcome: ReleaseOutcome) -> NoReturn:
-        successor, *later = self._queue
-        workflow.continue_as_new(
-            successor.model_copy(
-                update={"previous": outcome, "queued": tuple(later), "dropped": self._dropped}
-            ),
-            initial_versioning_behavior=workflow.ContinueAsNewVersioningBehavior.AUTO_UPGRADE,
-        )
-
     def _close(
         self, outcome: Outcome, reason: str, canaries: list[CanaryOutcome] | None = None
     ) -> ReleaseOutcome:
@@ -344,8 +266,8 @@ class Release:
     def _hand_over_held(self) -> NoReturn:
         """A pause before the sync may last for weeks: a fresh run begins again, and holds at this place."""
         held = {"revision": self._status.sha, "held": True, "promoted": self._control.promoted}
-        queue = {"queued": tuple(self._queue), "dropped": self._dropped}
-        workflow.continue_as_new(self._request.model_copy(update=held | queue | {"previous": None}))
+        carried = held | self._submissions.carried | {"previous": None}
+        workflow.continue_as_new(self._request.model_copy(update=carried))
 
     async def _unless_aborted(self, work: Coroutine[Any, Any, T]) -> T:
         return await unless_aborted(self._control, work)
