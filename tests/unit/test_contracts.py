@@ -11,7 +11,9 @@ from tidegate import contracts
     [
         each
         for each in vars(contracts).values()
-        if isinstance(each, type) and issubclass(each, BaseModel) and each.__module__.startswith(contracts.__name__)
+        if isinstance(each, type)
+        and issubclass(each, BaseModel)
+        and each.__module__.startswith(contracts.__name__)
     ],
 )
 def test_a_model_is_complete_before_many_threads_use_it(model: type[BaseModel]) -> None:
