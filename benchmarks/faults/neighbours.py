@@ -51,6 +51,8 @@ class Neighbour(NamedTuple):
 
 _BACK = frozenset({Outcome.ROLLED_BACK})
 _NOTHING_DONE = frozenset({Outcome.FAILED})
+_MISSED = frozenset({Outcome.PROMOTED})
+"""A step of a few milliseconds may be over before its neighbour is ill; those after it are more patient."""
 
 NEIGHBOURS = (
     Neighbour(
@@ -79,7 +81,7 @@ NEIGHBOURS = (
             "scale-down",
         ),
         stages_back=("route-back", "restore", "scale-down"),
-        given_up={"survey": _NOTHING_DONE, "plan": _NOTHING_DONE},
+        given_up={"survey": _NOTHING_DONE, "plan": _NOTHING_DONE | _MISSED},
     ),
     Neighbour(
         name="Prometheus",
