@@ -3,11 +3,11 @@
 import asyncio
 import os
 from collections.abc import Coroutine, Mapping
-from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 from temporalio import activity
 
+from activities.elapsed import seconds_since_scheduled
 from activities.heartbeat import beating
 from activities.inspection import Inspects
 from activities.offload import offload
@@ -75,7 +75,7 @@ class MetricsActivities:
             server = await offload(self._server, ref.owner.cluster, check)
             return await server.query(check.query)
         except Unreachable as error:
-            if _seconds_since(activity.info().scheduled_time) < OUTAGE_SECONDS:
+            if seconds_since_scheduled() < OUTAGE_SECONDS:
                 raise
             return Sample(unanswered=str(error))
         except InvalidInput as error:
@@ -116,7 +116,3 @@ async def _all(*questions: Coroutine[Any, Any, T]) -> list[T]:
     if failures:
         raise min(failures, key=lambda failure: isinstance(failure, Transient))
     return [answer for answer in answers if not isinstance(answer, BaseException)]
-
-
-def _seconds_since(moment: datetime) -> float:
-    return (datetime.now(UTC) - moment).total_seconds()

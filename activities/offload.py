@@ -20,7 +20,8 @@ _CALLS = ThreadPoolExecutor(max_workers=32, thread_name_prefix="call")
 
 async def offload(call: Callable[..., T], *args: object) -> T:
     """The result of a blocking call. Cancelling stops the waiting, not the call."""
-    return await asyncio.get_running_loop().run_in_executor(_THREADS, call, *args)
+    run = contextvars.copy_context().run
+    return await asyncio.get_running_loop().run_in_executor(_THREADS, run, call, *args)
 
 
 def at_once(*calls: Callable[[], T]) -> list[T]:

@@ -4,7 +4,6 @@ A target that serves is never disturbed: its Service and its traffic go over to 
 primary's pods are ready.
 """
 
-from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
 
@@ -101,24 +100,25 @@ def said_of_size(change: Change) -> tuple[str, ...]:
 
 
 def _surround(site: Site, command: CanaryCommand) -> tuple[str, ...]:
-    """Autoscaler, services and rules, all at once; notes on what was taken over."""
+    """Autoscaler and rules at once, and then the services; notes on what was taken over."""
     bundle = site.bundle
     if command.ref.owner.create_namespace:
         site.ensure_mesh_namespace()
-    writes: list[Callable[[], str]] = [
-        partial(_serve, site, command, service) for service in services(bundle.canary, bundle.selector)
-    ]
+    writes = []
     if bundle.autoscaler:
         clone = primary_autoscaler(bundle.autoscaler, bundle.names.primary)
         writes.append(partial(_apply, site.cluster, clone, command))
     rules = destination_rules(bundle.canary, site.istio_version("DestinationRule"))
     writes += [partial(_apply, site.mesh, rule, command) for rule in rules]
-    return tuple(filter(None, at_once(*writes)))
+    at_once(*writes)
+    # No service is taken over while something that its primary needs is refused.
+    wanted = services(bundle.canary, bundle.selector)
+    notes = at_once(*(partial(_serve, site, command, service) for service in wanted))
+    return tuple(filter(None, notes))
 
 
-def _apply(cluster: Cluster, wanted: Manifest, command: CanaryCommand) -> str:
+def _apply(cluster: Cluster, wanted: Manifest, command: CanaryCommand) -> None:
     cluster.fenced_apply(wanted, command.fence, manager=CANARY_FIELD_MANAGER)
-    return ""
 
 
 def _serve(site: Site, command: CanaryCommand, wanted: Manifest) -> str:

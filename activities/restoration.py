@@ -28,7 +28,7 @@ def restored(place: Place, fence: Fence, copy_epoch: int) -> Undone | None:
     name, kept = place.ref.primary, snapshot.kept_in(place.target())
     if place.primary() is None:
         return _made_anew(place, fence, kept) if kept else None
-    own = kept if kept and snapshot.epoch(kept) == copy_epoch else None
+    own = kept if kept and copy_epoch and snapshot.epoch(kept) == copy_epoch else None
 
     def back(live: Manifest) -> Manifest:
         return snapshot.put_back(live, own)

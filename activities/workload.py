@@ -17,7 +17,7 @@ from tidegate.decisions.revision import purpose_of, template_hash
 from tidegate.decisions.rollout import wanted_replicas
 from tidegate.domain.errors import NotReady, TidegateError
 from tidegate.domain.manifest import Manifest
-from tidegate.domain.marks import TEMPLATE_HASH, annotations
+from tidegate.domain.marks import REVISION, TEMPLATE_HASH, annotations
 from tidegate.manifests import promotion
 from tidegate.manifests.autoscaler import min_replicas
 from tidegate.manifests.primary import refuse_stranger
@@ -47,6 +47,7 @@ class WorkloadActivities:
             plan=compile_plan(site.bundle.canary, purpose, self._drain_seconds),
             target=site.bundle.names.target,
             reason=reason,
+            revision=annotations(primary or {}).get(REVISION, ""),
             warnings=site.bundle.warnings,
         )
 

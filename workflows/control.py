@@ -1,7 +1,6 @@
 """What people asked of a running workflow, by signal: one state for both workflows."""
 
 import asyncio
-import contextlib
 from collections.abc import Coroutine
 from datetime import timedelta
 from typing import Any, TypeVar
@@ -96,13 +95,33 @@ async def unless_aborted(control: Control, work: Coroutine[Any, Any, T]) -> T:
     return task.result()
 
 
-async def to_the_end(work: Coroutine[Any, Any, None]) -> None:
+async def to_the_end(work: Coroutine[Any, Any, T]) -> T:
     """Nothing interrupts the way back, a cancellation included."""
     task = asyncio.create_task(work)
+    await _outlast(task)
+    return task.result()
+
+
+async def to_the_end_at_first(work: Coroutine[Any, Any, T]) -> T:
+    """The same where more would follow: a cancellation that came meanwhile is obeyed afterwards."""
+    task = asyncio.create_task(work)
+    if await _outlast(task):
+        _forget(task)
+        raise asyncio.CancelledError
+    return task.result()
+
+
+async def _outlast(task: asyncio.Task[Any]) -> bool:
+    """Wait for the task's end; whether a cancellation came meanwhile."""
+    cancelled = False
     while not task.done():
-        with contextlib.suppress(asyncio.CancelledError):
+        try:
             await asyncio.shield(task)
-    task.result()
+        except asyncio.CancelledError:
+            cancelled = True
+        except BaseException:
+            break
+    return cancelled
 
 
 def _forget(task: asyncio.Task[Any]) -> None:

@@ -5,8 +5,10 @@ none is looked for after that, where Git can be had.
 """
 
 import asyncio
+from datetime import timedelta
 
 from temporalio import workflow
+from temporalio.common import RetryPolicy
 from temporalio.exceptions import ActivityError
 
 from workflows.children import evict
@@ -31,31 +33,47 @@ with workflow.unsafe.imports_passed_through():
     from tidegate.decisions import narration
     from tidegate.domain.release import Outcome
 
-_LOOK_SECONDS = 15.0
-"""How long a start looks for split traffic. With the mesh out of reach it goes on: its sync says so too."""
+_LOOK = RetryPolicy(
+    initial_interval=timedelta(seconds=1), maximum_interval=timedelta(seconds=4), maximum_attempts=4
+)
+"""How a start looks for split traffic. With the mesh out of reach it goes on: its sync says so too."""
 
 
-async def route_back_remains(request: ReleaseRequest, fences: Fences, limits: Limits) -> tuple[str, ...]:
-    """First of all in a release: traffic that one which was cut off left split goes back by its marks.
-
-    Says what was found. ActivityError when it is there, and cannot be brought back.
-    """
+async def find_split_traffic(request: ReleaseRequest, fences: Fences, limits: Limits) -> Findings:
+    """First of all in a release: what one that was cut off has left split, by its marks."""
+    options = quick("Find split traffic", budget_seconds=limits.outage_budget_seconds)
+    options["retry_policy"] = _LOOK
     try:
         found = await workflow.execute_activity_method(
-            RecoveryActivities.find_traffic,
-            FindCommand(request=request),
-            **quick("Find split traffic", budget_seconds=_LOOK_SECONDS),
+            RecoveryActivities.find_traffic, FindCommand(request=request), **options
         )
     except ActivityError as error:
-        return (f"no look at what an earlier release left: {reason_of(error)}",)
+        return Findings(warnings=(f"no look at what an earlier release left: {reason_of(error)}",))
     fences.follow(found.epoch)
-    for remains in found.canaries:
-        await workflow.execute_activity_method(
-            TrafficActivities.route,
-            RouteCommand(ref=remains.ref, fence=fences.next(), canary_weight=0, turning_back=True),
-            **quick(f"Route {remains.ref.full_name} 100/0", budget_seconds=limits.outage_budget_seconds),
-        )
-    return (*found.warnings, *(narration.routed_back(remains) for remains in found.canaries))
+    return found
+
+
+async def route_back(found: Findings, fences: Fences, limits: Limits) -> tuple[str, ...]:
+    """Bring it back, each canary for itself; says what else the routings said.
+
+    ActivityError when one of them could not be brought back, once all were tried.
+    """
+    reports = await asyncio.gather(
+        *(_routed_back(remains, fences, limits) for remains in found.canaries), return_exceptions=True
+    )
+    for report in reports:
+        if isinstance(report, BaseException):
+            raise report
+    told = (report for report in reports if isinstance(report, StepReport))
+    return tuple(line for report in told for line in (*report.notes, *report.warnings))
+
+
+async def _routed_back(remains: Remains, fences: Fences, limits: Limits) -> StepReport:
+    return await workflow.execute_activity_method(
+        TrafficActivities.route,
+        RouteCommand(ref=remains.ref, fence=fences.next(), canary_weight=0, turning_back=True),
+        **quick(f"Route {remains.ref.full_name} 100/0", budget_seconds=limits.outage_budget_seconds),
+    )
 
 
 class Recovery:

@@ -12,9 +12,9 @@ from temporalio import workflow
 from temporalio.exceptions import ActivityError, ApplicationError, FailureError
 
 from workflows.children import Children
-from workflows.control import Aborted, Control, settle, to_the_end, unless_aborted
+from workflows.control import Aborted, Control, settle, to_the_end, to_the_end_at_first, unless_aborted
 from workflows.logbook import PHASE, REVISION
-from workflows.recovery import Recovery, route_back_remains
+from workflows.recovery import Recovery, find_split_traffic, route_back
 from workflows.rollback import Fences, start_ms
 from workflows.steps import Options, fetching, outcome_of, quick, reason_of, waiting
 from workflows.submissions import Submissions
@@ -46,6 +46,7 @@ with workflow.unsafe.imports_passed_through():
         SyncCommand,
         SyncReport,
     )
+    from tidegate.decisions import narration
     from tidegate.decisions.details import release_details
     from tidegate.decisions.narration import recovery_reason, release_reason
     from tidegate.domain.release import Outcome, Phase, worst
@@ -160,7 +161,7 @@ class Release:
         return self._close(outcome, reason, recovery.outcomes)
 
     async def _bring(self) -> ReleaseOutcome:
-        await self._unless_aborted(self._route_back_remains())
+        await self._route_back_remains()
         resolved = await self._unless_aborted(self._resolve())
         survey = await self._unless_aborted(self._survey(resolved))
         await self._unless_aborted(self._hold_while_paused())
@@ -173,9 +174,13 @@ class Release:
         return self._close(outcome, release_reason(canaries, len(self._synced.objects)), canaries)
 
     async def _route_back_remains(self) -> None:
+        """Found, it is said at once; and an abort does not end the way back."""
         self._update(waiting_for="the traffic that an earlier release may have left split")
-        warnings = await route_back_remains(self._request, self._fences, self._limits)
-        self._update(warnings=warnings, waiting_for="")
+        found = await self._unless_aborted(find_split_traffic(self._request, self._fences, self._limits))
+        left = tuple(narration.left_split(remains) for remains in found.canaries)
+        self._update(warnings=(*found.warnings, *left))
+        told = await to_the_end_at_first(route_back(found, self._fences, self._limits))
+        self._update(warnings=(*self._status.warnings, *told), waiting_for="")
 
     async def _resolve(self) -> Resolved:
         self._update(waiting_for="Git")

@@ -64,4 +64,4 @@ async def test_a_start_that_git_refuses_has_brought_the_traffic_back_all_the_sam
     weights = await application.virtual_service_weights()
     assert weights == {"podinfo-primary": 100, "podinfo-canary": 0}, ended
     (warning,) = ended.outcome["warnings"]
-    assert warning.endswith("was left with traffic 75/25; routed back to 100/0"), ended
+    assert warning.endswith("was left with traffic 75/25; routing it back to 100/0"), ended

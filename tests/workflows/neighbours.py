@@ -108,6 +108,8 @@ class Neighbours:
     settled: bool = False
     judged: int = 0
     hang: set[str] = field(default_factory=set)
+    revision: str = ""
+    """What the primary runs when the plan is made."""
     fail: dict[str, list[ApplicationError]] = field(default_factory=dict)
     shas: dict[str, str] = field(default_factory=dict)
 
@@ -164,10 +166,13 @@ class Neighbours:
     @activity.defn(name="recovery_find_traffic")
     async def find_traffic(self, command: FindCommand) -> Findings:
         await self._did("find_traffic")
-        ref = CanaryRef(owner=owner_ref(), namespace="test", name="podinfo")
-        split = (Remains(ref=ref, faults=(f"traffic {100 - self.weight}/{self.weight}",)),)
+        refs = [
+            CanaryRef(owner=owner_ref(), namespace="test", name=f"podinfo{n or ''}")
+            for n in range(self.canaries if self.weight else 0)
+        ]
+        split = (f"traffic {100 - self.weight}/{self.weight}",)
         return Findings(
-            canaries=split if self.weight and self.canaries else (),
+            canaries=tuple(Remains(ref=ref, faults=split) for ref in refs),
             epoch=self.fence.epoch if self.fence else 0,
         )
 
@@ -184,7 +189,9 @@ class Neighbours:
     @activity.defn(name="workload_plan")
     async def make_plan(self, ref: CanaryRef) -> PlanResult:
         await self._did("plan")
-        return PlanResult(plan=self.plan, target=ref.name, reason="the pod template changed")
+        return PlanResult(
+            plan=self.plan, target=ref.name, reason="the pod template changed", revision=self.revision
+        )
 
     @activity.defn(name="workload_prepare")
     async def prepare(self, command: CanaryCommand) -> StepReport:

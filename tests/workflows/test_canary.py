@@ -327,6 +327,18 @@ async def test_a_canary_reset_after_its_promotion_was_final_is_told_as_promoted(
     assert stage.neighbours.primary == "new"
 
 
+async def test_a_rollback_to_the_same_commit_is_no_promotion(stage: Stage) -> None:
+    """Another folder of it was released; the primary says that commit before and after."""
+    stage.neighbours.revision = "a" * 40
+    handle = await stage.hang_in("load")
+    stage.neighbours.settled, stage.neighbours.primary = True, "new"
+    await handle.signal(ABORT, "it was slow")
+    await stage.until(lambda: "restore" in stage.neighbours.calls)
+    stage.neighbours.hang.clear()
+    outcome = await handle.result()
+    assert (outcome.outcome, outcome.reason) == (Outcome.ABORTED, "it was slow")
+
+
 async def test_a_cancellation_does_not_interrupt_the_way_back(stage: Stage) -> None:
     handle = await stage.hang_in("load")
     stage.neighbours.hang.add("restore")

@@ -91,7 +91,7 @@ async def test_a_start_brings_traffic_back_before_it_asks_git(stage: Stage) -> N
     handle, _ = await stage.submit(release_request(NEW))
     outcome: ReleaseOutcome = await handle.result()
     assert (outcome.outcome, stage.neighbours.weight) == (Outcome.INVALID, 0)
-    assert outcome.warnings == ("podinfo.test was left with traffic 90/10; routed back to 100/0",)
+    assert outcome.warnings == ("podinfo.test was left with traffic 90/10; routing it back to 100/0",)
     assert stage.neighbours.calls[-3:] == ["find_traffic", "route 0", f"resolve {NEW}"]
 
 
@@ -103,6 +103,39 @@ async def test_a_start_that_cannot_bring_traffic_back_goes_no_further(stage: Sta
     outcome: ReleaseOutcome = await handle.result()
     assert (outcome.outcome, outcome.reason) == (Outcome.FAILED, "cluster asm denied access")
     assert f"resolve {NEW}" not in stage.neighbours.calls
+
+
+async def test_an_abort_does_not_end_the_way_back_of_a_start(stage: Stage) -> None:
+    handle = await routing_back(stage)
+    await handle.signal(ABORT)
+    stage.neighbours.hang.clear()
+    outcome: ReleaseOutcome = await handle.result()
+    assert (outcome.outcome, stage.neighbours.weight) == (Outcome.ABORTED, 0)
+    assert outcome.warnings == ("podinfo.test was left with traffic 90/10; routing it back to 100/0",)
+    assert f"resolve {NEW}" not in stage.neighbours.calls
+
+
+async def test_a_cancelled_start_brings_traffic_back_first(stage: Stage) -> None:
+    handle = await routing_back(stage)
+    await handle.cancel()
+    stage.neighbours.hang.clear()
+    with pytest.raises(WorkflowFailureError):
+        await handle.result()
+    assert stage.neighbours.weight == 0
+    assert f"resolve {NEW}" not in stage.neighbours.calls
+
+
+async def test_of_two_canaries_that_were_left_split_one_that_is_refused_does_not_hold_up_the_other(
+    stage: Stage,
+) -> None:
+    await cut_off(stage)
+    stage.neighbours.canaries = stage.neighbours.marked = 2
+    denied = ApplicationError("cluster asm denied access", type="AccessDenied", non_retryable=True)
+    stage.neighbours.fail = {"route": [denied]}
+    handle, _ = await stage.submit(release_request(NEW))
+    outcome: ReleaseOutcome = await handle.result()
+    assert (outcome.outcome, outcome.reason) == (Outcome.FAILED, "cluster asm denied access")
+    assert stage.neighbours.weight == 0
 
 
 async def test_a_start_that_cannot_look_for_split_traffic_says_so_and_goes_on(stage: Stage) -> None:
@@ -221,6 +254,15 @@ async def cut_off(stage: Stage) -> None:
     await handle.terminate()
     stage.neighbours.hang.clear()
     stage.neighbours.weight, stage.neighbours.replicas = 10, 2
+
+
+async def routing_back(stage: Stage) -> Handle:
+    """A start that found split traffic, and does not get it back yet."""
+    await cut_off(stage)
+    stage.neighbours.hang = {"route"}
+    handle, _ = await stage.submit(release_request(NEW))
+    await stage.until(lambda: stage.neighbours.calls[-1:] == ["route 0"])
+    return handle
 
 
 async def recovering(stage: Stage) -> Handle:

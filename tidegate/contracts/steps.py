@@ -79,11 +79,15 @@ class SyncReport(Model):
 
 
 class PlanResult(Model):
-    """A canary's plan against the cluster as it is. `target` is the Deployment's name."""
+    """A canary's plan against the cluster as it is. `target` is the Deployment's name.
+
+    `revision` is the commit that the primary runs before, as far as it says so.
+    """
 
     plan: Plan
     target: str
     reason: str
+    revision: str = ""
     warnings: tuple[str, ...] = ()
 
 

@@ -80,9 +80,9 @@ def next_try(reason: str) -> str:
     return f"Route 100/0 failed; next try. {reason[:_SUMMARY_LENGTH]}"
 
 
-def routed_back(remains: Remains) -> str:
-    """What a start found of a release that had been cut off, and put right before anything else."""
-    return f"{remains.ref.full_name} was left with {', '.join(remains.faults)}; routed back to 100/0"
+def left_split(remains: Remains) -> str:
+    """What a start found of a release that had been cut off, and puts right before anything else."""
+    return f"{remains.ref.full_name} was left with {', '.join(remains.faults)}; routing it back to 100/0"
 
 
 def left_undone(undone: str, reason: str, ref: CanaryRef) -> str:
