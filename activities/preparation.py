@@ -10,7 +10,8 @@ from functools import partial
 from activities.offload import at_once
 from activities.rollout import await_rollout
 from activities.site import Site, described
-from tidegate.adapters.kubernetes import Change, Cluster
+from activities.surroundings import beside_services
+from tidegate.adapters.kubernetes import Change
 from tidegate.contracts import CANARY_FIELD_MANAGER, CanaryCommand, StepReport
 from tidegate.decisions.revision import purpose_of, template_hash
 from tidegate.decisions.rollout import Progress, rollout_of, wanted_replicas
@@ -18,8 +19,7 @@ from tidegate.domain.errors import NotReady
 from tidegate.domain.manifest import Manifest, dig, name_of, ref_of
 from tidegate.domain.plan import Purpose
 from tidegate.manifests import promotion
-from tidegate.manifests.autoscaler import min_replicas, primary_autoscaler
-from tidegate.manifests.istio import destination_rules
+from tidegate.manifests.autoscaler import min_replicas
 from tidegate.manifests.primary import primary
 from tidegate.manifests.services import services, taken_over
 
@@ -101,24 +101,18 @@ def said_of_size(change: Change) -> tuple[str, ...]:
 
 def _surround(site: Site, command: CanaryCommand) -> tuple[str, ...]:
     """Autoscaler and rules at once, and then the services; notes on what was taken over."""
-    bundle = site.bundle
     if command.ref.owner.create_namespace:
         site.ensure_mesh_namespace()
-    writes = []
-    if bundle.autoscaler:
-        clone = primary_autoscaler(bundle.autoscaler, bundle.names.primary)
-        writes.append(partial(_apply, site.cluster, clone, command))
-    rules = destination_rules(bundle.canary, site.istio_version("DestinationRule"))
-    writes += [partial(_apply, site.mesh, rule, command) for rule in rules]
-    at_once(*writes)
+    at_once(
+        *(
+            partial(cluster.fenced_apply, manifest, command.fence, manager=CANARY_FIELD_MANAGER)
+            for cluster, manifest in beside_services(site)
+        )
+    )
     # No service is taken over while something that its primary needs is refused.
-    wanted = services(bundle.canary, bundle.selector)
+    wanted = services(site.bundle.canary, site.bundle.selector)
     notes = at_once(*(partial(_serve, site, command, service) for service in wanted))
     return tuple(filter(None, notes))
-
-
-def _apply(cluster: Cluster, wanted: Manifest, command: CanaryCommand) -> None:
-    cluster.fenced_apply(wanted, command.fence, manager=CANARY_FIELD_MANAGER)
 
 
 def _serve(site: Site, command: CanaryCommand, wanted: Manifest) -> str:

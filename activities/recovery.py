@@ -4,7 +4,7 @@ A canary is found by the marks on its VirtualService, which need neither Git nor
 whose VirtualService was deleted, or bears no marks, only Git tells.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Protocol
 
 from temporalio import activity
@@ -89,8 +89,11 @@ class RecoveryActivities:
             return Findings(warnings=(f"no look at what an earlier release left: {error}",))
         except (Permanent, SettingsError):
             return Findings()
-        found = [(ref, live) for live in routes if (ref := marked_canary(live, request)) is not None]
-        split = [(ref, live) for ref, live in found if shares(live, ref.service) not in (None, (100, 0))]
+        split = [
+            (ref, live)
+            for ref, live in _marked(routes, request)
+            if shares(live, ref.service) not in (None, (100, 0))
+        ]
         return Findings(
             canaries=tuple(Remains(ref=ref, faults=faults(ref, live, None, None)) for ref, live in split),
             epoch=max((epoch_of(live) for _, live in split), default=0),
@@ -101,8 +104,7 @@ class RecoveryActivities:
             routes = self._routes(request, "")
         except AccessDenied:  # granted namespace by namespace
             routes = self._routes(request, request.application.spec.destination.namespace)
-        found = (marked_canary(each, request) for each in routes)
-        return [ref for ref in found if ref is not None]
+        return [ref for ref, _ in _marked(routes, request)]
 
     def _routes(self, request: ReleaseRequest, namespace: str) -> list[Manifest]:
         mesh = self._clusters.cluster(self._settings.mesh_cluster(request.cluster))
@@ -140,3 +142,8 @@ class RecoveryActivities:
 
 def _of_routes(place: Place, routes: Manifest | None) -> tuple[str, ...]:
     return faults(place.ref, routes, None, None)
+
+
+def _marked(routes: Iterable[Manifest], request: ReleaseRequest) -> list[tuple[CanaryRef, Manifest]]:
+    """The application's canaries, each with its VirtualService."""
+    return [(ref, live) for live in routes if (ref := marked_canary(live, request)) is not None]

@@ -79,10 +79,6 @@ class Site(Place):
         """Apply to the workload cluster, unless the object obeyed a later command."""
         return self.cluster.fenced_apply(manifest, fence, manager=CANARY_FIELD_MANAGER)
 
-    def apply_to_mesh(self, manifest: Manifest, fence: Fence) -> Change:
-        """Apply to the mesh control plane, unless the object obeyed a later command."""
-        return self.mesh.fenced_apply(manifest, fence, manager=CANARY_FIELD_MANAGER)
-
     def ensure_mesh_namespace(self) -> None:
         """Create the canary's namespace on the mesh control plane unless it exists."""
         if self.mesh.get("v1", "Namespace", "", self.namespace) is None:

@@ -3,7 +3,6 @@
 Only what is missing or leads elsewhere is written; a look alone costs one read for each object, all at once.
 """
 
-from collections.abc import Callable
 from functools import partial
 
 from activities.offload import at_once
@@ -20,16 +19,20 @@ from tidegate.manifests.services import services, taken_over
 
 def mended(site: Site, fence: Fence) -> tuple[str, ...]:
     """Services, destination rules and the primary's autoscaler as they have to be; says what was not."""
-    bundle = site.bundle
-    mends: list[Callable[[], str]] = [
-        partial(_serving, site, fence, service) for service in services(bundle.canary, bundle.selector)
-    ]
-    if bundle.autoscaler:
-        clone = primary_autoscaler(bundle.autoscaler, bundle.names.primary)
-        mends.append(partial(_present, site.cluster, clone, fence))
-    rules = destination_rules(bundle.canary, site.istio_version("DestinationRule"))
-    mends += [partial(_present, site.mesh, rule, fence) for rule in rules]
+    wanted = services(site.bundle.canary, site.bundle.selector)
+    mends = [partial(_serving, site, fence, service) for service in wanted]
+    mends += [partial(_present, cluster, manifest, fence) for cluster, manifest in beside_services(site)]
     return tuple(filter(None, at_once(*mends)))
+
+
+def beside_services(site: Site) -> list[tuple[Cluster, Manifest]]:
+    """The primary's autoscaler and the destination rules, each with the cluster that it belongs to."""
+    bundle = site.bundle
+    rules = destination_rules(bundle.canary, site.istio_version("DestinationRule"))
+    found = [(site.mesh, rule) for rule in rules]
+    if bundle.autoscaler:
+        found.insert(0, (site.cluster, primary_autoscaler(bundle.autoscaler, bundle.names.primary)))
+    return found
 
 
 def mended_at_best(site: Site, fence: Fence) -> tuple[str, ...]:

@@ -204,8 +204,7 @@ async def _put_right(request: CanaryRequest, error: ChildWorkflowError, tell: Te
     notes: list[Note] = []
 
     def say(report: StepReport) -> None:
-        notes.extend(Note(at=workflow.now(), text=text) for text in report.notes)
-        notes.extend(Note(at=workflow.now(), text=text, warning=True) for text in report.warnings)
+        notes.extend(report.told(workflow.now()))
 
     way = WayBack(ref, Fences(max(now_ms(), request.epoch + 1)), request.limits, say, tell)
     await to_the_end(way.roll_back(request.epoch))

@@ -116,11 +116,9 @@ async def _outlast(task: asyncio.Task[Any]) -> bool:
     cancelled = False
     while not task.done():
         try:
-            await asyncio.shield(task)
+            await workflow.wait([task])
         except asyncio.CancelledError:
             cancelled = True
-        except BaseException:
-            break
     return cancelled
 
 

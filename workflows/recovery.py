@@ -128,9 +128,7 @@ class Recovery:
         notes: list[Note] = []
 
         def say(report: StepReport) -> None:
-            at = workflow.now()
-            notes.extend(Note(at=at, text=text) for text in report.notes)
-            notes.extend(Note(at=at, text=text, warning=True) for text in report.warnings)
+            notes.extend(report.told(workflow.now()))
 
         way = WayBack(ref, self._fences, self._limits, say, lambda what: self._tell(what or ref.full_name))
         self._walked[ref.full_name] = remains, way, notes

@@ -34,7 +34,6 @@ with workflow.unsafe.imports_passed_through():
         AbortRequest,
         CanaryOutcome,
         Limits,
-        Mode,
         ReleaseOutcome,
         ReleaseRequest,
         ReleaseStatus,
@@ -48,7 +47,6 @@ with workflow.unsafe.imports_passed_through():
     )
     from tidegate.decisions import narration
     from tidegate.decisions.details import release_details
-    from tidegate.decisions.narration import recovery_reason, release_reason
     from tidegate.domain.release import Outcome, Phase, worst
 
 T = TypeVar("T")
@@ -92,7 +90,7 @@ class Release:
         if request.previous is not None:
             self._enter_phase(Phase.RESOLVING)
         try:
-            outcome = await self._recover() if self._recovers else await self._bring()
+            outcome = await self._recover() if self._request.recovers else await self._bring()
         except Aborted as abort:
             outcome = self._close(abort.outcome, str(abort))
         except FailureError as error:
@@ -146,17 +144,13 @@ class Release:
         """Somebody starts this application while this run is there: attach, supersede, queue or reject."""
         return await self._submissions.answer(request)
 
-    @property
-    def _recovers(self) -> bool:
-        return self._request.mode is Mode.RECOVER
-
     async def _recover(self) -> ReleaseOutcome:
         """Put right what the last run left. Nothing interrupts it: it is the way back already."""
         self._enter_phase(Phase.RECOVERING)
         recovery = Recovery(self._request, self._fences, lambda what: self._update(waiting_for=what))
         await to_the_end(recovery.run())
         self._update(warnings=recovery.warnings)
-        reason = recovery_reason(recovery.outcomes, self._status.application)
+        reason = narration.recovery_reason(recovery.outcomes, self._status.application)
         outcome = worst([canary.outcome for canary in recovery.outcomes] or [Outcome.UNCHANGED])
         return self._close(outcome, reason, recovery.outcomes)
 
@@ -171,7 +165,7 @@ class Release:
         self._enter_phase(Phase.RELEASING)
         canaries = await self._release_canaries(survey)
         outcome = worst([canary.outcome for canary in canaries])
-        return self._close(outcome, release_reason(canaries, len(self._synced.objects)), canaries)
+        return self._close(outcome, narration.release_reason(canaries, len(self._synced.objects)), canaries)
 
     async def _route_back_remains(self) -> None:
         """Found, it is said at once; and an abort does not end the way back."""

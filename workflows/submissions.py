@@ -18,7 +18,6 @@ with workflow.unsafe.imports_passed_through():
         ABORT,
         AbortRequest,
         Disposition,
-        Mode,
         OnConflict,
         ReleaseOutcome,
         ReleaseRequest,
@@ -62,10 +61,10 @@ class Submissions:
             self._greeted = True
             if request == self._request:
                 return self._submission(Disposition.STARTED, request)
-        if request.mode is Mode.RECOVER:
+        if request.recovers:
             return self._asked_to_recover(request)
         wanted = await self._pinned(request)
-        if self._recovers:
+        if self._request.recovers:
             return self._enqueue(wanted)
         same = wanted.revision == await self._sha() and wanted.application == self._request.application
         if same and not self._control.aborted:
@@ -102,15 +101,11 @@ class Submissions:
             initial_versioning_behavior=workflow.ContinueAsNewVersioningBehavior.AUTO_UPGRADE,
         )
 
-    @property
-    def _recovers(self) -> bool:
-        return self._request.mode is Mode.RECOVER
-
     def _asked_to_recover(self, request: ReleaseRequest) -> Submission:
         status = self._status()
         if status.outcome is not None:
             return self._enqueue(request)
-        if self._recovers:
+        if self._request.recovers:
             return self._submission(Disposition.ATTACHED, request)
         return self._submission(Disposition.REJECTED, request, f"{status.revision} is being released")
 

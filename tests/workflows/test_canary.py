@@ -6,8 +6,8 @@ import pytest
 from temporalio.client import WorkflowFailureError
 from temporalio.exceptions import ApplicationError, CancelledError
 
-from tests.workflows.neighbours import BAD, GOOD, Stage, bootstrap_plan
-from tidegate.contracts import ABORT, PAUSE, PROMOTE, RESUME, AbortRequest, Fence
+from tests.workflows.neighbours import BAD, GOOD, Handle, Stage, bootstrap_plan
+from tidegate.contracts import ABORT, PAUSE, PROMOTE, RESUME, AbortRequest, CanaryOutcome, Fence
 from tidegate.domain.plan import Purpose
 from tidegate.domain.release import Outcome, Phase
 
@@ -293,10 +293,7 @@ async def test_a_clock_that_went_back_before_a_reset_does_not_keep_traffic_half_
     assert stage.neighbours.fence is not None
     given = stage.neighbours.fence
     stage.neighbours.fence = given.model_copy(update={"sequence": given.sequence + 3_600_000})
-    await handle.signal(ABORT)
-    await stage.until(lambda: "restore" in stage.neighbours.calls)
-    stage.neighbours.hang.clear()
-    assert (await handle.result()).outcome is Outcome.ABORTED
+    assert (await turned_back(stage, handle)).outcome is Outcome.ABORTED
     assert (stage.neighbours.weight, stage.neighbours.primary, stage.neighbours.replicas) == (0, "old", 0)
 
 
@@ -305,10 +302,7 @@ async def test_a_later_releases_traffic_is_left_to_it(stage: Stage) -> None:
     assert stage.neighbours.fence is not None
     later = stage.neighbours.fence.epoch + 60_000
     stage.neighbours.fence = Fence(epoch=later, sequence=1)
-    await handle.signal(ABORT)
-    await stage.until(lambda: "restore" in stage.neighbours.calls)
-    stage.neighbours.hang.clear()
-    outcome = await handle.result()
+    outcome = await turned_back(stage, handle)
     assert (outcome.reason, stage.neighbours.weight) == ("aborted by signal", 10)
     assert stage.neighbours.fence.epoch == later
 
@@ -316,10 +310,7 @@ async def test_a_later_releases_traffic_is_left_to_it(stage: Stage) -> None:
 async def test_a_canary_reset_after_its_promotion_was_final_is_told_as_promoted(stage: Stage) -> None:
     handle = await stage.hang_in("load")
     stage.neighbours.settled, stage.neighbours.primary = True, "new"
-    await handle.signal(ABORT, "no target to judge")
-    await stage.until(lambda: "restore" in stage.neighbours.calls)
-    stage.neighbours.hang.clear()
-    outcome = await handle.result()
+    outcome = await turned_back(stage, handle, "no target to judge")
     assert (outcome.outcome, outcome.reason) == (
         Outcome.PROMOTED,
         "no target to judge after its promotion, which stands",
@@ -332,10 +323,7 @@ async def test_a_rollback_to_the_same_commit_is_no_promotion(stage: Stage) -> No
     stage.neighbours.revision = "a" * 40
     handle = await stage.hang_in("load")
     stage.neighbours.settled, stage.neighbours.primary = True, "new"
-    await handle.signal(ABORT, "it was slow")
-    await stage.until(lambda: "restore" in stage.neighbours.calls)
-    stage.neighbours.hang.clear()
-    outcome = await handle.result()
+    outcome = await turned_back(stage, handle, "it was slow")
     assert (outcome.outcome, outcome.reason) == (Outcome.ABORTED, "it was slow")
 
 
@@ -388,3 +376,12 @@ async def test_the_status_says_weight_stage_verdicts_and_what_it_waits_for(stage
     assert status.verdicts == (GOOD,)
     assert status.waiting_for.startswith("the bake's end at ")
     await handle.result()
+
+
+async def turned_back(stage: Stage, handle: Handle, *reason: str) -> CanaryOutcome:
+    """The end of a canary that hangs in a step, and is aborted."""
+    await handle.signal(ABORT, *reason)
+    await stage.until(lambda: "restore" in stage.neighbours.calls)
+    stage.neighbours.hang.clear()
+    outcome: CanaryOutcome = await handle.result()
+    return outcome

@@ -9,6 +9,7 @@ from tidegate.contracts import ABORT, Disposition, Fence, Mode, OnConflict, Rele
 from tidegate.domain.release import Outcome
 
 NEW = "b" * 40
+DENIED = ApplicationError("cluster asm denied access", type="AccessDenied", non_retryable=True)
 WAY_BACK = ["route 0", "restore", "scale_down"]
 
 
@@ -87,9 +88,7 @@ async def test_a_canary_without_marks_is_put_right_after_those_that_bear_them(
 async def test_a_start_brings_traffic_back_before_it_asks_git(stage: Stage) -> None:
     await cut_off(stage)
     broken = ApplicationError("no such branch", type="RevisionNotFound", non_retryable=True)
-    stage.neighbours.fail = {"resolve": [broken]}
-    handle, _ = await stage.submit(release_request(NEW))
-    outcome: ReleaseOutcome = await handle.result()
+    outcome = await start_that_fails(stage, resolve=broken)
     assert (outcome.outcome, stage.neighbours.weight) == (Outcome.INVALID, 0)
     assert outcome.warnings == ("podinfo.test was left with traffic 90/10; routing it back to 100/0",)
     assert stage.neighbours.calls[-3:] == ["find_traffic", "route 0", f"resolve {NEW}"]
@@ -97,10 +96,7 @@ async def test_a_start_brings_traffic_back_before_it_asks_git(stage: Stage) -> N
 
 async def test_a_start_that_cannot_bring_traffic_back_goes_no_further(stage: Stage) -> None:
     await cut_off(stage)
-    denied = ApplicationError("cluster asm denied access", type="AccessDenied", non_retryable=True)
-    stage.neighbours.fail = {"route": [denied]}
-    handle, _ = await stage.submit(release_request(NEW))
-    outcome: ReleaseOutcome = await handle.result()
+    outcome = await start_that_fails(stage, route=DENIED)
     assert (outcome.outcome, outcome.reason) == (Outcome.FAILED, "cluster asm denied access")
     assert f"resolve {NEW}" not in stage.neighbours.calls
 
@@ -130,10 +126,7 @@ async def test_of_two_canaries_that_were_left_split_one_that_is_refused_does_not
 ) -> None:
     await cut_off(stage)
     stage.neighbours.canaries = stage.neighbours.marked = 2
-    denied = ApplicationError("cluster asm denied access", type="AccessDenied", non_retryable=True)
-    stage.neighbours.fail = {"route": [denied]}
-    handle, _ = await stage.submit(release_request(NEW))
-    outcome: ReleaseOutcome = await handle.result()
+    outcome = await start_that_fails(stage, route=DENIED)
     assert (outcome.outcome, outcome.reason) == (Outcome.FAILED, "cluster asm denied access")
     assert stage.neighbours.weight == 0
 
@@ -254,6 +247,14 @@ async def cut_off(stage: Stage) -> None:
     await handle.terminate()
     stage.neighbours.hang.clear()
     stage.neighbours.weight, stage.neighbours.replicas = 10, 2
+
+
+async def start_that_fails(stage: Stage, **failures: ApplicationError) -> ReleaseOutcome:
+    """The outcome of a start in which the first call of a step fails."""
+    stage.neighbours.fail = {step: [failure] for step, failure in failures.items()}
+    handle, _ = await stage.submit(release_request(NEW))
+    outcome: ReleaseOutcome = await handle.result()
+    return outcome
 
 
 async def routing_back(stage: Stage) -> Handle:

@@ -68,6 +68,11 @@ class ReleaseRequest(Model):
         return self.revision or self.application.spec.source.target_revision
 
     @property
+    def recovers(self) -> bool:
+        """Whether it only puts right what a release left behind."""
+        return self.mode is Mode.RECOVER
+
+    @property
     def workflow_id(self) -> str:
         """One release at a time for an application at a destination."""
         return release_workflow_id(

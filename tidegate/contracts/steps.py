@@ -1,11 +1,12 @@
 """What activities are told, and what they report."""
 
+from datetime import datetime
 from typing import Annotated
 
 from pydantic import Field
 
 from tidegate.contracts.fence import Fence
-from tidegate.contracts.outcomes import ObjectOutcome
+from tidegate.contracts.outcomes import Note, ObjectOutcome
 from tidegate.contracts.references import ApplicationRef, CanaryRef, Limits
 from tidegate.contracts.release import ReleaseRequest
 from tidegate.domain.base import Model
@@ -110,6 +111,11 @@ class StepReport(Model):
     warnings: tuple[str, ...] = ()
     revision: str = ""
     """restore: the commit that the primary runs, as far as it says so."""
+
+    def told(self, at: datetime) -> list[Note]:
+        """Its lines as notes of that moment, warnings last."""
+        notes = [Note(at=at, text=text) for text in self.notes]
+        return notes + [Note(at=at, text=text, warning=True) for text in self.warnings]
 
 
 Weight = Annotated[int, Field(ge=0, le=100)]

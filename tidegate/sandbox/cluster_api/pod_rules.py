@@ -50,14 +50,17 @@ def pod_spec(spec: Object, path: str) -> Errors:
 
 
 def _container(container: Object, path: str) -> Errors:
-    name = container.get("name")
-    if not name:
-        yield required(f"{path}.name")
-    elif not LABEL.match(name) or len(name) > 63:
-        yield invalid_value(f"{path}.name", name, LABEL_RULE)
+    yield from _name(container.get("name"), f"{path}.name")
     if not container.get("image"):
         yield required(f"{path}.image")
     yield from _ports(container.get("ports") or [], f"{path}.ports")
+
+
+def _name(name: str | None, path: str) -> Errors:
+    if not name:
+        yield required(path)
+    elif not LABEL.match(name) or len(name) > 63:
+        yield invalid_value(path, name, LABEL_RULE)
 
 
 def _ports(ports: list[Object], path: str) -> Errors:
@@ -93,11 +96,9 @@ def _volume(volume: Object, taken: set[str], path: str) -> Errors:
     name = str(volume.get("name") or "")
     for source in [source for source in _SOURCES if source in volume][1:]:
         yield forbidden_field(f"{path}.{source}", "may not specify more than 1 volume type")
-    if not name:
-        yield required(f"{path}.name")
-    elif not LABEL.match(name) or len(name) > 63:
-        yield invalid_value(f"{path}.name", name, LABEL_RULE)
-    elif name in taken:
+    faults = list(_name(name, f"{path}.name"))
+    yield from faults
+    if not faults and name in taken:
         yield duplicate(f"{path}.name", name)
 
 
