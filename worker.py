@@ -72,8 +72,9 @@ async def run(settings: Settings) -> None:
             max_concurrent_activities=settings.worker.max_concurrent_activities,
             max_concurrent_workflow_tasks=settings.worker.max_concurrent_workflow_tasks,
             max_cached_workflows=settings.worker.max_cached_workflows,
-            workflow_task_poller_behavior=_pollers(settings),
-            activity_task_poller_behavior=_pollers(settings),
+            workflow_task_poller_behavior=_pollers(settings, 2),
+            # A worker that hangs swallows one activity for each poll that it left open.
+            activity_task_poller_behavior=_pollers(settings, 1),
             graceful_shutdown_timeout=timedelta(seconds=settings.worker.graceful_shutdown_seconds),
             sticky_queue_schedule_to_start_timeout=STICKY_TIMEOUT,
         ):
@@ -85,8 +86,8 @@ async def run(settings: Settings) -> None:
             log.info("stopping: running activities get %gs", settings.worker.graceful_shutdown_seconds)
 
 
-def _pollers(settings: Settings) -> PollerBehaviorAutoscaling:
-    return PollerBehaviorAutoscaling(minimum=2, initial=2, maximum=settings.worker.max_pollers)
+def _pollers(settings: Settings, least: int) -> PollerBehaviorAutoscaling:
+    return PollerBehaviorAutoscaling(minimum=least, initial=least, maximum=settings.worker.max_pollers)
 
 
 async def register_search_attributes(client: Client) -> bool:

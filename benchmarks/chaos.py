@@ -2,6 +2,9 @@
 
 Without --all it runs a bounded choice. `--group` and `--case` choose by a part of the name, `--list` only
 prints. Results go to benchmarks/out/chaos.json; the exit code is 1 when one fault was not survived.
+
+A case waits more than it works. `--share 1/3` runs every third one, so that three runs side by side get through
+all of them in a third of the time: their times to safety are then no measure, for they slow each other down.
 """
 
 import argparse
@@ -22,7 +25,7 @@ from benchmarks.faults.scene import Scene
 from benchmarks.faults.table import table
 from benchmarks.machine import Machine, write_document
 
-OUT = Path(__file__).parent / "out" / "chaos.json"
+OUT = Path(__file__).parent / "out"
 PLAIN_WIDTH = 140
 MODULES = (
     "worker_faults",
@@ -39,7 +42,7 @@ MODULES = (
 def main() -> int:
     """Run, print and write; the exit code."""
     options = _options()
-    chosen = {name: cases for name in MODULES if (cases := _chosen(name, options))}
+    chosen = _shared(options)
     if options.list:
         print("\n".join(f"{case.group}: {case.name}" for cases in chosen.values() for case in cases))
         return 0
@@ -52,7 +55,7 @@ def main() -> int:
         console.print("stopped")
     console.print(table(results))
     console.print(f"Measured on {machine}", style="dim")
-    _write(results, machine)
+    _write(results, machine, options.share)
     return 0 if results and all(result.survived for result in results) else 1
 
 
@@ -61,8 +64,23 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--all", action="store_true", help="every case, and not a bounded choice")
     parser.add_argument("--group", default="", help="only groups whose name contains this")
     parser.add_argument("--case", default="", help="only cases whose name contains this; implies --all")
+    parser.add_argument("--share", type=_share, default=(1, 1), metavar="I/N", help="only every Nth case")
     parser.add_argument("--list", action="store_true", help="print the cases and end")
     return parser.parse_args()
+
+
+def _share(text: str) -> tuple[int, int]:
+    number, _, count = text.partition("/")
+    if not (number.isdecimal() and count.isdecimal() and 1 <= int(number) <= int(count)):
+        raise argparse.ArgumentTypeError(f"{text!r} is no share: give I/N, such as 1/3")
+    return int(number), int(count)
+
+
+def _shared(options: argparse.Namespace) -> dict[str, list[Case]]:
+    """The cases of this run by module; a module without one is left out."""
+    number, count = options.share
+    chosen = {name: _chosen(name, options)[number - 1 :: count] for name in MODULES}
+    return {name: cases for name, cases in chosen.items() if cases}
 
 
 def _chosen(module: str, options: argparse.Namespace) -> list[Case]:
@@ -101,14 +119,16 @@ async def _run_all(scene: Scene, cases: Sequence[Case], results: list[Result], c
         console.print(f"{len(results):4} {times}  {case.group}: {case.name}  {mark}")
 
 
-def _write(results: Sequence[Result], machine: Machine) -> None:
+def _write(results: Sequence[Result], machine: Machine, share: tuple[int, int]) -> None:
+    number, count = share
     document = {
         "faults": len(results),
         "survived": sum(result.survived for result in results),
         "worst_seconds_to_safety": max((result.seconds_to_safety for result in results), default=0.0),
         "results": [result.model_dump() for result in results],
     }
-    write_document(OUT, document, machine)
+    name = "chaos.json" if count == 1 else f"chaos-{number}-of-{count}.json"
+    write_document(OUT / name, document, machine)
 
 
 if __name__ == "__main__":

@@ -1,5 +1,7 @@
 """What the harness for faults makes of what it saw."""
 
+import subprocess
+import sys
 from io import StringIO
 from types import SimpleNamespace
 from typing import Any, cast
@@ -59,3 +61,16 @@ def test_the_table_counts_by_group_and_says_what_was_broken() -> None:
     assert ["worker", "killed", "2", "1", "2.5", "2.5", "0"] in words
     assert ["all", "3", "2", "2.5", "1.5", "0"] in words
     assert ["-", "it", "has", "not", "ended"] in words
+
+
+@pytest.mark.parametrize("count", [1, 2, 3])
+def test_shares_of_the_cases_make_up_all_of_them(count: int) -> None:
+    whole = _names("1/1")
+    shares = [_names(f"{number}/{count}") for number in range(1, count + 1)]
+    assert sorted(name for share in shares for name in share) == sorted(whole)
+    assert all(share for share in shares)
+
+
+def _names(share: str) -> list[str]:
+    command = [sys.executable, "-m", "benchmarks.chaos", "--group", "worker", "--list", "--share", share]
+    return subprocess.run(command, capture_output=True, text=True, check=True, timeout=60).stdout.splitlines()
