@@ -3,8 +3,8 @@
 Without --all it runs a bounded choice. `--group` and `--case` choose by a part of the name, `--list` only
 prints. Results go to benchmarks/out/chaos.json; the exit code is 1 when one fault was not survived.
 
-A case waits more than it works. `--share 1/3` runs every third one, so that three runs side by side get through
-all of them in a third of the time: their times to safety are then no measure, for they slow each other down.
+A case waits more than it works. `--share 1/3` runs every third one, so that three runs side by side get
+through all of them in a third of the time; they slow each other down, so that their times are no measure.
 """
 
 import argparse
@@ -41,8 +41,8 @@ MODULES = (
 
 def main() -> int:
     """Run, print and write; the exit code."""
-    options = _options()
-    chosen = _shared(options)
+    options = parsed(sys.argv[1:])
+    chosen = chosen_by(options)
     if options.list:
         print("\n".join(f"{case.group}: {case.name}" for cases in chosen.values() for case in cases))
         return 0
@@ -59,14 +59,15 @@ def main() -> int:
     return 0 if results and all(result.survived for result in results) else 1
 
 
-def _options() -> argparse.Namespace:
+def parsed(arguments: Sequence[str]) -> argparse.Namespace:
+    """The options of a command line; SystemExit with a usage line when they make no sense."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.chaos", description=__doc__)
     parser.add_argument("--all", action="store_true", help="every case, and not a bounded choice")
     parser.add_argument("--group", default="", help="only groups whose name contains this")
     parser.add_argument("--case", default="", help="only cases whose name contains this; implies --all")
     parser.add_argument("--share", type=_share, default=(1, 1), metavar="I/N", help="only every Nth case")
     parser.add_argument("--list", action="store_true", help="print the cases and end")
-    return parser.parse_args()
+    return parser.parse_args(arguments)
 
 
 def _share(text: str) -> tuple[int, int]:
@@ -76,7 +77,7 @@ def _share(text: str) -> tuple[int, int]:
     return int(number), int(count)
 
 
-def _shared(options: argparse.Namespace) -> dict[str, list[Case]]:
+def chosen_by(options: argparse.Namespace) -> dict[str, list[Case]]:
     """The cases of this run by module; a module without one is left out."""
     number, count = options.share
     chosen = {name: _chosen(name, options)[number - 1 :: count] for name in MODULES}

@@ -1,7 +1,5 @@
 """What the harness for faults makes of what it saw."""
 
-import subprocess
-import sys
 from io import StringIO
 from types import SimpleNamespace
 from typing import Any, cast
@@ -9,6 +7,7 @@ from typing import Any, cast
 import pytest
 from rich.console import Console
 
+from benchmarks.chaos import chosen_by, parsed
 from benchmarks.faults.application import Weight
 from benchmarks.faults.follower import CANARY, RELEASE, Seen
 from benchmarks.faults.release import Release
@@ -72,5 +71,12 @@ def test_shares_of_the_cases_make_up_all_of_them(count: int) -> None:
 
 
 def _names(share: str) -> list[str]:
-    command = [sys.executable, "-m", "benchmarks.chaos", "--group", "worker", "--list", "--share", share]
-    return subprocess.run(command, capture_output=True, text=True, check=True, timeout=60).stdout.splitlines()
+    chosen = chosen_by(parsed(["--all", "--share", share]))
+    return [f"{case.group}: {case.name}" for cases in chosen.values() for case in cases]
+
+
+@pytest.mark.parametrize("share", ["0/3", "4/3", "1", "a/b"])
+def test_a_share_that_is_none_is_a_usage_error(share: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        parsed(["--share", share])
+    assert f"'{share}' is no share" in capsys.readouterr().err
