@@ -18,7 +18,7 @@ from tidegate.adapters.reach import Clusters, Reach
 from tidegate.contracts import CanaryRef, JudgeCommand, Judgement
 from tidegate.decisions.judge import Sample, judge
 from tidegate.decisions.queries import Check, checks
-from tidegate.domain.errors import InvalidInput, Transient, Unreachable
+from tidegate.domain.errors import InvalidInput, Permanent, Unreachable
 from tidegate.domain.verdict import Verdict
 from tidegate.settings import Settings
 
@@ -114,5 +114,5 @@ async def _all(*questions: Coroutine[Any, Any, T]) -> list[T]:
     answers = await asyncio.gather(*questions, return_exceptions=True)
     failures = [answer for answer in answers if isinstance(answer, BaseException)]
     if failures:
-        raise min(failures, key=lambda failure: isinstance(failure, Transient))
+        raise min(failures, key=lambda failure: not isinstance(failure, Permanent))
     return [answer for answer in answers if not isinstance(answer, BaseException)]

@@ -5,16 +5,15 @@ from typing import NamedTuple
 from activities.site import Place
 from tidegate.contracts import CANARY_FIELD_MANAGER, Fence
 from tidegate.domain.manifest import Manifest
-from tidegate.domain.marks import REVISION, annotations
 from tidegate.manifests import promotion, snapshot
 from tidegate.manifests.drift import last_writer
 
 
 class Undone(NamedTuple):
-    """What a restoring write did; `revision` is the commit that the primary runs, as far as it says so."""
+    """What a restoring write did; `promoted_by` is the epoch of the release that promoted the primary."""
 
     changed: bool
-    revision: str
+    promoted_by: int
     notes: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
 
@@ -43,7 +42,7 @@ def restored(place: Place, fence: Fence, copy_epoch: int) -> Undone | None:
     elif own is None and kept and snapshot.differs(after, kept):
         who = _writer(after)
         warnings = (f"{_described(place)} was changed by {who} since a release was cut off; left as it is",)
-    return Undone(changed, annotations(after).get(REVISION, ""), warnings=warnings)
+    return Undone(changed, promotion.promoted_by(after), warnings=warnings)
 
 
 def _writer(primary: Manifest) -> str:
@@ -53,7 +52,7 @@ def _writer(primary: Manifest) -> str:
 def _made_anew(place: Place, fence: Fence, kept: Manifest) -> Undone:
     place.cluster.fenced_apply(kept, fence, manager=CANARY_FIELD_MANAGER)
     said = f"{_described(place)} was deleted by another writer; created anew as it was"
-    return Undone(True, annotations(kept).get(REVISION, ""), warnings=(said,))
+    return Undone(True, promotion.promoted_by(kept), warnings=(said,))
 
 
 def _described(place: Place) -> str:

@@ -3,7 +3,9 @@
 Only what is missing or leads elsewhere is written; a look alone costs one read for each object, all at once.
 """
 
+from collections.abc import Callable
 from functools import partial
+from typing import NamedTuple
 
 from activities.offload import at_once
 from activities.site import Site, described
@@ -17,12 +19,33 @@ from tidegate.manifests.istio import destination_rules
 from tidegate.manifests.services import services, taken_over
 
 
-def mended(site: Site, fence: Fence) -> tuple[str, ...]:
-    """Services, destination rules and the primary's autoscaler as they have to be; says what was not."""
+class Look(NamedTuple):
+    """What was not as it had to be and is now, and why a part of it could not be looked at."""
+
+    corrected: tuple[str, ...]
+    failures: tuple[TidegateError, ...]
+
+
+def mended(site: Site, fence: Fence) -> Look:
+    """Services, destination rules and the primary's autoscaler as they have to be.
+
+    What was corrected is told though another part fails: the next attempt would find nothing to tell.
+    """
     wanted = services(site.bundle.canary, site.bundle.selector)
     mends = [partial(_serving, site, fence, service) for service in wanted]
     mends += [partial(_present, cluster, manifest, fence) for cluster, manifest in beside_services(site)]
-    return tuple(filter(None, at_once(*mends)))
+    results = at_once(*(partial(_tried, mend) for mend in mends))
+    return Look(
+        corrected=tuple(result for result in results if isinstance(result, str) and result),
+        failures=tuple(result for result in results if isinstance(result, TidegateError)),
+    )
+
+
+def _tried(mend: Callable[[], str]) -> str | TidegateError:
+    try:
+        return mend()
+    except TidegateError as error:
+        return error
 
 
 def beside_services(site: Site) -> list[tuple[Cluster, Manifest]]:
@@ -38,9 +61,11 @@ def beside_services(site: Site) -> list[tuple[Cluster, Manifest]]:
 def mended_at_best(site: Site, fence: Fence) -> tuple[str, ...]:
     """The same where the step must go on whatever cannot be mended."""
     try:
-        return mended(site, fence)
+        corrected, failures = mended(site, fence)
     except TidegateError as error:
-        return (f"what stands around {site.bundle.names.primary} was not looked at: {error}",)
+        corrected, failures = (), (error,)
+    unseen = f"what stands around {site.bundle.names.primary} was not looked at"
+    return (*corrected, *(f"{unseen}: {error}" for error in failures[:1]))
 
 
 def _present(cluster: Cluster, wanted: Manifest, fence: Fence) -> str:

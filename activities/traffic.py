@@ -99,9 +99,13 @@ def _look_around(site: Site, command: RouteCommand) -> tuple[str, ...]:
     """No traffic goes where nobody is to take it; a workload cluster out of reach tells us nothing."""
     try:
         refuse_missing(site)
-        return mended(site, command.fence)
+        look = mended(site, command.fence)
     except Transient:
         return ()
+    for failure in look.failures:
+        if not isinstance(failure, Transient):
+            raise failure
+    return look.corrected
 
 
 class _PrimaryNotServing(Exception):

@@ -17,7 +17,7 @@ from tidegate.decisions.revision import purpose_of, template_hash
 from tidegate.decisions.rollout import wanted_replicas
 from tidegate.domain.errors import NotReady, TidegateError
 from tidegate.domain.manifest import Manifest
-from tidegate.domain.marks import REVISION, TEMPLATE_HASH, annotations
+from tidegate.domain.marks import TEMPLATE_HASH, annotations
 from tidegate.manifests import promotion
 from tidegate.manifests.autoscaler import min_replicas
 from tidegate.manifests.primary import refuse_stranger
@@ -47,7 +47,6 @@ class WorkloadActivities:
             plan=compile_plan(site.bundle.canary, purpose, self._drain_seconds),
             target=site.bundle.names.target,
             reason=reason,
-            revision=annotations(primary or {}).get(REVISION, ""),
             warnings=site.bundle.warnings,
         )
 
@@ -84,7 +83,14 @@ class WorkloadActivities:
         def promoted(live: Manifest) -> Manifest:
             if annotations(live).get(TEMPLATE_HASH) != hash_:
                 refuse_changed(site.target())
-            return promotion.promoted(live, target, template_hash=hash_, revision=revision, replicas=replicas)
+            return promotion.promoted(
+                live,
+                target,
+                template_hash=hash_,
+                revision=revision,
+                epoch=command.fence.epoch,
+                replicas=replicas,
+            )
 
         warnings = mended_at_best(site, command.fence)
         change = site.change_deployment(name, command.fence, promoted)
@@ -102,7 +108,7 @@ class WorkloadActivities:
         undone = restored(place, command.fence, command.copy_epoch)
         if undone is None:
             return StepReport(notes=(f"there is no {place.ref.primary} to restore",))
-        report = StepReport(notes=undone.notes, warnings=undone.warnings, revision=undone.revision)
+        report = StepReport(notes=undone.notes, warnings=undone.warnings, promoted_by=undone.promoted_by)
         if undone.changed or activity.info().attempt > 1:
             report = _with_readiness(place, command, report)
         return report.model_copy(update={"warnings": (*report.warnings, *self._mended(command))})

@@ -83,7 +83,6 @@ class Canary:
         self._purpose = Purpose.UPKEEP
         self._target = ""
         self._reason = ""
-        self._before = ""
         self._skipped_from: int | None = None
         self._deadline = 0.0
         if progress is not None:
@@ -139,14 +138,14 @@ class Canary:
         result = await workflow.execute_activity_method(
             WorkloadActivities.plan, self._ref, **self._quick("Plan")
         )
-        self._follow(result.plan, result.target, result.reason, result.revision)
+        self._follow(result.plan, result.target, result.reason)
         self._logbook.open_plan(result.plan)
         self._logbook.report(StepReport(notes=(result.reason,), warnings=result.warnings))
         return result.plan
 
-    def _follow(self, plan: Plan, target: str, reason: str, before: str) -> None:
+    def _follow(self, plan: Plan, target: str, reason: str) -> None:
         self._plan, self._purpose = plan, plan.purpose
-        self._target, self._reason, self._before = target, reason, before
+        self._target, self._reason = target, reason
         self._deadline = float(plan.progress_deadline_seconds)
 
     async def _walk(self, plan: Plan) -> None:
@@ -263,7 +262,6 @@ class Canary:
             plan=self._plan,
             target=self._target,
             reason=self._reason,
-            before=self._before,
             stage=self._stage,
             remaining_seconds=self._analysis.remaining,
             weight=self._weight,
@@ -279,7 +277,7 @@ class Canary:
 
     def _carry_on(self, progress: CanaryProgress) -> None:
         """Stand where the run before this one stood, as do the control, the analysis and the logbook."""
-        self._follow(progress.plan, progress.target, progress.reason, progress.before)
+        self._follow(progress.plan, progress.target, progress.reason)
         self._fences = Fences(progress.fence.epoch, progress.fence)
         self._stage, self._weight = progress.stage, progress.weight
         self._skipped_from = progress.skipped_from
@@ -302,7 +300,7 @@ class Canary:
         way = WayBack(self._ref, self._fences, self._limits, self._logbook.report, self._wait_for_way_back)
         await to_the_end(way.roll_back(self._fences.epoch))
         self._logbook.update(weight=0)
-        if way.revision == self._request.revision != self._before:  # reset from after the promotion was final
+        if way.promoted_by == self._fences.epoch:  # reset from after the promotion was final
             outcome, reason = Outcome.PROMOTED, narration.stands(reason)
         return self._logbook.close(outcome, narration.with_what_is_left(reason, way.left))
 

@@ -209,7 +209,7 @@ async def _put_right(request: CanaryRequest, error: ChildWorkflowError, tell: Te
     way = WayBack(ref, Fences(max(now_ms(), request.epoch + 1)), request.limits, say, tell)
     await to_the_end(way.roll_back(request.epoch))
     undone = Outcome.ABORTED if terminated else Outcome.FAILED
-    promoted = request.revision == way.revision
+    promoted = request.epoch == way.promoted_by
     ended = narration.stands(reason) if promoted else f"{reason}; the release rolled it back"
     return CanaryOutcome(
         canary=ref.full_name,

@@ -89,15 +89,20 @@ class Recovery:
         self.warnings: tuple[str, ...] = ()
 
     async def run(self) -> None:
-        """Bring back what bears marks; then look by the manifests too, and bring back what bears none.
+        """Bring back what bears marks; meanwhile look by the manifests too, and bring back what bears none.
 
-        ActivityError when the clusters do not say what there is.
+        Neither waits for the other: a canary whose routing is refused must not hold up one that is only
+        seen in Git. ActivityError when the clusters do not say what there is.
         """
-        await self._put_right(await self._find("Find what was left", by_marks_alone=True))
-        known = left = await self._find("Look again, by the manifests too")
-        self.warnings = known.warnings
-        if await self._put_right(known):
-            left = await self._find("Look again")
+        marked = await self._find("Find what was left", by_marks_alone=True)
+        walking = asyncio.create_task(self._put_right(marked))
+        try:
+            known = await self._find("Look by the manifests too")
+            self.warnings = known.warnings
+            await self._put_right(known)
+        finally:
+            await walking
+        left = await self._find("Look again")
         self._tell("")
         remaining = {each.ref.full_name: each.faults for each in left.canaries}
         self.outcomes = [
@@ -105,14 +110,14 @@ class Recovery:
             for name, (remains, way, notes) in self._walked.items()
         ]
 
-    async def _put_right(self, found: Findings) -> bool:
-        """Walk those canaries back that were not yet; whether there was any."""
+    async def _put_right(self, found: Findings) -> None:
+        """Walk those canaries back that were not yet."""
         self._limits = found.limits
         self._fences.follow(found.epoch)
         new = [remains for remains in found.canaries if remains.ref.full_name not in self._walked]
-        self._tell(_names(new))
+        under_way = [remains for remains, _, _ in self._walked.values()]
+        self._tell(_names([*under_way, *new]))
         await asyncio.gather(*(self._bring_back(remains) for remains in new))
-        return bool(new)
 
     async def _find(self, summary: str, *, by_marks_alone: bool = False) -> Findings:
         self._tell("what is there")

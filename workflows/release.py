@@ -81,6 +81,7 @@ class Release:
             revision=request.wanted_revision,
             phase=Phase.RESOLVING,
             paused=request.held,
+            warnings=request.warnings,
             queued=tuple(waiting.wanted_revision for waiting in request.queued),
         )
 
@@ -169,12 +170,12 @@ class Release:
 
     async def _route_back_remains(self) -> None:
         """Found, it is said at once; and an abort does not end the way back."""
-        self._update(waiting_for="the traffic that an earlier release may have left split")
+        self._update(waiting_for="a look at the mesh, for traffic that an earlier release has left split")
         found = await self._unless_aborted(find_split_traffic(self._request, self._fences, self._limits))
         left = tuple(narration.left_split(remains) for remains in found.canaries)
-        self._update(warnings=(*found.warnings, *left))
-        told = await to_the_end_at_first(route_back(found, self._fences, self._limits))
-        self._update(warnings=(*self._status.warnings, *told), waiting_for="")
+        self._warn(*found.warnings, *left)
+        self._warn(*await to_the_end_at_first(route_back(found, self._fences, self._limits)))
+        self._update(waiting_for="")
 
     async def _resolve(self) -> Resolved:
         self._update(waiting_for="Git")
@@ -198,7 +199,7 @@ class Release:
             **fetching("Render and validate", budget_seconds=self._limits.outage_budget_seconds),
         )
         self._fences.follow(survey.epoch)
-        self._update(warnings=(*self._status.warnings, *survey.warnings))
+        self._warn(*survey.warnings)
         return survey
 
     async def _bring_traffic_back(self, survey: Survey) -> None:
@@ -209,7 +210,7 @@ class Release:
                 RouteCommand(ref=ref, fence=self._fences.next(), canary_weight=0),
                 **self._quick(f"Route {ref.full_name} 100/0"),
             )
-            self._update(warnings=(*self._status.warnings, *report.warnings))
+            self._warn(*report.warnings)
 
     async def _sync(self, resolved: Resolved) -> None:
         command = SyncCommand(owner=resolved.owner, fence=self._fences.next())
@@ -265,7 +266,8 @@ class Release:
     def _hand_over_held(self) -> NoReturn:
         """A pause before the sync may last for weeks: a fresh run begins again, and holds at this place."""
         held = {"revision": self._status.sha, "held": True, "promoted": self._control.promoted}
-        carried = held | self._submissions.carried | {"previous": None}
+        held |= {"warnings": self._status.warnings, "previous": None}
+        carried = held | self._submissions.carried
         workflow.continue_as_new(self._request.model_copy(update=carried))
 
     async def _unless_aborted(self, work: Coroutine[Any, Any, T]) -> T:
@@ -278,6 +280,9 @@ class Release:
         if searchable or self._limits.search_attributes:
             revision = self._status.sha or self._status.revision
             workflow.upsert_search_attributes([PHASE.value_set(phase.value), REVISION.value_set(revision)])
+
+    def _warn(self, *lines: str) -> None:
+        self._update(warnings=tuple(dict.fromkeys((*self._status.warnings, *lines))))
 
     def _update(self, **changes: Any) -> None:
         self._status = self._status.model_copy(update=changes)

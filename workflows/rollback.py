@@ -23,8 +23,10 @@ Say = Callable[[StepReport], None]
 Tell = Callable[[str], None]
 
 _FIRST_PAUSE, _LONGEST_PAUSE = 2.0, 300.0
-"""Seconds between two tries to bring back a traffic that is refused: a day of them fits into a history."""
+"""Seconds between two tries to bring back a traffic that is refused."""
 
+_LONG_HISTORY, _PATIENT_PAUSE = 30_000, 3600.0
+"""Events after which an hour lies between two tries: ten days in, and Temporal ends a history of 51,200."""
 
 _HEADROOM = 10
 """Epochs of one release: its own, its canaries', and the one that puts right what a canary left."""
@@ -64,6 +66,10 @@ class Fences:
         return self.last
 
 
+def _longest_pause() -> float:
+    return _PATIENT_PAUSE if workflow.info().get_current_history_length() > _LONG_HISTORY else _LONGEST_PAUSE
+
+
 def start_ms() -> int:
     """When the run began, in milliseconds."""
     return int(workflow.info().start_time.timestamp() * 1000)
@@ -77,8 +83,8 @@ def now_ms() -> int:
 class WayBack:
     """One canary's way back to its primary. `say` keeps what was done, `tell` shows what is waited for.
 
-    `revision` is the commit that the primary runs in the end, as far as it says so. `left` says what could
-    not be done, and how it is mended.
+    `promoted_by` is the epoch of the release whose version the primary runs in the end. `left` says what
+    could not be done, and how it is mended.
     """
 
     def __init__(self, ref: CanaryRef, fences: Fences, limits: Limits, say: Say, tell: Tell) -> None:
@@ -87,7 +93,7 @@ class WayBack:
         self._limits = limits
         self._say = say
         self._tell = tell
-        self.revision = ""
+        self.promoted_by = 0
         self.left: tuple[str, ...] = ()
 
     async def roll_back(self, copy_epoch: int) -> None:
@@ -128,7 +134,7 @@ class WayBack:
                     return
                 self._tell(narration.routing_refused(failure_type(error), said, self._ref))
                 await workflow.sleep(pause_seconds, summary=narration.next_try(said))
-                pause_seconds = min(2 * pause_seconds, _LONGEST_PAUSE)
+                pause_seconds = min(2 * pause_seconds, _longest_pause())
             else:
                 self._tell("")
                 return
@@ -144,7 +150,7 @@ class WayBack:
             deadline_seconds=600.0,
             copy_epoch=copy_epoch,
         )
-        self.revision = report.revision
+        self.promoted_by = report.promoted_by
 
     async def _at_best(
         self, method: Any, summary: str, undone: str, *, deadline_seconds: float, copy_epoch: int = 0

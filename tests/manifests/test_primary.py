@@ -115,7 +115,7 @@ def _newer(samples: Any) -> dict[str, Any]:
 
 
 def _promoted(samples: Any, live: dict[str, Any]) -> dict[str, Any]:
-    return promotion.promoted(live, _newer(samples), template_hash="new", revision="def")
+    return promotion.promoted(live, _newer(samples), template_hash="new", revision="def", epoch=7)
 
 
 def test_a_promotion_carries_the_template_over_and_keeps_the_replicas(samples: Any) -> None:
@@ -125,11 +125,14 @@ def test_a_promotion_carries_the_template_over_and_keeps_the_replicas(samples: A
     assert (after["spec"]["replicas"], after["spec"]["minReadySeconds"]) == (2, 1)
     assert after["metadata"]["annotations"][TEMPLATE_HASH] == "new"
     assert promotion.is_unfinished(after)
+    assert promotion.promoted_by(after) == 7
 
 
 def test_a_promotion_to_another_size_is_undone_with_it(samples: Any) -> None:
     live = _live(samples)
-    after = promotion.promoted(live, _newer(samples), template_hash="new", revision="def", replicas=9)
+    after = promotion.promoted(
+        live, _newer(samples), template_hash="new", revision="def", epoch=7, replicas=9
+    )
     assert after["spec"]["replicas"] == 9
     assert promotion.restored(after) == live
 
@@ -160,10 +163,16 @@ def test_a_settled_promotion_cannot_be_undone(samples: Any) -> None:
     assert promotion.restored(settled) == settled
 
 
+def test_an_undone_promotion_leaves_the_one_before_it_as_the_last(samples: Any) -> None:
+    first = promotion.settled(_promoted(samples, _live(samples)))
+    second = promotion.promoted(first, samples.deployment, template_hash="third", revision="def", epoch=8)
+    assert (promotion.promoted_by(second), promotion.promoted_by(promotion.restored(second))) == (8, 7)
+
+
 def test_the_record_survives_a_second_promotion(samples: Any) -> None:
     live = _live(samples)
     twice = promotion.promoted(
-        _promoted(samples, live), samples.deployment, template_hash="third", revision="ghi"
+        _promoted(samples, live), samples.deployment, template_hash="third", revision="ghi", epoch=8
     )
     assert promotion.restored(twice) == live
 

@@ -108,8 +108,8 @@ class Neighbours:
     settled: bool = False
     judged: int = 0
     hang: set[str] = field(default_factory=set)
-    revision: str = ""
-    """What the primary runs when the plan is made."""
+    promoted_by: int = 0
+    """The epoch of the release that promoted what the primary runs."""
     fail: dict[str, list[ApplicationError]] = field(default_factory=dict)
     shas: dict[str, str] = field(default_factory=dict)
 
@@ -189,9 +189,7 @@ class Neighbours:
     @activity.defn(name="workload_plan")
     async def make_plan(self, ref: CanaryRef) -> PlanResult:
         await self._did("plan")
-        return PlanResult(
-            plan=self.plan, target=ref.name, reason="the pod template changed", revision=self.revision
-        )
+        return PlanResult(plan=self.plan, target=ref.name, reason="the pod template changed")
 
     @activity.defn(name="workload_prepare")
     async def prepare(self, command: CanaryCommand) -> StepReport:
@@ -212,7 +210,7 @@ class Neighbours:
         self.primary = "mixed"
         await self._did("promote")
         if self.primary == "mixed":
-            self.primary = "new"
+            self.primary, self.promoted_by = "new", command.fence.epoch
         return StepReport()
 
     @activity.defn(name="workload_restore")
@@ -220,7 +218,7 @@ class Neighbours:
         await self._did("restore")
         self._obey(command.fence)
         if self.settled:
-            return StepReport(revision=command.ref.owner.source.sha)
+            return StepReport(promoted_by=self.promoted_by)
         self.primary = "old"
         return StepReport()
 

@@ -309,6 +309,8 @@ async def test_a_later_releases_traffic_is_left_to_it(stage: Stage) -> None:
 
 async def test_a_canary_reset_after_its_promotion_was_final_is_told_as_promoted(stage: Stage) -> None:
     handle = await stage.hang_in("load")
+    assert stage.neighbours.fence is not None
+    stage.neighbours.promoted_by = stage.neighbours.fence.epoch
     stage.neighbours.settled, stage.neighbours.primary = True, "new"
     outcome = await turned_back(stage, handle, "no target to judge")
     assert (outcome.outcome, outcome.reason) == (
@@ -318,10 +320,9 @@ async def test_a_canary_reset_after_its_promotion_was_final_is_told_as_promoted(
     assert stage.neighbours.primary == "new"
 
 
-async def test_a_rollback_to_the_same_commit_is_no_promotion(stage: Stage) -> None:
-    """Another folder of it was released; the primary says that commit before and after."""
-    stage.neighbours.revision = "a" * 40
+async def test_a_promotion_by_another_release_is_not_told_as_this_ones(stage: Stage) -> None:
     handle = await stage.hang_in("load")
+    stage.neighbours.promoted_by = 1
     stage.neighbours.settled, stage.neighbours.primary = True, "new"
     outcome = await turned_back(stage, handle, "it was slow")
     assert (outcome.outcome, outcome.reason) == (Outcome.ABORTED, "it was slow")

@@ -38,9 +38,11 @@ async def held_before_the_sync(stage: Stage, *first: str) -> Handle:
 async def test_it_holds_at_the_same_place_with_what_waits_for_it(dev_stage: Stage) -> None:
     stage = dev_stage
     stage.neighbours.shas = {"latest": "a" * 40}
+    stage.neighbours.weight = 10
     handle = await held_before_the_sync(stage)
     status: ReleaseStatus = await handle.query(Release.status)
     assert (status.paused, status.queued, status.revision) == (True, (NEW,), "a" * 40)
+    assert status.warnings == ("podinfo.test was left with traffic 90/10; routing it back to 100/0",)
     assert not any(call.startswith("apply") for call in stage.neighbours.calls)
     await handle.signal(RESUME)
     outcome = ReleaseOutcome.model_validate(await handle.result())

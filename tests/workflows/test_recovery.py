@@ -28,7 +28,7 @@ async def test_a_recovery_puts_right_what_a_terminated_release_left(stage: Stage
     assert (outcome.outcome, outcome.outcome.exit_code) == (Outcome.RECOVERED, 0)
     assert outcome.reason == "podinfo.test was put right: traffic 90/10, podinfo has 2 replicas"
     assert (stage.neighbours.weight, stage.neighbours.replicas) == (0, 0)
-    assert stage.neighbours.calls[-5:] == ["find by marks", *WAY_BACK, "find"]
+    assert recovered(stage) == WAY_BACK
 
 
 async def test_a_recovery_asks_git_for_nothing(stage: Stage) -> None:
@@ -44,7 +44,7 @@ async def test_where_nothing_is_wrong_a_recovery_only_shuts_out_late_steps(stage
     handle, _ = await stage.submit(release_request(mode=Mode.RECOVER))
     outcome: ReleaseOutcome = await handle.result()
     assert (outcome.outcome, outcome.reason) == (Outcome.UNCHANGED, "podinfo.test: nothing was wrong")
-    assert stage.neighbours.calls == ["find by marks", *WAY_BACK, "find"]
+    assert recovered(stage) == WAY_BACK
     assert late.is_older_than(stage.neighbours.fence)
 
 
@@ -72,7 +72,7 @@ async def test_a_recovery_that_leaves_a_fault_has_failed(stage: Stage) -> None:
 
 
 @pytest.mark.parametrize("marked", [0, 1])
-async def test_a_canary_without_marks_is_put_right_after_those_that_bear_them(
+async def test_a_canary_without_marks_is_put_right_beside_those_that_bear_them(
     stage: Stage, marked: int
 ) -> None:
     await cut_off(stage)
@@ -80,9 +80,19 @@ async def test_a_canary_without_marks_is_put_right_after_those_that_bear_them(
     handle, _ = await stage.submit(release_request(mode=Mode.RECOVER))
     outcome: ReleaseOutcome = await handle.result()
     assert [canary.canary for canary in outcome.canaries] == ["podinfo.test", "podinfo1.test"]
-    calls = stage.neighbours.calls[stage.neighbours.calls.index("find by marks") :]
-    assert calls.count("route 0") == 2
-    assert calls.index("route 0") < calls.index("find") or not marked
+    assert recovered(stage).count("route 0") == 2
+
+
+async def test_a_refused_routing_does_not_hold_up_a_canary_without_marks(stage: Stage) -> None:
+    await cut_off(stage)
+    stage.neighbours.canaries, stage.neighbours.marked = 2, 1
+    stage.neighbours.fail = {"route": [DENIED]}
+    handle, _ = await stage.submit(release_request(mode=Mode.RECOVER))
+    outcome: ReleaseOutcome = await handle.result()
+    assert outcome.outcome is Outcome.RECOVERED
+    calls = recovered(stage)
+    assert calls.count("route 0") == 3
+    assert calls.index("restore") < len(calls) - 1 - calls[::-1].index("route 0")
 
 
 async def test_a_start_brings_traffic_back_before_it_asks_git(stage: Stage) -> None:
@@ -221,6 +231,19 @@ async def test_a_promotion_that_stands_is_not_told_as_rolled_back(stage: Stage) 
     assert stage.neighbours.primary == "new"
 
 
+async def test_a_terminated_canary_is_not_told_as_promoted_by_what_another_release_promoted(
+    stage: Stage,
+) -> None:
+    handle = await busy(stage)
+    stage.neighbours.settled, stage.neighbours.promoted_by = True, 1
+    await (await stage.canary()).terminate()
+    await stage.until(lambda: "restore" in stage.neighbours.calls)
+    stage.neighbours.hang.clear()
+    outcome: ReleaseOutcome = await handle.result()
+    assert outcome.outcome is Outcome.ABORTED
+    assert outcome.reason == "terminated in Temporal; the release rolled it back"
+
+
 async def test_what_is_queued_follows_a_cancelled_release(stage: Stage) -> None:
     handle = await busy(stage)
     await stage.submit(release_request(NEW, on_conflict=OnConflict.QUEUE))
@@ -264,6 +287,13 @@ async def routing_back(stage: Stage) -> Handle:
     handle, _ = await stage.submit(release_request(NEW))
     await stage.until(lambda: stage.neighbours.calls[-1:] == ["route 0"])
     return handle
+
+
+def recovered(stage: Stage) -> list[str]:
+    """What a recovery did between its first look, by marks, and its last; beside it, it looks in Git."""
+    calls = stage.neighbours.calls[stage.neighbours.calls.index("find by marks") :]
+    assert (calls[0], calls[-1], calls.count("find")) == ("find by marks", "find", 2)
+    return [call for call in calls[1:-1] if call != "find"]
 
 
 async def recovering(stage: Stage) -> Handle:

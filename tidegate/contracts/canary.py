@@ -43,8 +43,6 @@ class CanaryProgress(Model):
     target: str
     reason: str
     """Why the plan is walked."""
-    before: str = ""
-    """The commit that the primary ran when the plan was made, as far as it said so."""
     stage: int
     remaining_seconds: float | None = None
     """What is left of the bake under way; None when none is."""

@@ -57,6 +57,8 @@ class ReleaseRequest(Model):
     """Whether the run before this one was paused before its sync when it handed over to this one."""
     promoted: bool = False
     """Whether somebody had asked that run to skip the analysis."""
+    warnings: tuple[str, ...] = ()
+    """What that run had to warn of."""
     queued: tuple["ReleaseRequest", ...] = ()
     """Requests to hand over to, in order, when this one has ended."""
     dropped: tuple[str, ...] = ()

@@ -80,15 +80,11 @@ class SyncReport(Model):
 
 
 class PlanResult(Model):
-    """A canary's plan against the cluster as it is. `target` is the Deployment's name.
-
-    `revision` is the commit that the primary runs before, as far as it says so.
-    """
+    """A canary's plan against the cluster as it is. `target` is the Deployment's name."""
 
     plan: Plan
     target: str
     reason: str
-    revision: str = ""
     warnings: tuple[str, ...] = ()
 
 
@@ -109,8 +105,8 @@ class StepReport(Model):
 
     notes: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
-    revision: str = ""
-    """restore: the commit that the primary runs, as far as it says so."""
+    promoted_by: int = 0
+    """restore: the epoch of the release that promoted what the primary runs; 0 when it does not say."""
 
     def told(self, at: datetime) -> list[Note]:
         """Its lines as notes of that moment, warnings last."""

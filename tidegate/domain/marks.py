@@ -8,6 +8,9 @@ TEMPLATE_HASH = "tidegate.dev/template-hash"
 REVISION = "tidegate.dev/revision"
 """Full commit SHA that was promoted last."""
 
+PROMOTED_BY = "tidegate.dev/promoted-by"
+"""Epoch of the release that promoted it last: whether that was this release, even at the same commit."""
+
 ROLLBACK = "tidegate.dev/rollback"
 """While a promotion is not finished: JSON of what ran before it, so that undoing it needs no Git."""
 

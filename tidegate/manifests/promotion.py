@@ -8,10 +8,13 @@ import json
 from copy import deepcopy
 
 from tidegate.domain.manifest import Manifest
-from tidegate.domain.marks import INITIALISING, REVISION, ROLLBACK, TEMPLATE_HASH, annotations
+from tidegate.domain.marks import INITIALISING, PROMOTED_BY, REVISION, ROLLBACK, TEMPLATE_HASH, annotations
 from tidegate.manifests.primary import ROLLOUT_FIELDS, rollout_of
 
 CARRIED = ("template", *ROLLOUT_FIELDS)
+
+_RECORDED = {TEMPLATE_HASH: "hash", REVISION: "revision", PROMOTED_BY: "promotedBy"}
+"""Which marks a record keeps, and by which name."""
 
 
 def initial_marks(template_hash: str, revision: str) -> dict[str, str]:
@@ -35,11 +38,17 @@ def is_unfinished(primary: Manifest) -> bool:
 
 
 def promoted(
-    primary: Manifest, target: Manifest, *, template_hash: str, revision: str, replicas: int | None = None
+    primary: Manifest,
+    target: Manifest,
+    *,
+    template_hash: str,
+    revision: str,
+    epoch: int,
+    replicas: int | None = None,
 ) -> Manifest:
     """The primary with the target's template, and with so many replicas; None: as many as it has.
 
-    Twice is the same as once.
+    Twice is the same as once. `epoch` is that of the release's fences.
     """
     marks = annotations(primary)
     if marks.get(TEMPLATE_HASH) == template_hash and INITIALISING not in marks:
@@ -47,7 +56,8 @@ def promoted(
     size = {} if replicas is None else {"replicas": replicas}
     record = marks.get(ROLLBACK) or _record(primary, (*CARRIED, *size))
     changed = _with_rollout(primary, rollout_of(target) | size)
-    return _marked(changed, {ROLLBACK: record, TEMPLATE_HASH: template_hash, REVISION: revision})
+    made = {TEMPLATE_HASH: template_hash, REVISION: revision, PROMOTED_BY: str(epoch)}
+    return _marked(changed, {ROLLBACK: record, **made})
 
 
 def restored(primary: Manifest) -> Manifest:
@@ -56,10 +66,14 @@ def restored(primary: Manifest) -> Manifest:
     if record is None:
         return settled(primary)
     changed = _with_rollout(primary, record["rollout"])
-    return _marked(
-        changed,
-        {ROLLBACK: None, TEMPLATE_HASH: record.get("hash") or None, REVISION: record.get("revision") or None},
-    )
+    made = {mark: record.get(key) or None for mark, key in _RECORDED.items()}
+    return _marked(changed, {ROLLBACK: None, **made})
+
+
+def promoted_by(primary: Manifest) -> int:
+    """The epoch of the release that promoted what it runs; 0 when it does not say."""
+    said = annotations(primary).get(PROMOTED_BY, "")
+    return int(said) if said.isdecimal() else 0
 
 
 def settled(primary: Manifest) -> Manifest:
@@ -75,11 +89,7 @@ def resized(primary: Manifest, replicas: int) -> Manifest:
 def _record(primary: Manifest, fields: tuple[str, ...]) -> str:
     marks = annotations(primary)
     rollout = {field: primary["spec"][field] for field in fields if field in primary["spec"]}
-    record = {
-        "rollout": rollout,
-        "hash": marks.get(TEMPLATE_HASH, ""),
-        "revision": marks.get(REVISION, ""),
-    }
+    record = {"rollout": rollout} | {key: marks.get(mark, "") for mark, key in _RECORDED.items()}
     return json.dumps(record, separators=(",", ":"), sort_keys=True)
 
 

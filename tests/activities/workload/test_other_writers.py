@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 from temporalio.exceptions import ApplicationError
 
+from tidegate.domain.errors import Unreachable
 from tidegate.domain.marks import PRIMARY, annotations
 from tidegate.manifests import promotion
 
@@ -93,11 +94,13 @@ def test_an_edit_before_the_promotion_does_not_come_back_with_its_undoing(releas
 
 
 def test_a_promotion_that_stands_is_not_undone_by_what_was_kept_before_it(released: Any) -> None:
-    released.step("promote", "b")
+    fence = released.fence()
+    released.step("promote", "b", fence=fence)
     settled = (*APPS, "podinfo-primary", released.fence(), promotion.settled)
     released.workloads.fenced_update(*settled, manager="tidegate-canary")
     report = released.step("restore", "b", turning_back=True)
     assert (released.image("podinfo-primary"), report.warnings) == ("podinfo:2", ())
+    assert report.promoted_by == fence.epoch
 
 
 def test_what_is_kept_is_never_a_version_whose_promotion_may_be_undone(released: Any) -> None:
@@ -125,6 +128,22 @@ def test_what_stands_around_is_there_again_with_the_next_weight(released: Any) -
     )
     assert released.service("podinfo-primary")["spec"]["selector"] == {"app": "podinfo-primary"}
     assert released.route(30, "b", expected=20).warnings == ()
+
+
+def test_what_was_corrected_is_told_though_another_look_fails(
+    released: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def out_of_reach(*_: Any) -> str:
+        raise Unreachable("cluster asm", "no answer")
+
+    monkeypatch.setattr("activities.surroundings._present", out_of_reach)
+    released.workloads.delete("v1", "Service", "test", "podinfo-primary")
+    told = "Service podinfo-primary.test was deleted by another writer; created anew"
+    assert released.route(20, "b", expected=10).warnings == (told,)
+
+    released.workloads.delete("v1", "Service", "test", "podinfo-primary")
+    corrected, unseen = released.step("restore", "b", turning_back=True).warnings
+    assert (corrected, "was not looked at: cluster asm" in unseen) == (told, True)
 
 
 def test_the_way_back_looks_after_what_stands_around(released: Any) -> None:
