@@ -30,12 +30,22 @@ class Fault:
 
 
 @dataclass(frozen=True)
+class Obstacle:
+    """A step of the way back fails so many times before it works; `refused` is told as final each time."""
+
+    step: str
+    times: int
+    refused: bool
+
+
+@dataclass(frozen=True)
 class Script:
     """One canary's fate. `acts` are what people do while the n-th call, of whichever step, is under way."""
 
     plan: Plan
     verdicts: tuple[bool, ...]
     faults: tuple[Fault, ...]
+    obstacles: tuple[Obstacle, ...]
     acts: tuple[tuple[int, str], ...]
     signals_per_run: int
 
@@ -47,6 +57,16 @@ faults = st.builds(
     times=st.integers(1, 3),
     permanent=st.booleans(),
 )
+obstacles = st.one_of(
+    st.builds(Obstacle, step=st.just("route"), times=st.integers(1, 3), refused=st.booleans()),
+    st.builds(
+        Obstacle,
+        step=st.sampled_from(["restore", "scale_down"]),
+        times=st.integers(1, 3),
+        refused=st.just(False),
+    ),
+)
+"""A refused restoring or scale-down is left undone and told: tests/workflows/test_canary.py."""
 acts = st.tuples(st.integers(2, 14), st.sampled_from([PAUSE, RESUME, PROMOTE, ABORT, CANCEL, STORM]))
 scripts = st.builds(
     Script,
@@ -59,6 +79,7 @@ scripts = st.builds(
     ),
     verdicts=st.lists(st.booleans(), max_size=6).map(tuple),
     faults=st.lists(faults, max_size=2).map(tuple),
+    obstacles=st.lists(obstacles, max_size=2).map(tuple),
     acts=st.lists(acts, max_size=4).map(tuple),
     signals_per_run=st.sampled_from([2, 5, 250]),
 )
@@ -77,6 +98,7 @@ class Actors(Neighbours):
     busy: int = 0
     """Steps under way."""
     _counts: dict[str, int] = field(default_factory=dict)
+    _refusals: dict[Obstacle, int] = field(default_factory=dict)
 
     async def _did(self, call: str) -> None:
         step = call.split()[0]
@@ -95,12 +117,24 @@ class Actors(Neighbours):
     def _fail(self, step: str, call: str) -> None:
         assert self.script is not None
         if "restore" in self.calls or (call == "route 0" and "promote" not in self.calls):
-            return  # the way back has tests of its own
+            self._obstruct(step)
+            return
         for fault in self.script.faults:
             hit = fault.step == step and fault.nth == self._counts.get(step)
             if hit and fault.permanent:
                 raise ApplicationError("denied", type="AccessDenied", non_retryable=True)
             if hit and activity.info().attempt <= fault.times:
+                raise ApplicationError("out of reach", type="Unreachable")
+
+    def _obstruct(self, step: str) -> None:
+        assert self.script is not None
+        for obstacle in self.script.obstacles:
+            if obstacle.step != step:
+                continue
+            if obstacle.refused and self._refusals.setdefault(obstacle, 0) < obstacle.times:
+                self._refusals[obstacle] += 1
+                raise ApplicationError("denied", type="AccessDenied", non_retryable=True)
+            if not obstacle.refused and activity.info().attempt <= obstacle.times:
                 raise ApplicationError("out of reach", type="Unreachable")
 
     async def _act(self, count: int, step: str) -> None:
