@@ -13,8 +13,7 @@ from activities.inspection import Inspects
 from activities.offload import offload
 from activities.step import step
 from tidegate.adapters.manifest_source import ManifestSource
-from tidegate.adapters.prometheus import Prometheus, query_url
-from tidegate.adapters.reach import Clusters, Reach
+from tidegate.adapters.metrics import Clusters, Servers
 from tidegate.contracts import CanaryRef, JudgeCommand, Judgement
 from tidegate.decisions.judge import Sample, judge
 from tidegate.decisions.queries import Check, checks
@@ -29,7 +28,7 @@ OUTAGE_SECONDS = 8.0
 
 
 class MetricsActivities:
-    """Everything that a release asks of Prometheus."""
+    """Everything that a release asks of metrics servers."""
 
     def __init__(
         self,
@@ -45,9 +44,7 @@ class MetricsActivities:
         """
         self._inspection = inspection
         self._manifests = manifests
-        self._settings = settings
-        self._reach = Reach(settings, clusters)
-        self._environ = os.environ if environ is None else environ
+        self._servers = Servers(settings, clusters, os.environ if environ is None else environ)
 
     @activity.defn(name="metrics_judge")
     @step
@@ -72,7 +69,7 @@ class MetricsActivities:
 
     async def _sample(self, ref: CanaryRef, check: Check) -> Sample:
         try:
-            server = await offload(self._server, ref.owner.cluster, check)
+            server = await offload(self._servers.server, ref.owner.cluster, check, _question(ref, check))
             return await server.query(check.query)
         except Unreachable as error:
             if seconds_since_scheduled() < OUTAGE_SECONDS:
@@ -81,32 +78,10 @@ class MetricsActivities:
         except InvalidInput as error:
             raise error.within(f"metric {check.criterion.check}") from None
 
-    def _server(self, cluster: str, check: Check) -> Prometheus:
-        own = self._settings.clusters[cluster].prometheus if cluster in self._settings.clusters else ""
-        address = check.address.rstrip("/") or own
-        if not address:
-            raise InvalidInput(
-                f"has no Prometheus to ask: cluster {cluster} has none in the settings",
-                mend=f"set clusters.{cluster}.prometheus",
-            )
-        # A template's address is the manifest's word, and must not be able to collect our token.
-        token = self._token(cluster) if address == own else ""
-        if token and self._reach.is_proxied(cluster, address):
-            raise InvalidInput(
-                f"clusters.{cluster}.prometheus_token_env cannot pass the service proxy",
-                mend="unset it, or give an address that the worker reaches directly",
-            )
-        target = self._reach.own_target if address == own else self._reach.target
-        return Prometheus(address, target(cluster, query_url(address)), token)
 
-    def _token(self, cluster: str) -> str:
-        name = self._settings.clusters[cluster].prometheus_token_env
-        if name and not self._environ.get(name):
-            raise InvalidInput(
-                f"the environment variable {name} holds no token",
-                mend=f"set it for the worker, or unset clusters.{cluster}.prometheus_token_env",
-            )
-        return self._environ[name] if name else ""
+def _question(ref: CanaryRef, check: Check) -> str:
+    """The check of this very bake, whichever attempt asks it."""
+    return f"{ref.full_name} {check.criterion.check} {activity.info().scheduled_time.isoformat()}"
 
 
 async def _all(*questions: Coroutine[Any, Any, T]) -> list[T]:

@@ -158,6 +158,22 @@ def test_every_address_of_a_canary_is_looked_at(analysis: Any, mode: str, field:
         )
 
 
+def test_the_metrics_server_is_looked_at() -> None:
+    canary = _canary()
+    spec = canary.spec.model_copy(update={"metrics_server": "http://evil.test"})
+    with pytest.raises(InvalidInput, match=r"spec\.metricsServer: the host 'evil\.test' is not among"):
+        check_addresses(
+            canary.model_copy(update={"spec": spec}), lambda _: None, LISTED, load_mode="", prometheus=""
+        )
+
+
+def test_a_provider_s_public_address_is_looked_at() -> None:
+    provider = {"type": "datadog", "secretRef": {"name": "datadog"}}
+    template = MetricTemplate.parse({"metadata": {"name": "t"}, "spec": {"provider": provider, "query": "1"}})
+    with pytest.raises(InvalidInput, match=r"the host 'api\.datadoghq\.com' is not among"):
+        check_addresses(_canary(metrics=[METRIC]), lambda _: template, LISTED, load_mode="", prometheus="")
+
+
 def test_a_template_may_repeat_the_cluster_s_own_prometheus() -> None:
     check_addresses(
         _canary(metrics=[METRIC]),

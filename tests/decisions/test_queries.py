@@ -11,7 +11,7 @@ from tidegate.domain.errors import InvalidInput
 from tidegate.domain.metric_template import MetricTemplate
 
 
-def canary(*metrics: dict[str, Any], service: dict[str, Any] | None = None) -> Canary:
+def canary(*metrics: dict[str, Any], service: dict[str, Any] | None = None, **spec: Any) -> Canary:
     return Canary.parse(
         {
             "apiVersion": "flagger.app/v1beta1",
@@ -21,6 +21,7 @@ def canary(*metrics: dict[str, Any], service: dict[str, Any] | None = None) -> C
                 "targetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": "podinfo"},
                 "service": {"port": 9898} | (service or {}),
                 "analysis": {"interval": "30s", "stepWeight": 5, "metrics": list(metrics)},
+                **spec,
             },
         }
     )
@@ -89,6 +90,41 @@ def test_an_inline_query_goes_to_the_cluster_s_own_prometheus() -> None:
         canary({"name": "up", "query": 'up{app="{{ target }}"}', "thresholdRange": {"min": 1}}), none
     )
     assert (check.query, check.address) == ('up{app="podinfo"}', "")
+
+
+def test_the_metrics_server_is_for_all_checks_but_templates() -> None:
+    metrics = (
+        {"name": "request-success-rate", "threshold": 99},
+        {"name": "up", "query": "up", "threshold": 1},
+        {"name": "latency", "templateRef": {"name": "latency"}, "threshold": 1},
+    )
+    found = checks(
+        canary(*metrics, metricsServer="http://thanos.monitoring:9090/"),
+        lambda metric: template("q", "http://elsewhere:9090") if metric.template_ref else None,
+    )
+    assert [check.address for check in found] == [
+        "http://thanos.monitoring:9090",
+        "http://thanos.monitoring:9090",
+        "http://elsewhere:9090",
+    ]
+
+
+@pytest.mark.parametrize(("written", "seconds"), [("1m", 60), ("60s", 60), ("1min", 60), ("1m30s", 90)])
+def test_the_interval_goes_into_the_query_as_it_is_written(written: str, seconds: float) -> None:
+    metric = {"name": "x", "query": "[{{ interval }}]", "interval": written, "threshold": 1}
+    (check,) = checks(canary(metric), none)
+    assert (check.query, check.window_seconds) == (f"[{written}]", seconds)
+
+
+def test_a_template_without_an_interval_looks_back_a_minute() -> None:
+    (check,) = checks(canary({"name": "x", "query": "[{{ interval }}]", "threshold": 1}), none)
+    assert (check.query, check.window_seconds) == ("[1m]", 60)
+
+
+@pytest.mark.parametrize("interval", ["soon", "min", 60, "-1m", "1min30s"])
+def test_an_interval_that_is_no_duration_is_refused(interval: object) -> None:
+    with pytest.raises(InvalidInput, match="is not a duration; write a number with a unit"):
+        canary({"name": "x", "query": "q", "interval": interval, "threshold": 1})
 
 
 def test_the_service_is_the_target_s_unless_named() -> None:

@@ -27,6 +27,7 @@ PARTS: dict[tuple[str, str], type[ManifestModel]] = {
     ("Canary", "spec.analysis.webhooks[]"): canary.Webhook,
     ("MetricTemplate", "spec"): metric_template.MetricTemplateSpec,
     ("MetricTemplate", "spec.provider"): metric_template.Provider,
+    ("MetricTemplate", "spec.provider.secretRef"): metric_template.SecretRef,
 }
 TOP = (
     application.Application,

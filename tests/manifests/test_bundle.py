@@ -65,6 +65,13 @@ def test_a_metric_template_moved_by_kustomize_is_found_by_its_name(samples: Any)
 
 
 @pytest.mark.parametrize("version", ["autoscaling/v2beta1", "autoscaling/v2beta2"])
+def test_a_template_that_verifies_nobody_is_warned_of_once(samples: Any) -> None:
+    rendered = samples.all
+    _with(3, "spec", "provider", "insecureSkipVerify", value=True)(rendered)
+    (warning,) = read_contents(rendered, "test").warnings
+    assert warning.startswith("MetricTemplate istio-system/latency has insecureSkipVerify: nobody verifies")
+
+
 def test_an_old_autoscaler_is_converted_with_a_warning(samples: Any, version: str) -> None:
     rendered = samples.all
     rendered[1][0]["apiVersion"] = version
@@ -212,9 +219,8 @@ FAULTS = {
     ),
     "another provider": (
         _with(3, "spec", "provider", "type", value="datadog"),
-        "latency.yaml: MetricTemplate istio-system/latency: spec.provider.type: "
-        "Input should be 'prometheus'; "
-        "correct this value (it is 'datadog')",
+        "latency.yaml: MetricTemplate istio-system/latency: spec.provider: "
+        "the provider datadog has no secretRef; add it",
     ),
     "a malformed canary": (
         _with(2, "spec", "analysis", "stepWeights", value=[1, 2]),

@@ -64,17 +64,18 @@ class Reach:
         self._clusters = clusters
         self._egress = settings.addresses.egress
 
-    def target(self, cluster: str, url: str) -> Target:
+    def target(self, cluster: str, url: str, *, verify: bool = True) -> Target:
         """The service proxy, for in-cluster addresses where the settings ask for it; else the URL.
 
         InvalidInput when the settings do not allow the address; it is checked again when it is called.
+        Without `verify` nobody asks for the certificate of an address that is called straight.
         """
         self._egress.check(url)
-        return self._proxied(cluster, url) or Direct(url, egress=self._egress)
+        return self._proxied(cluster, url) or Direct(url, verify=verify, egress=self._egress)
 
-    def own_target(self, cluster: str, url: str) -> Target:
+    def own_target(self, cluster: str, url: str, *, verify: bool = True) -> Target:
         """The same for an address of the settings, which is the operator's word."""
-        return self._proxied(cluster, url) or Direct(url)
+        return self._proxied(cluster, url) or Direct(url, verify=verify)
 
     def is_proxied(self, cluster: str, url: str) -> bool:
         """Whether the address is called through the cluster's API."""

@@ -105,10 +105,12 @@ def _addresses(canary: Canary, template_of: TemplateOf, load_mode: str) -> Itera
                 yield _Address(native_load(hook, canary.namespace).url, f"{field}.metadata.cmd")
         else:
             yield _Address(hook.url, f"{field}.url")
+    if canary.spec.metrics_server:
+        yield _Address(canary.spec.metrics_server, "spec.metricsServer")
     for index, metric in enumerate(analysis.metrics):
         template = template_of(metric) if metric.template_ref else None
-        if template and template.spec.provider.address:
-            yield _Address(template.spec.provider.address, f"spec.analysis.metrics.{index}.templateRef")
+        if template and template.spec.provider.base_address:
+            yield _Address(template.spec.provider.base_address, f"spec.analysis.metrics.{index}.templateRef")
 
 
 def _split(url: str, field: str) -> SplitResult:

@@ -23,12 +23,16 @@ class Measure(StrEnum):
 
 
 class Criterion(Model):
-    """One check's range. `canary` is name.namespace, as reasons write it."""
+    """One check's range. `canary` is name.namespace, as reasons write it.
+
+    `waits`: without a value the check waits for one, instead of failing.
+    """
 
     check: str
     canary: str
     measure: Measure = Measure.CUSTOM
     range: ThresholdRange
+    waits: bool = False
 
 
 class Sample(Model):

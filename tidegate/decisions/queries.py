@@ -1,4 +1,4 @@
-"""What to ask Prometheus for each check of a canary: Flagger's built-in queries and its query templates.
+"""What to ask for each check of a canary, and whom: Flagger's built-in queries and its query templates.
 
 A template's gaps are Flagger's functions ({{ target }}, {{ variables.x }} and so on); an unknown one is
 refused, for a query with a hole in it finds nothing and looks like a canary without traffic.
@@ -10,9 +10,8 @@ from collections.abc import Callable, Mapping
 from tidegate.decisions.judge import Criterion, Measure
 from tidegate.domain.base import Model
 from tidegate.domain.canary import Canary, Metric
-from tidegate.domain.duration import format_duration
 from tidegate.domain.errors import InvalidInput
-from tidegate.domain.metric_template import MetricTemplate
+from tidegate.domain.metric_template import MetricTemplate, Provider
 
 _SELECTOR = (
     'reporter="destination",destination_workload_namespace="{{ namespace }}",'
@@ -40,11 +39,26 @@ _GAP = re.compile(r"(?:\s*\{\{-\s|\{\{)\s*(.*?)\s*(?:\s-\}\}\s*|\}\})", re.DOTAL
 
 
 class Check(Model):
-    """One question to Prometheus and what its answer has to be. No address: the cluster's own Prometheus."""
+    """One question, whom to ask, and what the answer has to be.
+
+    `namespace` is that of the provider's Secret. `window_seconds` is how far back the metric looks.
+    """
 
     criterion: Criterion
     query: str
-    address: str = ""
+    provider: Provider = Provider(type="prometheus")
+    namespace: str = ""
+    window_seconds: float = 60.0
+
+    @property
+    def address(self) -> str:
+        """Whose answer it is: "" for the cluster's own Prometheus, and for what its API answers."""
+        return self.provider.base_address
+
+    @property
+    def asks_own_prometheus(self) -> bool:
+        """Whether the settings say where the answer comes from."""
+        return self.provider.type == "prometheus" and not self.address
 
 
 TemplateOf = Callable[[Metric], MetricTemplate | None]
@@ -85,27 +99,33 @@ def template_values(canary: Canary, metric: Metric) -> dict[str, str]:
         "service": canary.spec.service.name or target,
         "ingress": "",
         "route": "",
-        "interval": format_duration(metric.interval),
+        "interval": metric.interval,
         **variables,
     }
 
 
 def _check(canary: Canary, metric: Metric, template: MetricTemplate | None, field: str) -> Check:
-    measure, query, address = _source(metric, template, field)
+    measure, query, provider = _source(canary, metric, template, field)
     return Check(
         criterion=Criterion(
             check=metric.name,
             canary=f"{canary.name}.{canary.namespace}",
             measure=measure,
             range=metric.range,
+            waits=canary.waits_for_data,
         ),
         query=render_query(query, template_values(canary, metric), field=field),
-        address=address,
+        provider=provider,
+        namespace=template.metadata.namespace if template else canary.namespace,
+        window_seconds=metric.window_seconds,
     )
 
 
-def _source(metric: Metric, template: MetricTemplate | None, field: str) -> tuple[Measure, str, str]:
-    """Measure, query and address; Flagger looks for a template first, then for an inline query."""
+def _source(
+    canary: Canary, metric: Metric, template: MetricTemplate | None, field: str
+) -> tuple[Measure, str, Provider]:
+    """Flagger looks for a template first, then for an inline query; templates have a server of their own."""
+    server = Provider(type="prometheus", address=canary.spec.metrics_server)
     if metric.template_ref is not None:
         if template is None:
             raise InvalidInput(
@@ -113,7 +133,7 @@ def _source(metric: Metric, template: MetricTemplate | None, field: str) -> tupl
                 field=f"{field}.templateRef",
                 mend="add it, or correct the name",
             )
-        return Measure.CUSTOM, template.spec.query, template.spec.provider.address
+        return Measure.CUSTOM, template.spec.query, template.spec.provider
     if metric.query:
-        return Measure.CUSTOM, metric.query, ""
-    return *_BUILTIN[metric.name], ""
+        return Measure.CUSTOM, metric.query, server
+    return *_BUILTIN[metric.name], server

@@ -37,7 +37,7 @@ def check_requirements(canary: Canary, template_of: TemplateOf, installation: In
 def _check_answers(canary: Canary, template_of: TemplateOf, installation: Installation) -> None:
     cluster = installation.cluster
     for index, check in enumerate(checks(canary, template_of)):
-        if not check.address and not installation.prometheus:
+        if check.asks_own_prometheus and not installation.prometheus:
             raise InvalidInput(
                 f"the metric {check.criterion.check!r} has no Prometheus to ask in cluster {cluster}",
                 field=f"spec.analysis.metrics.{index}",

@@ -1,8 +1,8 @@
 """An Argo CD `Application`: what to sync, from where, to where."""
 
-from typing import Any, ClassVar, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
 from tidegate.domain.base import ManifestModel
 from tidegate.domain.errors import InvalidInput
@@ -114,6 +114,9 @@ class Metadata(ManifestModel):
 
     name: str = Field(min_length=1)
     namespace: str = ""
+    annotations: Annotated[dict[str, str], BeforeValidator(lambda value: value or {})] = Field(
+        default={}, exclude=True
+    )
 
 
 class Application(ManifestModel):

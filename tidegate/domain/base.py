@@ -10,7 +10,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainSerializer, Va
 from pydantic.alias_generators import to_camel
 from pydantic_core import ErrorDetails, PydanticCustomError
 
-from tidegate.domain.duration import format_duration, parse_duration
+from tidegate.domain.duration import format_duration, parse_duration, parse_window
 from tidegate.domain.errors import InvalidInput
 from tidegate.domain.redaction import redacted
 
@@ -20,6 +20,15 @@ Duration = Annotated[
     PlainSerializer(format_duration, return_type=str),
 ]
 """Seconds in Python; Go's notation ("30s", "1m30s") in manifests and histories."""
+
+
+def _window(text: object) -> str:
+    parse_window(text)
+    return str(text)
+
+
+Window = Annotated[str, BeforeValidator(_window)]
+"""A query's window as it is written, for it goes into queries of several languages."""
 
 
 class Model(BaseModel):

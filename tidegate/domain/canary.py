@@ -5,10 +5,13 @@ from typing import Any, ClassVar, Literal, Self
 from pydantic import Field, model_validator
 
 from tidegate.domain.application import Metadata
-from tidegate.domain.base import Duration, ManifestModel
+from tidegate.domain.base import Duration, ManifestModel, Window
+from tidegate.domain.duration import parse_window
 
 API_GROUP = "flagger.app"
 BUILTIN_METRICS = ("request-success-rate", "request-duration")
+NO_DATA = "tidegate.dev/no-data"
+"""Annotation of a Canary: whether checks without traffic, data or an answer fail (as in Flagger) or wait."""
 
 
 class TargetRef(ManifestModel):
@@ -87,10 +90,10 @@ class TemplateRef(ManifestModel):
 
 
 class Metric(ManifestModel):
-    """One check: a value, where it comes from, and its range."""
+    """One check: a value, where it comes from, and its range. `interval` is the query's window."""
 
     name: str = Field(min_length=1)
-    interval: Duration = 60.0
+    interval: Window = "1m"
     threshold: float | None = None
     threshold_range: ThresholdRange | None = None
     query: str = ""
@@ -109,6 +112,11 @@ class Metric(ManifestModel):
         ):
             raise ValueError(f"the metric {self.name!r} has no range; give thresholdRange with min or max")
         return self
+
+    @property
+    def window_seconds(self) -> float:
+        """The interval as a number."""
+        return parse_window(self.interval)
 
     @property
     def range(self) -> ThresholdRange:
@@ -188,8 +196,8 @@ class CanarySpec(ManifestModel):
     service: Service
     analysis: Analysis
     provider: Literal["", "istio"] = ""
+    metrics_server: str = ""
     unsupported: ClassVar = {
-        "metricsServer": "give the cluster's Prometheus in Tidegate's settings: remove it",
         "skipAnalysis": "use `tidegate promote` to skip an analysis: set it to false",
         "revertOnDeletion": "uninstalling is not supported yet: set it to false",
         "suspend": "do not start a release instead: set it to false",
@@ -208,6 +216,18 @@ class Canary(ManifestModel):
     metadata: Metadata
     spec: CanarySpec
     status: Any = Field(default=None, exclude=True)
+
+    @model_validator(mode="after")
+    def _says_what_no_data_means(self) -> Self:
+        asked = self.metadata.annotations.get(NO_DATA)
+        if asked not in (None, "fail", "wait"):
+            raise ValueError(f"the annotation {NO_DATA} is {asked[:40]!r}; write fail or wait")
+        return self
+
+    @property
+    def waits_for_data(self) -> bool:
+        """Whether a check that could not say anything is repeated, and not counted as failed."""
+        return self.metadata.annotations.get(NO_DATA) == "wait"
 
     @property
     def name(self) -> str:

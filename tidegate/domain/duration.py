@@ -23,6 +23,12 @@ def parse_duration(text: object) -> float:
     return seconds
 
 
+def parse_window(text: object) -> float:
+    """Seconds of a query's window: a duration, or Graphite's notation of minutes, as in 5min."""
+    is_graphite = isinstance(text, str) and re.fullmatch(r"[0-9]+min", text)
+    return parse_duration(str(text).removesuffix("in") if is_graphite else text)
+
+
 def format_duration(seconds: float) -> str:
     """The shortest exact notation: 30.0 -> "30s", 90.0 -> "1m30s", 0.25 -> "250ms"."""
     milliseconds = round(seconds * 1000)

@@ -214,9 +214,11 @@ def _template(
             "once rendered; it is used all the same"
         )
     try:
-        return MetricTemplate.parse(template.manifest)
+        parsed = MetricTemplate.parse(template.manifest)
     except InvalidInput as error:
         raise template.blamed(error) from None
+    warnings.extend(warning for warning in parsed.warnings if warning not in warnings)
+    return parsed
 
 
 def _key(ref: TemplateRef, canary: Canary) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from tidegate.adapters.prometheus import Prometheus, query_url
+from tidegate.adapters.metrics.prometheus import own_prometheus, query_url
 from tidegate.adapters.reach import Direct
 from tidegate.decisions.judge import Sample
 from tidegate.decisions.queries import REQUEST_DURATION_QUERY, SUCCESS_RATE_QUERY, render_query
@@ -28,7 +28,7 @@ def built_in(query: str, target: str) -> str:
 async def test_the_success_rate_tells_errors_from_silence(
     prometheus: str, target: str, expected: float | None
 ) -> None:
-    sample = await Prometheus(prometheus).query(built_in(SUCCESS_RATE_QUERY, target))
+    sample = await own_prometheus(prometheus).query(built_in(SUCCESS_RATE_QUERY, target))
     assert sample.value == expected
 
 
@@ -36,7 +36,7 @@ async def test_the_success_rate_tells_errors_from_silence(
 async def test_the_request_duration_is_the_p99_in_milliseconds(
     prometheus: str, target: str, expected: float | None
 ) -> None:
-    sample = await Prometheus(prometheus).query(built_in(REQUEST_DURATION_QUERY, target))
+    sample = await own_prometheus(prometheus).query(built_in(REQUEST_DURATION_QUERY, target))
     assert sample.value == expected
 
 
@@ -53,7 +53,7 @@ async def test_the_request_duration_is_the_p99_in_milliseconds(
 async def test_an_answer_is_one_number_or_no_data(
     prometheus: str, query: str, expected: Sample | None
 ) -> None:
-    sample = await Prometheus(prometheus).query(query)
+    sample = await own_prometheus(prometheus).query(query)
     assert sample == (expected or Sample(value=2, series=2))
 
 
@@ -67,13 +67,13 @@ async def test_an_answer_is_one_number_or_no_data(
 )
 async def test_a_wrong_query_is_the_user_s_to_mend(prometheus: str, query: str, reason: str) -> None:
     with pytest.raises(InvalidInput, match=reason):
-        await Prometheus(prometheus).query(query)
+        await own_prometheus(prometheus).query(query)
 
 
 async def test_a_server_that_is_not_there_is_out_of_reach(free_port: int) -> None:
     address = f"http://127.0.0.1:{free_port}/secret/path"
     with pytest.raises(Unreachable, match=rf"^Prometheus http://127.0.0.1:{free_port} is out of reach: \S"):
-        await Prometheus(address).query("up")
+        await own_prometheus(address).query("up")
 
 
 @pytest.mark.parametrize(
@@ -99,7 +99,7 @@ async def test_a_failing_server_is_told_by_its_own_words(
         return web.Response(status=status, text=body, headers={"Location": "http://127.0.0.1:1/"})
 
     with pytest.raises(error, match=reason):
-        await Prometheus(await serve(answer)).query("up")
+        await own_prometheus(await serve(answer)).query("up")
 
 
 async def test_an_answer_that_does_not_come_is_out_of_reach(serve: Serve) -> None:
@@ -108,7 +108,7 @@ async def test_an_answer_that_does_not_come_is_out_of_reach(serve: Serve) -> Non
         return web.Response()
 
     with pytest.raises(Unreachable, match="no answer in time"):
-        await Prometheus(await serve(hang), timeout=0.1).query("up")
+        await own_prometheus(await serve(hang), timeout=0.1).query("up")
 
 
 async def test_the_token_and_the_target_s_headers_are_sent(serve: Serve) -> None:
@@ -121,5 +121,5 @@ async def test_the_token_and_the_target_s_headers_are_sent(serve: Serve) -> None
 
     url = query_url(await serve(answer) + "/mimir/")
     target = Direct(url, headers={"X-Cluster": "mesh02"}, verify=ssl.create_default_context())
-    await Prometheus("http://prometheus.test", target, token="s3cret").query("up")
+    await own_prometheus("http://prometheus.test", target, token="s3cret").query("up")
     assert seen == [("/mimir/api/v1/query", "up", "Bearer s3cret"), "mesh02"]
