@@ -50,7 +50,7 @@ def refuse_missing(place: Place) -> Manifest:
         raise ReleaseFailed(_gone(place, place.ref.primary))
     if target is None:
         raise ReleaseFailed(_gone(place, place.ref.target))
-    refuse_changed(target)
+    refuse_changed(place, target)
     if wanted_replicas(target) == 0 and JUDGED_TEMPLATE in annotations(target):
         who = last_writer(target, FIELD_MANAGER, CANARY_FIELD_MANAGER, part=("spec", "replicas"))
         raise ReleaseFailed(f"{ref_of(target)} was scaled to 0 by {who} during the analysis")

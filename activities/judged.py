@@ -1,47 +1,73 @@
 """What is promoted must be what was judged: the target's live pod template is remembered at its scale-up.
 
 The live template, with the server's defaults, is compared with itself: a sync of the same revision does not
-change it, nor does an autoscaler.
+change it, nor does an autoscaler. So are the ConfigMaps and Secrets that it refers to.
 """
 
+from activities.configuration import configuration_of
+from activities.site import Place
 from tidegate.contracts import CANARY_FIELD_MANAGER, FENCE_ANNOTATION, FIELD_MANAGER, Fence
-from tidegate.decisions.revision import template_hash
+from tidegate.decisions.revision import changes, read_digests, template_hash
 from tidegate.domain.errors import ReleaseFailed
 from tidegate.domain.manifest import Manifest, ref_of
-from tidegate.domain.marks import JUDGED_TEMPLATE, PRIMARY, annotations
+from tidegate.domain.marks import JUDGED_CONFIGURATION, JUDGED_TEMPLATE, PRIMARY, annotations
 from tidegate.manifests import snapshot
+from tidegate.manifests.configuration import references, written
 from tidegate.manifests.drift import last_writer
 
+_OWN = (JUDGED_TEMPLATE, JUDGED_CONFIGURATION, PRIMARY)
 
-def marked(target: Manifest, fence: Fence, primary: Manifest | None) -> Manifest:
-    """The target with its template's hash, and with the primary as it is now.
+
+def marked(place: Place, target: Manifest, fence: Fence, primary: Manifest | None) -> Manifest:
+    """The target with its template's hash, its configuration's digests, and with the primary as it is now.
 
     A command that is tried again keeps what it found first.
     """
     marks = annotations(target)
     if JUDGED_TEMPLATE in marks and Fence.parse(marks.get(FENCE_ANNOTATION)) == fence:
         return target
-    kept = {key: value for key, value in marks.items() if key != PRIMARY} | snapshot.taken(primary, fence)
-    return _annotated(target, kept | {JUDGED_TEMPLATE: template_hash(target)})
+    kept = {key: value for key, value in marks.items() if key not in _OWN} | snapshot.taken(primary, fence)
+    return _annotated(target, kept | {JUDGED_TEMPLATE: template_hash(target)} | _configured(place, target))
 
 
 def unmarked(target: Manifest) -> Manifest:
     """The target once nothing is judged by it any more."""
     marks = annotations(target)
-    own = (JUDGED_TEMPLATE, PRIMARY)
-    return _annotated(target, {key: value for key, value in marks.items() if key not in own})
+    return _annotated(target, {key: value for key, value in marks.items() if key not in _OWN})
 
 
-def refuse_changed(target: Manifest | None) -> None:
-    """ReleaseFailed, naming the writer, when the live template is not the one that was remembered."""
+def refuse_changed(place: Place, target: Manifest | None) -> None:
+    """ReleaseFailed, naming the writer, when the live template or configuration is not the one remembered."""
     judged = annotations(target or {}).get(JUDGED_TEMPLATE)
-    if target is None or judged is None or judged == template_hash(target):
+    if target is None or judged is None:
         return
-    who = last_writer(target, FIELD_MANAGER, CANARY_FIELD_MANAGER, part=("spec", "template"))
-    raise ReleaseFailed(
-        f"{ref_of(target)} was changed by {who} during the analysis: "
-        "what was judged is not what Git describes"
-    )
+    if judged != template_hash(target):
+        who = last_writer(target, FIELD_MANAGER, CANARY_FIELD_MANAGER, part=("spec", "template"))
+        raise ReleaseFailed(
+            f"{ref_of(target)} was changed by {who} during the analysis: "
+            "what was judged is not what Git describes"
+        )
+    _refuse_reconfigured(place, target)
+
+
+def _refuse_reconfigured(place: Place, target: Manifest) -> None:
+    judged = annotations(target).get(JUDGED_CONFIGURATION)
+    if judged is None:
+        return
+    live = configuration_of(place, target["spec"]["template"])
+    if changed := changes(read_digests(judged), live.digests):
+        raise ReleaseFailed(
+            f"{'; '.join(changed)} in namespace {place.namespace} during the analysis: "
+            "what was judged is not what would be promoted"
+        )
+
+
+def _configured(place: Place, target: Manifest) -> dict[str, str]:
+    """The mark of the configuration; none for a template that refers to nothing."""
+    template = target["spec"]["template"]
+    if not references(template):
+        return {}
+    return {JUDGED_CONFIGURATION: written(configuration_of(place, template).digests)}
 
 
 def _annotated(target: Manifest, marks: dict[str, str]) -> Manifest:

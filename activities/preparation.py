@@ -7,6 +7,7 @@ primary's pods are ready.
 from contextlib import suppress
 from functools import partial
 
+from activities.configuration import bring_copies, configuration_of
 from activities.offload import at_once
 from activities.rollout import await_rollout
 from activities.site import Site, described
@@ -20,6 +21,7 @@ from tidegate.domain.manifest import Manifest, dig, name_of, ref_of
 from tidegate.domain.plan import Purpose
 from tidegate.manifests import promotion
 from tidegate.manifests.autoscaler import min_replicas
+from tidegate.manifests.configuration import Configuration
 from tidegate.manifests.primary import primary
 from tidegate.manifests.services import services, taken_over
 
@@ -31,15 +33,17 @@ def prepare(site: Site, command: CanaryCommand) -> StepReport:
         return _initialise(site, command, live)
     warnings = _undo_unfinished(site, command, live)
     notes = _surround(site, command)
-    resized = _resize(site, command)
-    return StepReport(notes=(*notes, *resized), warnings=(*warnings, *_complaints(site)))
+    kept = _keep_up(site, command)
+    return StepReport(notes=(*notes, *kept), warnings=(*warnings, *_complaints(site)))
 
 
 def _initialise(site: Site, command: CanaryCommand, live: Manifest | None) -> StepReport:
     bundle = site.bundle
-    marks = promotion.initial_marks(template_hash(bundle.target), command.ref.owner.source.sha)
+    configuration = configured(site)
+    hash_ = template_hash(bundle.target, configuration.digests)
+    marks = promotion.initial_marks(hash_, command.ref.owner.source.sha, configuration)
     replicas = _initial_replicas(site, live)
-    made = primary(bundle.target, replicas=replicas, annotations=marks)
+    made = primary(bundle.target, replicas=replicas, annotations=marks, copies=configuration.names)
 
     def unfinished(live: Manifest | None) -> Manifest:
         """A primary that another attempt of this very command has finished stays finished."""
@@ -47,11 +51,12 @@ def _initialise(site: Site, command: CanaryCommand, live: Manifest | None) -> St
             return promotion.initialised(made)
         return made
 
+    copied = bring_copies(site, configuration, command.fence)
     site.cluster.fenced_apply_to(ref_of(made), unfinished, command.fence, manager=CANARY_FIELD_MANAGER)
     await_rollout(site, bundle.names.primary, command.deadline_seconds)
     notes = _surround(site, command)
     site.change_deployment(bundle.names.primary, command.fence, promotion.initialised)
-    return StepReport(notes=(f"{bundle.names.primary} serves with {replicas} replicas", *notes))
+    return StepReport(notes=(*copied, f"{bundle.names.primary} serves with {replicas} replicas", *notes))
 
 
 def _initial_replicas(site: Site, live: Manifest | None) -> int:
@@ -75,10 +80,25 @@ def _undo_unfinished(site: Site, command: CanaryCommand, live: Manifest) -> tupl
     return (said,)
 
 
+def configured(site: Site) -> Configuration:
+    """What the target of the manifests is configured with, as it is in the cluster."""
+    return configuration_of(site, site.bundle.target["spec"]["template"])
+
+
+def _keep_up(site: Site, command: CanaryCommand) -> tuple[str, ...]:
+    """Bring the primary to Git, unless a promotion will: an analysis needs all that serves now."""
+    configuration = configured(site)
+    if site.bundle.replicas is None and not configuration.sources:
+        return ()
+    purpose, _ = purpose_of(site.primary(), site.bundle.target, configuration.digests)
+    if purpose is not Purpose.UPKEEP:
+        return ()
+    return (*bring_copies(site, configuration, command.fence), *_resize(site, command))
+
+
 def _resize(site: Site, command: CanaryCommand) -> tuple[str, ...]:
-    """Give the primary its size in Git, unless a promotion will: an analysis needs all that serves now."""
-    replicas, live = site.bundle.replicas, site.primary()
-    if replicas is None or purpose_of(live, site.bundle.target)[0] is not Purpose.UPKEEP:
+    replicas = site.bundle.replicas
+    if replicas is None:
         return ()
     name = site.bundle.names.primary
     change = site.change_deployment(name, command.fence, lambda live: promotion.resized(live, replicas))

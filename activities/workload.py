@@ -3,8 +3,9 @@
 from temporalio import activity
 
 from activities.autoscalers import remove_strays
+from activities.configuration import bring_copies, remove_stale_copies
 from activities.judged import marked, refuse_changed, unmarked
-from activities.preparation import prepare, said_of_size
+from activities.preparation import configured, prepare, said_of_size
 from activities.restoration import restored
 from activities.rollout import await_no_replicas, await_rollout
 from activities.site import Bundles, Place, Site, Sites
@@ -42,7 +43,7 @@ class WorkloadActivities:
         target, primary = site.bundle.target, site.primary()
         if primary is not None:
             refuse_stranger(primary, target)
-        purpose, reason = purpose_of(primary, target)
+        purpose, reason = purpose_of(primary, target, configured(site).digests)
         return PlanResult(
             plan=compile_plan(site.bundle.canary, purpose, self._drain_seconds),
             target=site.bundle.names.target,
@@ -64,7 +65,7 @@ class WorkloadActivities:
         name, replicas = site.bundle.names.target, _canary_replicas(site)
         primary = site.primary()
         site.change_deployment(
-            name, command.fence, lambda live: _scaled(marked(live, command.fence, primary), replicas)
+            name, command.fence, lambda live: _scaled(marked(site, live, command.fence, primary), replicas)
         )
         await_rollout(site, name, command.deadline_seconds)
         return StepReport(notes=(f"{name} is ready with {replicas} replicas",))
@@ -74,15 +75,19 @@ class WorkloadActivities:
     def promote(self, command: CanaryCommand) -> StepReport:
         """Write the target's template and size into the primary, and wait until all its pods run it.
 
-        ReleaseFailed when somebody has changed the target since its scale-up.
+        ReleaseFailed when somebody has changed the target or its configuration since its scale-up.
         """
         site = self._sites.find(command.ref)
         name, target, replicas = site.bundle.names.primary, site.bundle.target, site.bundle.replicas
-        hash_, revision = template_hash(target), command.ref.owner.source.sha
+        configuration, revision = configured(site), command.ref.owner.source.sha
+        hash_ = template_hash(target, configuration.digests)
+
+        def refuse_unjudged(live: Manifest | None) -> None:
+            if annotations(live or {}).get(TEMPLATE_HASH) != hash_:
+                refuse_changed(site, site.target())
 
         def promoted(live: Manifest) -> Manifest:
-            if annotations(live).get(TEMPLATE_HASH) != hash_:
-                refuse_changed(site.target())
+            refuse_unjudged(live)
             return promotion.promoted(
                 live,
                 target,
@@ -90,12 +95,17 @@ class WorkloadActivities:
                 revision=revision,
                 epoch=command.fence.epoch,
                 replicas=replicas,
+                configuration=configuration,
             )
 
         warnings = mended_at_best(site, command.fence)
+        if configuration.sources:
+            refuse_unjudged(site.primary())
+        copied = bring_copies(site, configuration, command.fence)
         change = site.change_deployment(name, command.fence, promoted)
         await_rollout(site, name, command.deadline_seconds)
-        return StepReport(notes=(f"{name} runs {revision[:7]}", *said_of_size(change)), warnings=warnings)
+        notes = (*copied, f"{name} runs {revision[:7]}", *said_of_size(change))
+        return StepReport(notes=notes, warnings=warnings)
 
     @activity.defn(name="workload_restore")
     @step
@@ -134,8 +144,8 @@ class WorkloadActivities:
         if primary is None or promotion.is_initialising(primary):
             return StepReport(warnings=(f"{target} was left alone: {place.ref.primary} does not serve yet",))
         if not command.turning_back:
-            place.change_deployment(place.ref.primary, command.fence, promotion.settled)
-            notes = self._clear_up(command)
+            settled = place.change_deployment(place.ref.primary, command.fence, promotion.settled)
+            notes = (*self._clear_up(command), *remove_stale_copies(place, settled, command.fence))
         if place.target() is None:
             return StepReport(notes=notes, warnings=(f"there is no {target} to scale down",))
         place.change_deployment(target, command.fence, lambda live: _scaled(unmarked(live), 0))

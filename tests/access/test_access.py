@@ -37,7 +37,7 @@ AUTOSCALER = {
 
 
 def files(name: str, version: str, *flags: str, **analysis: Any) -> dict[str, str]:
-    """The tests' podinfo with an autoscaler, a metric that is asked in the cluster, and a load balancer."""
+    """The tests' podinfo, configured and autoscaled, a metric asked in the cluster, and a load balancer."""
     canary = manifests.canary(name, **{"metrics": [manifests.SUCCESS_RATE, rate()], **analysis})
     canary["spec"]["progressDeadlineSeconds"] = 20
     canary["spec"]["autoscalerRef"] = {
@@ -45,7 +45,19 @@ def files(name: str, version: str, *flags: str, **analysis: Any) -> dict[str, st
         "kind": "HorizontalPodAutoscaler",
         "name": "podinfo",
     }
-    documents = [manifests.deployment(name, version, *flags), AUTOSCALER, BALANCED, canary]
+    deployment = manifests.deployment(name, version, *flags)
+    deployment["spec"]["template"]["spec"]["containers"][0]["envFrom"] = [
+        {"configMapRef": {"name": "config"}},
+        {"secretRef": {"name": "secret"}},
+    ]
+    config = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "config"}, "data": {"v": version}}
+    secret = {
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "metadata": {"name": "secret"},
+        "stringData": {"v": version},
+    }
+    documents = [deployment, config, secret, AUTOSCALER, BALANCED, canary]
     return {
         "podinfo.yaml": yaml.safe_dump_all(documents),
         "template.yaml": manifests.request_rate("http://prometheus.istio-system:9090"),

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from tidegate.decisions.revision import purpose_of, template_hash
-from tidegate.domain.marks import INITIALISING, REVISION, ROLLBACK, TEMPLATE_HASH
+from tidegate.decisions.revision import changes, purpose_of, template_hash
+from tidegate.domain.marks import CONFIGURATION, INITIALISING, REVISION, ROLLBACK, TEMPLATE_HASH
 from tidegate.domain.plan import Purpose
 
 
@@ -87,3 +87,87 @@ def test_the_purpose_follows_from_what_the_primary_runs(
     live: Any, image: str, purpose: Purpose, reason: str
 ) -> None:
     assert purpose_of(live, target(image)) == (purpose, reason)
+
+
+MAP = {"ConfigMap app": "1111"}
+WITH_MAP = template_hash(target(), MAP)
+
+
+def configured(**marks: str) -> dict[str, Any]:
+    return primary(**{TEMPLATE_HASH: WITH_MAP, REVISION: SHA, CONFIGURATION: json.dumps(MAP)} | marks)
+
+
+@pytest.mark.parametrize(
+    ("live", "image", "configuration", "purpose", "reason"),
+    [
+        (configured(), "podinfo:1", MAP, Purpose.UPKEEP, "the pod template is still {was}"),
+        (
+            configured(),
+            "podinfo:1",
+            {"ConfigMap app": "2222"},
+            Purpose.RELEASE,
+            "ConfigMap app has changed: {now} differs from {was}",
+        ),
+        (
+            configured(),
+            "podinfo:1",
+            MAP | {"Secret app": "3333"},
+            Purpose.RELEASE,
+            "Secret app is tracked now: {now} differs from {was}",
+        ),
+        (
+            configured(),
+            "podinfo:1",
+            {},
+            Purpose.RELEASE,
+            "ConfigMap app is no longer there, or no longer tracked: {now} differs from {was}",
+        ),
+        (
+            configured(),
+            "podinfo:2",
+            {"ConfigMap app": "2222"},
+            Purpose.RELEASE,
+            "the pod template {now} differs from {was}; ConfigMap app has changed",
+        ),
+        (
+            configured(**{CONFIGURATION: "["}),
+            "podinfo:1",
+            {"ConfigMap app": "2222"},
+            Purpose.RELEASE,
+            "the pod template {now} differs from {was}; ConfigMap app is tracked now",
+        ),
+        (
+            configured(
+                **{
+                    TEMPLATE_HASH: "new",
+                    CONFIGURATION: "{}",
+                    ROLLBACK: json.dumps(
+                        {"hash": WITH_MAP, "revision": SHA, "configuration": json.dumps(MAP), "rollout": {}}
+                    ),
+                }
+            ),
+            "podinfo:1",
+            MAP,
+            Purpose.UPKEEP,
+            "the pod template is still {was}, from which an unfinished promotion is undone",
+        ),
+    ],
+)
+def test_a_changed_configuration_is_a_new_revision_and_named(
+    live: Any, image: str, configuration: dict[str, str], purpose: Purpose, reason: str
+) -> None:
+    now = template_hash(target(image), configuration)
+    told = reason.format(was=f"{WITH_MAP} of 0c62d7c", now=now)
+    assert purpose_of(live, target(image), configuration) == (purpose, told)
+
+
+def test_nothing_tracked_leaves_the_hash_as_it_was() -> None:
+    assert template_hash(target(), {}) == HASH != WITH_MAP
+
+
+def test_changes_are_told_by_name_in_order() -> None:
+    assert changes({"b": "1", "c": "1"}, {"c": "2", "a": "1"}) == (
+        "a is tracked now",
+        "b is no longer there, or no longer tracked",
+        "c has changed",
+    )

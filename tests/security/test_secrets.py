@@ -39,7 +39,10 @@ SECRETS = {
         "hook-password",
         "hook-header",
         "template-password",
+        "metric-secret",
+        "metric-header",
         "secret-data",
+        "configured-secret",
         "environment",
         "url-password",
     )
@@ -143,8 +146,12 @@ def _files(name: str, version: str, *extra: dict[str, Any], **analysis: Any) -> 
     deployment = manifests.deployment(name, version)
     (container,) = deployment["spec"]["template"]["spec"]["containers"]
     container["env"] = [{"name": "PASSWORD", "value": SECRETS["environment"]}]
+    container["envFrom"] = [{"secretRef": {"name": "configured"}}]
     secret = _secret(stringData={"password": SECRETS["secret-data"]})
-    documents = [deployment, manifests.canary(name, **analysis), secret, *extra]
+    # Its contents change with every version: each promotion copies them for the primary.
+    values = {"TOKEN": f"{SECRETS['configured-secret']} {version}"}
+    configured = _secret(stringData=values) | {"metadata": {"name": "configured"}}
+    documents = [deployment, manifests.canary(name, **analysis), secret, configured, *extra]
     return {"all.yaml": yaml.safe_dump_all(documents)}
 
 
@@ -193,10 +200,38 @@ async def _fail_by_neighbours(scene: Scene, application: Application, load: dict
     files = _files("vault", "3.1.3", template, threshold=1, webhooks=[load], metrics=[check])
     await application.commit_files(files)
     await scene.release("prometheus", application)
+    await _fail_by_metric_secret(scene, application, load)
     wrong = _secret(stringData={"not a key": SECRETS["secret-data"]})
     deployment = manifests.deployment("vault", "3.1.4")
     await application.commit_files({"all.yaml": yaml.safe_dump_all([deployment, wrong])})
     await scene.release("secret", application)
+
+
+async def _fail_by_metric_secret(scene: Scene, application: Application, load: dict[str, Any]) -> None:
+    """A server that echoes the credentials that a template takes from a Secret, and its headers."""
+    template = yaml.safe_load(manifests.request_rate(scene.echo.address))
+    template["spec"]["provider"] |= {
+        "secretRef": {"name": "metrics"},
+        "headers": {"X-Key": [SECRETS["metric-header"]]},
+    }
+    await scene.site.user.kubectl(
+        "mesh02",
+        *("-n", application.namespace, "create", "secret", "generic", "metrics"),
+        *("--from-literal=username=ann", f"--from-file=password={_file(scene, 'metric-secret')}"),
+    )
+    check = {"name": "rate", "interval": "2s", "templateRef": {"name": "rate"}, "thresholdRange": {"min": 5}}
+    files = _files("vault", "3.1.7", template, threshold=1, webhooks=[load], metrics=[check])
+    await application.commit_files(files)
+    asked = scene.echo.told.count(SECRETS["metric-header"])
+    await scene.release("metrics", application)
+    assert scene.echo.told.count(SECRETS["metric-header"]) > asked
+
+
+def _file(scene: Scene, name: str) -> Path:
+    """A file for kubectl, whose arguments are looked at."""
+    file = scene.folder / name
+    file.write_text(SECRETS[name])
+    return file
 
 
 async def _fail_by_credentials(scene: Scene, application: Application, url: str) -> None:
@@ -249,6 +284,7 @@ async def _gather(scene: Scene, world: World) -> None:
         ("promoted", 0, "promoted"),
         ("hook", 1, "rolled back"),
         ("prometheus", 1, "rolled back"),
+        ("metrics", 1, "rolled back"),
         ("secret", 2, "invalid"),
         ("cluster", 1, "failed"),
         ("git", 1, "failed"),
@@ -265,6 +301,7 @@ def test_each_release_ended_as_it_was_meant_to(scene: Scene, name: str, code: in
     [
         ("hook", "answered 500"),
         ("prometheus", "is out of reach"),
+        ("metrics", "is out of reach"),
         ("cluster", "denied access"),
         ("git", "Authentication failed"),
     ],

@@ -1,21 +1,34 @@
-"""Whether there is anything to release: the target's pod template against the one promoted last."""
+"""Whether there is anything to release: the target's template and configuration against the last promoted.
+
+A configuration is told by digests: what a ConfigMap or Secret is called in messages -> its contents' digest.
+"""
 
 import hashlib
 import json
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import NamedTuple
 
 from tidegate.domain.manifest import Manifest, dig, name_of
-from tidegate.domain.marks import INITIALISING, REVISION, ROLLBACK, TEMPLATE_HASH, annotations
+from tidegate.domain.marks import CONFIGURATION, INITIALISING, REVISION, ROLLBACK, TEMPLATE_HASH, annotations
 from tidegate.domain.plan import Purpose
 
+Digests = Mapping[str, str]
+NONE: Digests = MappingProxyType({})
 
-def template_hash(target: Manifest) -> str:
-    """Sixteen hex digits that name a rendered target's pod template; the order of keys does not count."""
-    template = dig(target, "spec", "template") or {}
-    text = json.dumps(template, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+
+def template_hash(target: Manifest, configuration: Digests = NONE) -> str:
+    """Sixteen hex digits that name a target's pod template and configuration; no order of keys counts."""
+    hashed = dig(target, "spec", "template") or {}
+    if configuration:
+        hashed = {"template": hashed, "configuration": dict(configuration)}
+    text = json.dumps(hashed, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-def purpose_of(primary: Manifest | None, target: Manifest) -> tuple[Purpose, str]:
+def purpose_of(
+    primary: Manifest | None, target: Manifest, configuration: Digests = NONE
+) -> tuple[Purpose, str]:
     """Why a plan is walked, and the reason in words. `primary` is the live object, `target` the rendered one.
 
     A primary that carries no hash was made by another controller: nobody knows what it runs, so that the
@@ -27,25 +40,65 @@ def purpose_of(primary: Manifest | None, target: Manifest) -> tuple[Purpose, str
     marks = annotations(primary)
     if INITIALISING in marks:
         return Purpose.INITIALISATION, f"{name} was not finished"
-    promoted, revision = _promoted(marks)
-    if not promoted:
+    promoted = _promoted(marks)
+    if not promoted.hash:
         return Purpose.RELEASE, f"{name} carries no record of what it runs"
     unfinished = ", from which an unfinished promotion is undone" if ROLLBACK in marks else ""
-    known = f"{promoted} of {revision[:7] or 'an unknown revision'}{unfinished}"
-    wanted = template_hash(target)
-    if wanted == promoted:
+    known = f"{promoted.hash} of {promoted.revision[:7] or 'an unknown revision'}{unfinished}"
+    wanted = template_hash(target, configuration)
+    if wanted == promoted.hash:
         return Purpose.UPKEEP, f"the pod template is still {known}"
-    return Purpose.RELEASE, f"the pod template {wanted} differs from {known}"
+    changed = changes(promoted.configuration, configuration)
+    if changed and template_hash(target, promoted.configuration) == promoted.hash:
+        return Purpose.RELEASE, f"{'; '.join(changed)}: {wanted} differs from {known}"
+    return Purpose.RELEASE, "; ".join((f"the pod template {wanted} differs from {known}", *changed))
 
 
-def _promoted(marks: dict[str, str]) -> tuple[str, str]:
-    """(hash, revision) of what the primary runs, or will run once an unfinished promotion is undone."""
+def changes(before: Digests, after: Digests) -> tuple[str, ...]:
+    """What differs between two configurations, in words."""
+    return tuple(
+        f"{name} {_change(before.get(name), after.get(name))}"
+        for name in sorted({*before, *after})
+        if before.get(name) != after.get(name)
+    )
+
+
+def read_digests(text: str) -> dict[str, str]:
+    """The digests of an annotation; empty where somebody has edited it beyond use."""
+    try:
+        found = json.loads(text)
+    except ValueError:
+        return {}
+    return {str(key): str(value) for key, value in found.items()} if isinstance(found, dict) else {}
+
+
+def _change(before: str | None, after: str | None) -> str:
+    if before is None:
+        return "is tracked now"
+    return "has changed" if after else "is no longer there, or no longer tracked"
+
+
+class _Promoted(NamedTuple):
+    """What a primary runs by its marks; an empty hash: nobody knows."""
+
+    hash: str = ""
+    revision: str = ""
+    configuration: Digests = NONE
+
+
+def _promoted(marks: dict[str, str]) -> _Promoted:
+    """What the primary runs, or will run once an unfinished promotion is undone."""
     if ROLLBACK not in marks:
-        return marks.get(TEMPLATE_HASH, ""), marks.get(REVISION, "")
+        kept = (marks.get(mark, "") for mark in (TEMPLATE_HASH, REVISION, CONFIGURATION))
+        return _known(*kept)
     try:
         record = json.loads(marks[ROLLBACK])
     except ValueError:
-        return "", ""
+        return _Promoted()
     if not isinstance(record, dict):
-        return "", ""
-    return str(record.get("hash") or ""), str(record.get("revision") or "")
+        return _Promoted()
+    return _known(*(str(record.get(key) or "") for key in ("hash", "revision", "configuration")))
+
+
+def _known(hash_: str, revision: str, configuration: str) -> _Promoted:
+    return _Promoted(hash_, revision, read_digests(configuration))

@@ -20,6 +20,18 @@ INITIALISING = "tidegate.dev/initialising"
 JUDGED_TEMPLATE = "tidegate.dev/judged-template"
 """On a target with replicas: hash of its live pod template as the analysis began."""
 
+JUDGED_CONFIGURATION = "tidegate.dev/judged-configuration"
+"""On a target with replicas: JSON of its ConfigMaps' and Secrets' digests as the analysis began."""
+
+CONFIGURATION = "tidegate.dev/configuration"
+"""On a primary: JSON of the digests of the ConfigMaps and Secrets that it was promoted with last."""
+
+COPY_LABEL = "tidegate.dev/copy"
+"""Label of a ConfigMap or Secret that is a primary's copy."""
+
+COPIED_FOR = "tidegate.dev/copied-for"
+"""On such a copy: the name of the primary that refers to it."""
+
 PRIMARY = "tidegate.dev/primary"
 """On a target with replicas: JSON of the primary as the release found it."""
 

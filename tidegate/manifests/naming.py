@@ -9,6 +9,9 @@ from tidegate.domain.manifest import Manifest, dig
 SELECTOR_LABELS = ("app", "name", "app.kubernetes.io/name")
 """The first of these in the target's selector tells the target's pods from the primary's."""
 
+OWNER_LABELS = ("app.kubernetes.io/instance",)
+"""Argo CD's mark on what it owns: a copy that bore it would be pruned as an object absent from Git."""
+
 PRIMARY_SUFFIX = "-primary"
 CANARY_SUFFIX = "-canary"
 LONGEST_LABEL = 63

@@ -1,17 +1,16 @@
 """The primary: a copy of the target under another name and label, which serves users between releases."""
 
 from copy import deepcopy
+from types import MappingProxyType
 from typing import Any
 
 from tidegate.domain.errors import ReleaseFailed
 from tidegate.domain.manifest import Manifest, dig, name_of
-from tidegate.manifests.naming import PRIMARY_SUFFIX, Selector, selector_of
+from tidegate.manifests.configuration import Names, renamed
+from tidegate.manifests.naming import OWNER_LABELS, PRIMARY_SUFFIX, Selector, selector_of
 
 ROLLOUT_FIELDS = ("strategy", "minReadySeconds", "progressDeadlineSeconds", "revisionHistoryLimit")
 """The parts of a Deployment's spec, apart from its template, that a promotion carries over."""
-
-OWNER_LABELS = ("app.kubernetes.io/instance",)
-"""Argo CD's mark on what it owns: a copy that bore it would be pruned as an object absent from Git."""
 
 OWNER_ANNOTATIONS = (
     "argocd.argoproj.io/",
@@ -22,8 +21,13 @@ OWNER_ANNOTATIONS = (
 """Prefixes of annotations that speak of the target alone."""
 
 
-def primary(target: Manifest, *, replicas: int, annotations: dict[str, str]) -> Manifest:
-    """The primary Deployment for a target's manifest."""
+NO_COPIES: Names = MappingProxyType({})
+
+
+def primary(
+    target: Manifest, *, replicas: int, annotations: dict[str, str], copies: Names = NO_COPIES
+) -> Manifest:
+    """The primary Deployment for a target's manifest; `copies` name its own ConfigMaps and Secrets."""
     selector = selector_of(target)
     return {
         "apiVersion": target["apiVersion"],
@@ -35,7 +39,7 @@ def primary(target: Manifest, *, replicas: int, annotations: dict[str, str]) -> 
             "annotations": _annotations(target) | annotations,
         },
         "spec": {
-            **rollout_of(target),
+            **rollout_of(target, copies),
             "replicas": replicas,
             "selector": {"matchLabels": {selector.label: selector.primary}},
         },
@@ -53,11 +57,11 @@ def refuse_stranger(live: Manifest, target: Manifest) -> None:
         )
 
 
-def rollout_of(target: Manifest) -> Manifest:
+def rollout_of(target: Manifest, copies: Names = NO_COPIES) -> Manifest:
     """What a promotion writes into the primary's spec: the rewritten template and how it is rolled out."""
     spec = target["spec"]
     kept = {field: deepcopy(spec[field]) for field in ROLLOUT_FIELDS if field in spec}
-    return {**kept, "template": _template(spec["template"], selector_of(target))}
+    return {**kept, "template": _template(renamed(spec["template"], copies), selector_of(target))}
 
 
 def _template(template: Manifest, selector: Selector) -> Manifest:

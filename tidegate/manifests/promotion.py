@@ -8,18 +8,41 @@ import json
 from copy import deepcopy
 
 from tidegate.domain.manifest import Manifest
-from tidegate.domain.marks import INITIALISING, PROMOTED_BY, REVISION, ROLLBACK, TEMPLATE_HASH, annotations
+from tidegate.domain.marks import (
+    CONFIGURATION,
+    INITIALISING,
+    PROMOTED_BY,
+    REVISION,
+    ROLLBACK,
+    TEMPLATE_HASH,
+    annotations,
+)
+from tidegate.manifests.configuration import Configuration
 from tidegate.manifests.primary import ROLLOUT_FIELDS, rollout_of
 
 CARRIED = ("template", *ROLLOUT_FIELDS)
 
-_RECORDED = {TEMPLATE_HASH: "hash", REVISION: "revision", PROMOTED_BY: "promotedBy"}
+_RECORDED = {
+    TEMPLATE_HASH: "hash",
+    REVISION: "revision",
+    PROMOTED_BY: "promotedBy",
+    CONFIGURATION: "configuration",
+}
 """Which marks a record keeps, and by which name."""
 
+NOTHING_TRACKED = Configuration()
 
-def initial_marks(template_hash: str, revision: str) -> dict[str, str]:
+
+def initial_marks(
+    template_hash: str, revision: str, configuration: Configuration = NOTHING_TRACKED
+) -> dict[str, str]:
     """Annotations of a primary that is being made."""
-    return {TEMPLATE_HASH: template_hash, REVISION: revision, INITIALISING: "true"}
+    return {
+        TEMPLATE_HASH: template_hash,
+        REVISION: revision,
+        INITIALISING: "true",
+        **configuration.marks,
+    }
 
 
 def initialised(primary: Manifest) -> Manifest:
@@ -45,19 +68,21 @@ def promoted(
     revision: str,
     epoch: int,
     replicas: int | None = None,
+    configuration: Configuration = NOTHING_TRACKED,
 ) -> Manifest:
     """The primary with the target's template, and with so many replicas; None: as many as it has.
 
-    Twice is the same as once. `epoch` is that of the release's fences.
+    Twice is the same as once. `epoch` is that of the release's fences. The template refers to the copies of
+    `configuration`, which have to exist.
     """
     marks = annotations(primary)
     if marks.get(TEMPLATE_HASH) == template_hash and INITIALISING not in marks:
         return deepcopy(primary)
     size = {} if replicas is None else {"replicas": replicas}
     record = marks.get(ROLLBACK) or _record(primary, (*CARRIED, *size))
-    changed = _with_rollout(primary, rollout_of(target) | size)
+    changed = _with_rollout(primary, rollout_of(target, configuration.names) | size)
     made = {TEMPLATE_HASH: template_hash, REVISION: revision, PROMOTED_BY: str(epoch)}
-    return _marked(changed, {ROLLBACK: record, **made})
+    return _marked(changed, {ROLLBACK: record, CONFIGURATION: None, **made, **configuration.marks})
 
 
 def restored(primary: Manifest) -> Manifest:
@@ -68,6 +93,13 @@ def restored(primary: Manifest) -> Manifest:
     changed = _with_rollout(primary, record["rollout"])
     made = {mark: record.get(key) or None for mark, key in _RECORDED.items()}
     return _marked(changed, {ROLLBACK: None, **made})
+
+
+def templates(primary: Manifest) -> tuple[Manifest, ...]:
+    """The pod templates that it runs, or may yet be brought back to."""
+    record = _read(primary)
+    before = [] if record is None else [record["rollout"]["template"]]
+    return (primary["spec"]["template"], *before)
 
 
 def promoted_by(primary: Manifest) -> int:

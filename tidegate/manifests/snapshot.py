@@ -8,7 +8,15 @@ from copy import deepcopy
 
 from tidegate.contracts import FENCE_ANNOTATION, Fence
 from tidegate.domain.manifest import Manifest
-from tidegate.domain.marks import PRIMARY, PROMOTED_BY, REVISION, ROLLBACK, TEMPLATE_HASH, annotations
+from tidegate.domain.marks import (
+    CONFIGURATION,
+    PRIMARY,
+    PROMOTED_BY,
+    REVISION,
+    ROLLBACK,
+    TEMPLATE_HASH,
+    annotations,
+)
 from tidegate.manifests import promotion
 
 LARGEST = 100_000
@@ -72,7 +80,7 @@ def put_back(live: Manifest, kept: Manifest | None) -> Manifest:
     if kept is None or not differs(live, kept):
         return undone
     spec = {key: value for key, value in undone["spec"].items() if key not in promotion.CARRIED}
-    marks = (TEMPLATE_HASH, REVISION, PROMOTED_BY)
+    marks = (TEMPLATE_HASH, REVISION, PROMOTED_BY, CONFIGURATION)
     known = {key: value for key, value in annotations(kept).items() if key in marks}
     metadata = undone["metadata"] | {"annotations": annotations(undone) | known}
     return deepcopy(undone | {"metadata": metadata, "spec": spec | _rollout(kept)})

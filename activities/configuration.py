@@ -1,0 +1,83 @@
+"""The ConfigMaps and Secrets of a canary: read from the workload cluster, and copied for the primary.
+
+A template that refers to none costs no call. Contents stay in here: what goes out is names and digests.
+"""
+
+from functools import partial
+
+from activities.offload import at_once
+from activities.site import Place
+from tidegate.adapters.kubernetes import Change
+from tidegate.contracts import CANARY_FIELD_MANAGER, Fence
+from tidegate.domain.errors import ReleaseFailed, TidegateError
+from tidegate.domain.manifest import Manifest, name_of, ref_of
+from tidegate.domain.marks import COPIED_FOR, COPY_LABEL, annotations
+from tidegate.manifests import promotion
+from tidegate.manifests.configuration import (
+    KINDS,
+    Configuration,
+    Reference,
+    is_tracked,
+    references,
+    same_contents,
+)
+
+
+def configuration_of(place: Place, template: Manifest) -> Configuration:
+    """What a template refers to, as far as it is there and tracked.
+
+    What is missing has no contents: if a pod cannot do without it, its rollout says so.
+    """
+    found = at_once(*(partial(_live, place, each) for each in references(template)))
+    tracked = (each for each in found if each is not None and is_tracked(each))
+    return Configuration(place.ref.primary, tuple(tracked))
+
+
+def bring_copies(place: Place, configuration: Configuration, fence: Fence) -> tuple[str, ...]:
+    """Make the primary's copies, and note the new ones; by the token in each, no older command removes it."""
+    notes = at_once(*(partial(_bring, place, copy, fence) for copy in configuration.copies))
+    return tuple(filter(None, notes))
+
+
+def remove_stale_copies(place: Place, settled: Change, fence: Fence) -> tuple[str, ...]:
+    """Remove the copies that a primary which was `settled` refers to no more; a note on what was left."""
+    before = settled.before or settled.after
+    if not any(map(references, promotion.templates(before))):
+        return ()
+    used = {each for template in promotion.templates(settled.after) for each in references(template)}
+    try:
+        stale = [each for each in _copies(place) if Reference(each["kind"], name_of(each)) not in used]
+        at_once(*(partial(place.cluster.fenced_delete, ref_of(each), fence) for each in stale))
+    except TidegateError as error:
+        return (f"copies of an earlier configuration were left: {error}",)
+    return ()
+
+
+def _copies(place: Place) -> list[Manifest]:
+    found = at_once(*(partial(place.cluster.list, "v1", kind, place.namespace, COPY_LABEL) for kind in KINDS))
+    return [each for kind in found for each in kind if annotations(each).get(COPIED_FOR) == place.ref.primary]
+
+
+def _live(place: Place, reference: Reference) -> Manifest | None:
+    return place.cluster.get("v1", reference.kind, place.namespace, reference.name)
+
+
+def _bring(place: Place, wanted: Manifest, fence: Fence) -> str:
+    reference = Reference(wanted["kind"], name_of(wanted))
+    live = _live(place, reference)
+    if live is not None:
+        _refuse_stranger(place, live)
+        if not same_contents(live, wanted):
+            # Somebody has replaced it, and what is immutable cannot be mended.
+            place.cluster.fenced_delete(ref_of(wanted), fence)
+            live = None
+    place.cluster.fenced_apply(wanted, fence, manager=CANARY_FIELD_MANAGER)
+    return "" if live is not None else f"{reference} was made for {place.ref.primary}"
+
+
+def _refuse_stranger(place: Place, live: Manifest) -> None:
+    """ReleaseFailed when an object of a copy's name is none of ours."""
+    if annotations(live).get(COPIED_FOR) != place.ref.primary:
+        raise ReleaseFailed(
+            f"{ref_of(live)} exists, and was not made for {place.ref.primary}; rename or remove it"
+        )
