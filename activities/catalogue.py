@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 from activities.git import GitActivities
+from activities.hooks import HooksActivities
 from activities.inspection import Inspection
 from activities.load_test import LoadTestActivities
 from activities.metrics import MetricsActivities
@@ -30,6 +31,7 @@ def all_activities(settings: Settings, *, search_attributes: bool) -> list[Calla
     )
     inspection = Inspection(clusters, manifests, settings)
     workload = WorkloadActivities(clusters, manifests, settings)
+    hooks = HooksActivities(manifests, settings, clusters)
     return [
         git.resolve,
         recovery.find,
@@ -45,5 +47,7 @@ def all_activities(settings: Settings, *, search_attributes: bool) -> list[Calla
         workload.scale_down,
         TrafficActivities(clusters, manifests, settings).route,
         LoadTestActivities(manifests, settings, clusters).run,
+        hooks.ask,
+        hooks.tell,
         MetricsActivities(manifests, settings, clusters, inspection=inspection).judge,
     ]

@@ -9,17 +9,18 @@ from typing import Any, TypeVar
 from temporalio import activity
 
 from activities.elapsed import seconds_since_scheduled
+from activities.hooks import HookCaller
 from activities.offload import offload
 from activities.step import step
 from tidegate.adapters.load import send_load
 from tidegate.adapters.load_recorder import LoadRecorder
 from tidegate.adapters.manifest_source import ManifestSource
-from tidegate.adapters.reach import Clusters, Reach, check_resolved
-from tidegate.adapters.webhook import Payload, call_webhook
+from tidegate.adapters.reach import Clusters, check_resolved
 from tidegate.contracts import BakeCommand, BakeReport
 from tidegate.decisions.hey import HeyCommand
 from tidegate.decisions.hooks import is_native_load, native_load
 from tidegate.domain.canary import Webhook
+from tidegate.domain.hook import HookType
 from tidegate.domain.verdict import LoadReport, Result, Verdict
 from tidegate.settings import LoadSettings, Settings
 
@@ -38,7 +39,7 @@ class LoadTestActivities:
     def __init__(self, manifests: ManifestSource, settings: Settings, clusters: Clusters) -> None:
         self._manifests = manifests
         self._settings = settings
-        self._reach = Reach(settings, clusters)
+        self._caller = HookCaller(settings, clusters)
 
     @activity.defn(name="load_test_run")
     @step
@@ -51,7 +52,7 @@ class LoadTestActivities:
         recorder = LoadRecorder()
         async with _beside(_beat(recorder)):
             bundle = await offload(self._manifests.bundle, command.ref)
-            hooks, mode = bundle.canary.spec.analysis.webhooks, self._settings.load.mode
+            hooks, mode = bundle.canary.spec.analysis.hooks(HookType.ROLLOUT), self._settings.load.mode
             loads = [native_load(hook, command.ref.namespace) for hook in hooks if is_native_load(hook, mode)]
             await self._refuse_forbidden(loads)
             posts = [hook for hook in hooks if not is_native_load(hook, mode)]
@@ -72,22 +73,10 @@ class LoadTestActivities:
     async def _post(self, hooks: Sequence[Webhook], command: BakeCommand) -> tuple[Verdict, ...]:
         """Call the hooks in order, up to the first that fails: its verdict, if any."""
         for hook in hooks:
-            reason = await self._call(hook, command)
+            reason = (await self._caller.call(hook, command.ref, command.phase)).reason
             if reason:
                 return (Verdict(check=hook.name, result=Result.FAILED, reason=f"{hook.name}: {reason}"),)
         return ()
-
-    async def _call(self, hook: Webhook, command: BakeCommand) -> str:
-        ref = command.ref
-        cluster = self._settings.load_cluster(ref.owner.cluster)
-        payload = Payload(
-            name=ref.name,
-            namespace=ref.namespace,
-            phase=command.phase,
-            checksum=ref.owner.source.sha,
-            metadata=hook.metadata,
-        )
-        return await call_webhook(hook, payload, await offload(self._reach.target, cluster, hook.url))
 
 
 @contextlib.asynccontextmanager

@@ -21,7 +21,7 @@ from tidegate.decisions.ownership import epoch_of
 from tidegate.domain.errors import AccessDenied, Permanent, TidegateError, Unreachable
 from tidegate.domain.manifest import Manifest
 from tidegate.manifests import istio
-from tidegate.manifests.istio import shares
+from tidegate.manifests.splits import is_home, shares
 from tidegate.settings import SettingsError
 from tidegate.settings.model import Settings
 
@@ -92,7 +92,7 @@ class RecoveryActivities:
         split = [
             (ref, live)
             for ref, live in _marked(routes, request)
-            if shares(live, ref.service) not in (None, (100, 0))
+            if shares(live, ref.service) is not None and not is_home(live, ref.service)
         ]
         return Findings(
             canaries=tuple(Remains(ref=ref, faults=faults(ref, live, None, None)) for ref, live in split),

@@ -4,9 +4,9 @@ from tidegate.contracts import CanaryRef, ReleaseRequest
 from tidegate.decisions.rollout import wanted_replicas
 from tidegate.domain.manifest import Manifest, dig, name_of
 from tidegate.domain.marks import CANARY, RELEASE, REVISION, TARGET, annotations
-from tidegate.manifests.istio import shares
 from tidegate.manifests.naming import PRIMARY_SUFFIX
 from tidegate.manifests.promotion import is_initialising, is_unfinished
+from tidegate.manifests.splits import described, is_home
 
 
 def marked_canary(virtual_service: Manifest, request: ReleaseRequest) -> CanaryRef | None:
@@ -39,10 +39,9 @@ def faults(
 
 
 def _of_traffic(ref: CanaryRef, routes: Manifest) -> str:
-    split = shares(routes, ref.service)
-    if split is None:
-        return f"VirtualService {ref.service} leads elsewhere"
-    return "" if split == (100, 0) else f"traffic {split[0]}/{split[1]}"
+    if is_home(routes, ref.service):
+        return ""
+    return described(routes, ref.service) or f"VirtualService {ref.service} leads elsewhere"
 
 
 def _of_primary(ref: CanaryRef, primary: Manifest) -> str:

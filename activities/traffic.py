@@ -12,9 +12,12 @@ from tidegate.decisions.ownership import other_release, refuse_foreign_routes, w
 from tidegate.domain.errors import Conflict, ReleaseFailed, StaleCommand, TidegateError, Transient
 from tidegate.domain.manifest import Manifest, ref_of
 from tidegate.domain.marks import annotations
+from tidegate.domain.plan import Routing
 from tidegate.manifests import promotion
 from tidegate.manifests.drift import drift, last_writer
-from tidegate.manifests.istio import routed_back, shares, virtual_service, weights
+from tidegate.manifests.istio import virtual_service, weights
+from tidegate.manifests.sessions import session_of
+from tidegate.manifests.splits import is_home, routed_back, shares
 from tidegate.settings.model import Settings
 
 
@@ -33,7 +36,7 @@ class TrafficActivities:
         try:
             site = self._sites.find(command.ref)
         except TidegateError as error:
-            if command.canary_weight or not self._routed_back(command):
+            if command.takes_traffic or not self._routed_back(command):
                 raise
             return StepReport(warnings=(f"routed back without the manifests: {error}",))
         return _routed(site, command)
@@ -65,16 +68,14 @@ class TrafficActivities:
             back,
             manager=CANARY_FIELD_MANAGER,
         )
-        if shares(change.after, ref.service) != (100, 0):
+        if not is_home(change.after, ref.service):
             raise Conflict(f"{described(live)} does not keep the weights 100/0")
         return True
 
 
 def _routed(site: Site, command: RouteCommand) -> StepReport:
-    wanted = virtual_service(
-        site.bundle.canary, site.istio_version("VirtualService"), canary_weight=command.canary_weight
-    )
-    said = _look_around(site, command) if command.canary_weight else ()
+    wanted = _written(site, command, command.routing)
+    said = _look_around(site, command) if command.takes_traffic else ()
     marked = with_marks(wanted, site.ref)
 
     def desired(live: Manifest | None) -> Manifest:
@@ -93,6 +94,13 @@ def _routed(site: Site, command: RouteCommand) -> StepReport:
         return _without_primary(site, command)
     _verify(site, wanted, change.after)
     return StepReport(warnings=(*said, *_drift(site, wanted, change, command)))
+
+
+def _written(site: Site, command: RouteCommand, routing: Routing) -> Manifest:
+    """The VirtualService as this command's release writes it."""
+    canary = site.bundle.canary
+    session = session_of(canary, command.fence.epoch)
+    return virtual_service(canary, site.istio_version("VirtualService"), routing, session=session)
 
 
 def _look_around(site: Site, command: RouteCommand) -> tuple[str, ...]:
@@ -125,7 +133,7 @@ def _primary_serves(site: Site) -> bool:
 def _without_primary(site: Site, command: RouteCommand) -> StepReport:
     """Traffic was never taken from the target: the way back has nothing to do, any other way cannot be."""
     name = site.bundle.names.primary
-    if command.canary_weight:
+    if command.takes_traffic:
         raise ReleaseFailed(f"{name} does not serve: no traffic can be split")
     return StepReport(notes=(f"{name} does not serve yet: the traffic was left as it is",))
 
@@ -150,6 +158,6 @@ def _drift(site: Site, wanted: Manifest, change: Change, command: RouteCommand) 
         return ()
     if change.before is None:
         return (f"{described(wanted)} was deleted by another writer; created anew",)
-    found = drift(change.before, wanted, site.bundle.canary, expected=command.expected)
+    found = drift(change.before, _written(site, command, command.expected), site.bundle.canary)
     who = last_writer(change.before, CANARY_FIELD_MANAGER)
     return (f"{described(wanted)} was changed by {who}: {found}; corrected",) if found else ()

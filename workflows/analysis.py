@@ -4,13 +4,13 @@ A pause stops the bake's clock, a promotion by hand ends the bake.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
 from datetime import timedelta
 
 from temporalio import workflow
 from temporalio.exceptions import ActivityError
 
-from workflows.control import Control
+from workflows.control import Control, Rest
+from workflows.hooks import HookCalls
 from workflows.logbook import Logbook
 from workflows.steps import quick, reason_of, under_load
 
@@ -20,7 +20,7 @@ with workflow.unsafe.imports_passed_through():
     from tidegate.contracts import BakeCommand, BakeReport, CanaryRequest, JudgeCommand
     from tidegate.decisions import narration
     from tidegate.domain.errors import ReleaseFailed
-    from tidegate.domain.plan import Bake
+    from tidegate.domain.plan import Bake, place_of
     from tidegate.domain.verdict import Result, Verdict
 
 _SHORTEST_SOAK = 0.1
@@ -35,22 +35,30 @@ class Analysis:
     """
 
     def __init__(
-        self, request: CanaryRequest, control: Control, logbook: Logbook, rest: Callable[[], Awaitable[None]]
+        self,
+        request: CanaryRequest,
+        control: Control,
+        logbook: Logbook,
+        hooks: HookCalls,
+        rest: Rest,
     ) -> None:
         self._ref = request.ref
         self._limits = request.limits
         self._control = control
         self._logbook = logbook
+        self._hooks = hooks
         self._rest = rest
         self.remaining = request.progress.remaining_seconds if request.progress else None
 
     async def bake(self, bake: Bake) -> None:
         """Repeat a bake until it passes. Raises ReleaseFailed at the threshold of failed checks."""
-        while not self._control.promoted:
+        if bake.iterations and self.remaining is None:
+            self._logbook.note(narration.iterated(self._ref.full_name, bake))
+        while not self._control.hurried:
             verdicts = await self._soak_and_judge(bake)
             if all(verdict.passed for verdict in verdicts):
                 return
-            self._count_failed_check(verdicts)
+            self.count_failed_check(verdicts)
 
     async def _soak_and_judge(self, bake: Bake) -> tuple[Verdict, ...]:
         """Let the routing stand for the bake's time, pauses not counted, and ask every check."""
@@ -60,11 +68,11 @@ class Analysis:
             started = workflow.now()
             load = asyncio.create_task(self._put_under_load(bake, remaining))
             try:
-                if await self._stand(remaining, f"Bake {bake.seconds:g}s at {bake.weight} %"):
-                    return await self._judge(load, f"{len(bake.checks)} checks at {bake.weight} %")
+                if await self._stand(remaining, f"Bake {bake.seconds:g}s {_place(bake)}"):
+                    return await self._judge(load, f"{len(bake.checks)} checks {_place(bake)}")
             finally:
                 load.cancel()
-            if self._control.promoted:
+            if self._control.hurried:
                 return ()
             remaining = max(_SHORTEST_SOAK, remaining - (workflow.now() - started).total_seconds())
             self.remaining = remaining
@@ -86,7 +94,7 @@ class Analysis:
 
     def _is_interrupted(self) -> bool:
         control = self._control
-        return control.paused or control.promoted or control.is_run_worn(self._limits.signals_per_run)
+        return control.paused or control.hurried or control.is_run_worn(self._limits.signals_per_run)
 
     async def _put_under_load(self, bake: Bake, seconds: float) -> BakeReport:
         if not bake.hooks:
@@ -96,7 +104,7 @@ class Analysis:
                 LoadTestActivities.run,
                 BakeCommand(ref=self._ref, seconds=seconds),
                 **under_load(
-                    f"{', '.join(bake.hooks)} at {bake.weight} %",
+                    f"{', '.join(bake.hooks)} {_place(bake)}",
                     seconds=seconds,
                     hook_seconds=bake.hook_seconds,
                 ),
@@ -117,16 +125,18 @@ class Analysis:
         report = await load
         verdicts = report.verdicts + judgement.verdicts
         self._logbook.update(verdicts=verdicts, load=report.load, waiting_for="")
+        await self._hooks.ask_for_rollback()
         return verdicts
 
     async def _is_answered(self, load: asyncio.Task[BakeReport]) -> bool:
         """Wait for hooks that outlast the bake; False when a promotion by hand came first."""
         if not load.done():
             self._logbook.update(waiting_for="the hooks' answers")
-        await workflow.wait_condition(lambda: load.done() or self._control.promoted)
+        await workflow.wait_condition(lambda: load.done() or self._control.hurried)
         return load.done()
 
-    def _count_failed_check(self, verdicts: tuple[Verdict, ...]) -> None:
+    def count_failed_check(self, verdicts: tuple[Verdict, ...]) -> None:
+        """Raises ReleaseFailed at the threshold."""
         status = self._logbook.status
         failed = status.failed_checks + 1
         self._logbook.update(failed_checks=failed)
@@ -135,3 +145,8 @@ class Analysis:
         if failed >= status.threshold:
             self._logbook.note(narration.threshold_reached(name, failed), warning=True)
             raise ReleaseFailed(narration.threshold_reason(verdicts, failed, status.threshold))
+
+
+def _place(bake: Bake) -> str:
+    """In summaries, which people and tests search for."""
+    return place_of(bake) if bake.iterations else f"at {bake.weight} %"

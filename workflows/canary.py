@@ -13,6 +13,9 @@ from temporalio.exceptions import ActivityError
 
 from workflows.analysis import Analysis
 from workflows.control import Aborted, Control, settle, to_the_end, unless_aborted
+from workflows.events import Events
+from workflows.gates import Gates
+from workflows.hooks import HookCalls
 from workflows.logbook import Logbook
 from workflows.rollback import Fences, WayBack, start_ms
 from workflows.steps import Options, outcome_of, quick, reason_of, restoring, waiting
@@ -22,6 +25,7 @@ with workflow.unsafe.imports_passed_through():
     from activities.workload import WorkloadActivities
     from tidegate.contracts import (
         ABORT,
+        APPROVE,
         CANARY_WORKFLOW,
         PAUSE,
         PROMOTE,
@@ -38,17 +42,23 @@ with workflow.unsafe.imports_passed_through():
     )
     from tidegate.decisions import narration
     from tidegate.domain.errors import ReleaseFailed
+    from tidegate.domain.hook import HookType
     from tidegate.domain.plan import (
         Bake,
         Drain,
+        Gate,
+        Hold,
+        Hooks,
         Plan,
         Prepare,
         Promote,
         Purpose,
         Route,
+        Routing,
         ScaleDown,
         ScaleUp,
         Stage,
+        describe,
     )
     from tidegate.domain.release import Outcome, Phase
 
@@ -70,16 +80,16 @@ class Canary:
         self._ref = request.ref
         self._limits = request.limits
         progress = request.progress
-        self._control = Control(
-            paused=progress is not None and progress.paused,
-            promoted=progress is not None and progress.promoted,
-        )
+        self._control = Control.carried(progress)
         self._logbook = Logbook(request)
-        self._analysis = Analysis(request, self._control, self._logbook, self._rest)
+        self._events = Events(request, self._logbook)
+        self._hooks = HookCalls(request, self._logbook)
+        self._analysis = Analysis(request, self._control, self._logbook, self._hooks, self._rest)
+        self._gates = Gates(request, self._control, self._logbook, self._hooks, self._analysis, self._rest)
         self._fences = Fences(request.epoch or start_ms())
         self._plan: Plan | None = None
         self._stage = 0
-        self._weight: int | None = None
+        self._routing: Routing | None = None
         self._purpose = Purpose.UPKEEP
         self._target = ""
         self._reason = ""
@@ -102,7 +112,7 @@ class Canary:
         except asyncio.CancelledError:
             await self._turn_back(Outcome.ABORTED, "cancelled in Temporal")
             raise
-        return self._finish()
+        return await self._finish()
 
     @workflow.signal(name=PAUSE)
     def pause(self) -> None:
@@ -121,6 +131,14 @@ class Canary:
         """Skip what is left of the analysis and promote."""
         if self._control.ask_promote():
             self._logbook.note("Promotion asked for by signal: skipping what is left of the analysis")
+
+    @workflow.signal(name=APPROVE)
+    def approve(self) -> None:
+        """Open the gate that waits, in the place of its hooks."""
+        if self._control.ask_approve():
+            self._logbook.note(f"Approval asked for by signal: {self._logbook.status.doing} is open")
+        elif not self._control.at_gate:
+            self._logbook.note_once(narration.NOTHING_TO_APPROVE, warning=True)
 
     @workflow.signal(name=ABORT)
     def abort(self, argument: Any = None) -> None:
@@ -147,6 +165,8 @@ class Canary:
         self._plan, self._purpose = plan, plan.purpose
         self._target, self._reason = target, reason
         self._deadline = float(plan.progress_deadline_seconds)
+        self._events.follow(plan)
+        self._hooks.follow(plan)
 
     async def _walk(self, plan: Plan) -> None:
         for index, stage in list(enumerate(plan.stages))[self._stage :]:
@@ -157,7 +177,8 @@ class Canary:
             if _may_pause_before(stage):
                 await self._unless_aborted(self._rest())
             self._logbook.enter_stage(index, stage)
-            if isinstance(stage, ScaleDown):
+            self._events.tell()
+            if isinstance(stage, ScaleDown) or _comes_after(stage):
                 # It makes the promotion final with its first write: no abort may say otherwise afterwards.
                 await to_the_end(self._perform(stage))
             else:
@@ -175,12 +196,22 @@ class Canary:
                 await self._analysis.bake(stage)
                 if self._control.promoted:
                     self._skip()
+            case Gate() | Hooks():
+                await self._consult(stage)
             case Promote():
                 await self._promote()
-            case Drain():
-                await workflow.sleep(stage.seconds, summary="Drain")
+            case Hold() | Drain():
+                await workflow.sleep(stage.seconds, summary=describe(stage))
             case ScaleDown():
                 await self._scale_down()
+
+    async def _consult(self, stage: Gate | Hooks) -> None:
+        if _comes_after(stage):
+            await self._hooks.after(succeeded=True)
+            return
+        await self._gates.open(stage)
+        if self._control.promoted and _is_analysis(stage):
+            self._skip()
 
     async def _scale_up(self) -> None:
         self._logbook.note(narration.scaling_up(self._ref.full_name))
@@ -188,24 +219,25 @@ class Canary:
         self._logbook.note(narration.starting_analysis(self._ref.full_name))
 
     async def _route(self, stage: Route) -> None:
-        summary = f"Route {stage.primary}/{stage.canary}"
+        summary = describe(stage)
         self._say_route(stage)
         self._logbook.update(waiting_for=f"the mesh control plane to route {stage.primary}/{stage.canary}")
         command = RouteCommand(
-            ref=self._ref, fence=self._fences.next(), canary_weight=stage.canary, expected=self._weight
+            ref=self._ref, fence=self._fences.next(), routing=stage.routing, expected=self._routing
         )
-        options = self._quick(summary) if stage.canary else restoring(summary)
+        options = self._quick(summary) if command.takes_traffic else restoring(summary)
         report = await workflow.execute_activity_method(TrafficActivities.route, command, **options)
-        self._weight = stage.canary
+        self._routing = stage.routing
         self._logbook.update(weight=stage.canary, waiting_for="")
         self._logbook.report(report)
 
     def _say_route(self, stage: Route) -> None:
-        if stage.canary:
-            self._logbook.note(narration.advanced(self._ref.full_name, stage.canary))
-        elif self._weight:
+        promoting = self._logbook.status.phase is Phase.PROMOTING
+        told = narration.routed(self._ref.full_name, stage, promoting=promoting)
+        if promoting and not stage.canary:
             self._logbook.enter_phase(Phase.FINALISING)
-            self._logbook.note(narration.ROUTING_TO_PRIMARY)
+        if told:
+            self._logbook.note(told)
 
     async def _promote(self) -> None:
         self._logbook.enter_phase(Phase.PROMOTING)
@@ -246,6 +278,7 @@ class Canary:
         if not self._control.paused:
             self._logbook.go_on()
         if self._is_worn():
+            await self._events.settle()
             await settle()
             self._hand_over()
 
@@ -264,10 +297,13 @@ class Canary:
             reason=self._reason,
             stage=self._stage,
             remaining_seconds=self._analysis.remaining,
-            weight=self._weight,
+            routing=self._routing,
             fence=self._fences.last,
             paused=self._control.paused,
             promoted=self._control.promoted,
+            approved=self._control.approved,
+            closed=self._gates.closed,
+            untold=self._events.untold,
             skipped_from=self._skipped_from,
             status=self._logbook.status,
             timings=tuple(self._logbook.timings),
@@ -279,7 +315,7 @@ class Canary:
         """Stand where the run before this one stood, as do the control, the analysis and the logbook."""
         self._follow(progress.plan, progress.target, progress.reason)
         self._fences = Fences(progress.fence.epoch, progress.fence)
-        self._stage, self._weight = progress.stage, progress.weight
+        self._stage, self._routing = progress.stage, progress.routing
         self._skipped_from = progress.skipped_from
         self._logbook.update()
 
@@ -291,7 +327,7 @@ class Canary:
         self._logbook.close_stage()
         if self._purpose is not Purpose.RELEASE:
             self._logbook.note(f"{outcome}: {reason}", warning=True)
-            return self._logbook.close(outcome, reason)
+            return await self._close(outcome, reason)
         outcome = Outcome.ROLLED_BACK if outcome in (Outcome.FAILED, Outcome.INVALID) else outcome
         self._logbook.enter_phase(Phase.ROLLING_BACK)
         self._logbook.update(paused=False, doing="Roll back")
@@ -302,22 +338,29 @@ class Canary:
         self._logbook.update(weight=0)
         if way.promoted_by == self._fences.epoch:  # reset from after the promotion was final
             outcome, reason = Outcome.PROMOTED, narration.stands(reason)
-        return self._logbook.close(outcome, narration.with_what_is_left(reason, way.left))
+        await to_the_end(self._hooks.after(succeeded=outcome is Outcome.PROMOTED))
+        return await self._close(outcome, narration.with_what_is_left(reason, way.left))
 
     def _wait_for_way_back(self, obstacle: str = "") -> None:
         self._logbook.update(waiting_for=obstacle or "the way back")
 
-    def _finish(self) -> CanaryOutcome:
+    async def _finish(self) -> CanaryOutcome:
         outcome, name = _DONE[self._purpose], self._ref.full_name
         if self._purpose is Purpose.INITIALISATION:
             self._logbook.note(narration.initialised(name))
         reason = narration.finished(outcome, name, self._reason, self._skipped_from)
-        return self._logbook.close(outcome, reason)
+        return await self._close(outcome, reason)
+
+    async def _close(self, outcome: Outcome, reason: str) -> CanaryOutcome:
+        """End the account, and let those who listen have the last of it."""
+        result = self._logbook.close(outcome, reason)
+        await to_the_end(self._events.close())
+        return result
 
     def _skip(self) -> None:
         """Remember at which weight somebody ended the analysis."""
         if self._skipped_from is None:
-            self._skipped_from = self._weight or 0
+            self._skipped_from = self._routing.canary if self._routing else 0
 
     def _quick(self, summary: str) -> Options:
         return quick(summary, budget_seconds=self._limits.outage_budget_seconds)
@@ -325,9 +368,16 @@ class Canary:
 
 def _is_analysis(stage: Stage) -> bool:
     """Whether a promotion by hand skips this stage."""
-    return isinstance(stage, Bake) or (isinstance(stage, Route) and stage.canary > 0)
+    if isinstance(stage, Gate | Hooks):
+        return stage.type not in (HookType.CONFIRM_ROLLOUT, HookType.POST_ROLLOUT)
+    return isinstance(stage, Bake | Hold) or (isinstance(stage, Route) and stage.routing != Routing())
+
+
+def _comes_after(stage: Stage) -> bool:
+    """Whether all is decided by the time of this stage."""
+    return isinstance(stage, Hooks) and stage.type is HookType.POST_ROLLOUT
 
 
 def _may_pause_before(stage: Stage) -> bool:
     """From the promotion on, stopping half-way would only prolong the one moment nobody wants to prolong."""
-    return isinstance(stage, Prepare | ScaleUp | Bake | Promote) or _is_analysis(stage)
+    return isinstance(stage, Prepare | ScaleUp | Bake | Gate | Promote) or _is_analysis(stage)

@@ -24,11 +24,13 @@ with workflow.unsafe.imports_passed_through():
     from tidegate.contracts import (
         ABORT,
         APPLICATION_ATTRIBUTE,
+        APPROVE,
         CLUSTER_ATTRIBUTE,
         NAMESPACE_ATTRIBUTE,
         PAUSE,
         PHASE_ATTRIBUTE,
         PROMOTE,
+        RESUME,
         REVISION_ATTRIBUTE,
         TASK_TIMEOUT,
         AbortRequest,
@@ -161,9 +163,16 @@ def _workflow_id(ref: CanaryRef) -> str:
 
 
 def _still_wanted(outbox: list[Message], signal: str) -> list[Message]:
-    """A promotion or an abort settles what was asked before it; a pause or a resume, the one before it."""
-    lasting = () if signal == ABORT else (ABORT,) if signal == PROMOTE else (ABORT, PROMOTE)
-    return [message for message in outbox if message[0] in lasting]
+    """Without what the new signal settles: an abort all before it, a promotion all but an abort.
+
+    A pause or a resume settles the one before it, and an approval an equal one.
+    """
+    settled = {
+        ABORT: (ABORT, PROMOTE, APPROVE, PAUSE, RESUME),
+        PROMOTE: (PROMOTE, PAUSE, RESUME),
+        APPROVE: (APPROVE,),
+    }
+    return [message for message in outbox if message[0] not in settled.get(signal, (PAUSE, RESUME))]
 
 
 async def _tell(handle: Handle, signal: str, *arguments: AbortRequest) -> None:

@@ -1,32 +1,51 @@
 """What people asked of a running workflow, by signal: one state for both workflows."""
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from datetime import timedelta
-from typing import Any, TypeVar
+from typing import Any, Self, TypeVar
 
 from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
-    from tidegate.contracts import AbortRequest
+    from tidegate.contracts import AbortRequest, CanaryProgress
+    from tidegate.domain.plan import Gate
     from tidegate.domain.release import Outcome
 
 T = TypeVar("T")
+Rest = Callable[[], Awaitable[None]]
+"""A place where nothing is under way: returns once nobody pauses, and never where a fresh run goes on."""
 
 _SETTLING = timedelta(milliseconds=10)
 
 
 class Control:
-    """Pause, promote and abort, as asked so far. An abort always wins, and is never taken back.
+    """Pause, promote, approve and abort, as asked so far. An abort always wins, and is never taken back.
 
     Each `ask` says whether it changed anything: a storm of equal signals is worth one note.
     """
 
-    def __init__(self, *, paused: bool = False, promoted: bool = False) -> None:
+    def __init__(
+        self, *, paused: bool = False, promoted: bool = False, approved: bool = False, at_gate: bool = False
+    ) -> None:
         self.paused = paused
         self.promoted = promoted
+        self.approved = approved
+        self.at_gate = at_gate
         self.abort: AbortRequest | None = None
         self._signals = 0
+
+    @classmethod
+    def carried(cls, progress: CanaryProgress | None) -> Self:
+        """What was asked of the run before this one, if there was one."""
+        if progress is None:
+            return cls()
+        return cls(
+            paused=progress.paused,
+            promoted=progress.promoted,
+            approved=progress.approved,
+            at_gate=isinstance(progress.plan.stages[progress.stage], Gate),
+        )
 
     def ask_pause(self) -> bool:
         """Hold the plan where it is."""
@@ -47,12 +66,32 @@ class Control:
         self.promoted, self.paused = True, False
         return changed
 
+    def ask_approve(self) -> bool:
+        """Open the gate that waits, and no other: before it there is nothing to approve."""
+        self._signals += 1
+        changed = self.at_gate and not self.approved
+        self.approved = self.at_gate
+        return changed
+
+    def enter_gate(self) -> None:
+        """From here on an approval counts."""
+        self.at_gate = True
+
+    def leave_gate(self) -> None:
+        """The next gate needs an approval of its own."""
+        self.at_gate = self.approved = False
+
     def ask_abort(self, request: AbortRequest | None) -> bool:
         """Roll back. The first reason stays."""
         self._signals += 1
         changed = self.abort is None
         self.abort = self.abort or request or AbortRequest()
         return changed
+
+    @property
+    def hurried(self) -> bool:
+        """Whether somebody ended the bake that is under way: by a promotion, or by opening its gate."""
+        return self.promoted or self.approved
 
     @property
     def aborted(self) -> bool:

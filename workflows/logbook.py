@@ -13,6 +13,7 @@ with workflow.unsafe.imports_passed_through():
         CanaryOutcome,
         CanaryRequest,
         CanaryStatus,
+        Event,
         Note,
         StageTiming,
         StepReport,
@@ -39,9 +40,14 @@ class Logbook:
         self.stage_started: datetime | None = progress.stage_started if progress else None
         self.timings: list[StageTiming] = list(progress.timings) if progress else []
         self.status = progress.status if progress else _opening_status(request)
+        self.untold: list[Event] = list(progress.untold) if progress else []
+        self._obstacle = ""
+        self._obstacle_phase: Phase | None = None
 
     def update(self, **changes: Any) -> None:
-        """Replace fields of the status."""
+        """Replace fields of the status. What a gate waits for stays in sight, whatever goes on meanwhile."""
+        if self._obstacle and self.status.phase is not Phase.PAUSED and "waiting_for" in changes:
+            changes["waiting_for"] = self._obstacle
         self.status = self.status.model_copy(update=changes)
         workflow.set_current_details(canary_details(self.status))
 
@@ -49,8 +55,15 @@ class Logbook:
         """Write one line down."""
         workflow.logger.info(text)
         line = Note(at=workflow.now(), text=text[:_NOTE_LENGTH], warning=warning)
+        event = Event(at=line.at, text=line.text, warning=warning, phase=self.status.phase)
+        self.untold = [*self.untold, event][-_LAST_NOTES:]
         first, later = self.status.notes[:_FIRST_NOTES], self.status.notes[_FIRST_NOTES:]
         self.update(notes=(*first, *(*later, line)[-_LAST_NOTES:]))
+
+    def note_once(self, text: str, *, warning: bool = False) -> None:
+        """Write one line down, unless it is the last one already."""
+        if not self.status.notes or self.status.notes[-1].text != text[:_NOTE_LENGTH]:
+            self.note(text, warning=warning)
 
     def report(self, report: StepReport) -> None:
         """Write down what a step said."""
@@ -82,6 +95,21 @@ class Logbook:
         """Show that the plan is walked again, if it was held."""
         if self.status.phase is Phase.PAUSED:
             self.update(paused=False, waiting_for="")
+            self.enter_phase(self._obstacle_phase or self._walking)
+            self.update(waiting_for="")
+
+    def obstruct(self, gate: str, obstacle: str, phase: Phase | None) -> None:
+        """Show what a gate waits for, and its phase if it has one of its own, until it is cleared."""
+        self._obstacle, self._obstacle_phase = obstacle, phase
+        self.update(gate=gate, waiting_for=obstacle)
+        if phase and self.status.phase is not Phase.PAUSED:
+            self.enter_phase(phase)
+
+    def clear(self) -> None:
+        """Nothing is in the way any more."""
+        self._obstacle, self._obstacle_phase = "", None
+        self.update(gate="", waiting_for="")
+        if self.status.phase in (Phase.WAITING, Phase.WAITING_PROMOTION):
             self.enter_phase(self._walking)
 
     def enter_stage(self, index: int, stage: Stage) -> None:

@@ -71,7 +71,7 @@ async def route_back(found: Findings, fences: Fences, limits: Limits) -> tuple[s
 async def _routed_back(remains: Remains, fences: Fences, limits: Limits) -> StepReport:
     return await workflow.execute_activity_method(
         TrafficActivities.route,
-        RouteCommand(ref=remains.ref, fence=fences.next(), canary_weight=0, turning_back=True),
+        RouteCommand(ref=remains.ref, fence=fences.next(), turning_back=True),
         **quick(f"Route {remains.ref.full_name} 100/0", budget_seconds=limits.outage_budget_seconds),
     )
 

@@ -25,6 +25,7 @@ with workflow.unsafe.imports_passed_through():
     from activities.traffic import TrafficActivities
     from tidegate.contracts import (
         ABORT,
+        APPROVE,
         PAUSE,
         PROMOTE,
         RELEASE_WORKFLOW,
@@ -128,6 +129,11 @@ class Release:
         self._update(paused=False)
         await self._children.tell(PROMOTE)
 
+    @workflow.signal(name=APPROVE)
+    async def approve(self) -> None:
+        """Open the gate that each canary waits at."""
+        await self._children.tell(APPROVE)
+
     @workflow.signal(name=ABORT)
     async def abort(self, argument: Any = None) -> None:
         """Roll every canary back now; the argument, an AbortRequest or a text, says why."""
@@ -207,7 +213,7 @@ class Release:
         for ref in survey.canaries:
             report = await workflow.execute_activity_method(
                 TrafficActivities.route,
-                RouteCommand(ref=ref, fence=self._fences.next(), canary_weight=0),
+                RouteCommand(ref=ref, fence=self._fences.next()),
                 **self._quick(f"Route {ref.full_name} 100/0"),
             )
             self._warn(*report.warnings)

@@ -140,7 +140,7 @@ class WayBack:
                 return
 
     def _routing(self, fence: Fence) -> RouteCommand:
-        return RouteCommand(ref=self._ref, fence=fence, canary_weight=0, turning_back=True)
+        return RouteCommand(ref=self._ref, fence=fence, turning_back=True)
 
     async def _restore(self, copy_epoch: int) -> None:
         report = await self._at_best(

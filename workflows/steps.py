@@ -36,6 +36,9 @@ HEARTBEAT_TIMEOUT = timedelta(seconds=5)
 HEARTBEAT_TIMEOUT_CLEARING = timedelta(seconds=10)
 """The same once the traffic is safe: there is time for a worker or a Temporal that is only slow."""
 
+TELLING = timedelta(seconds=30)
+"""What a batch of events may take: its last one keeps a canary from ending for so long at most."""
+
 _QUICK = timedelta(seconds=60)
 """A few reads and a write at their most patient (tidegate/adapters/patience.py); heartbeats tell of death."""
 _FETCH = timedelta(seconds=150)
@@ -96,6 +99,31 @@ def under_load(summary: str, *, seconds: float, hook_seconds: float) -> Options:
         start_to_close_timeout=limit,
         schedule_to_close_timeout=limit,
         heartbeat_timeout=timedelta(seconds=min(30.0, max(5.0, seconds / 2))),
+        retry_policy=RETRY,
+        cancellation_type=workflow.ActivityCancellationType.TRY_CANCEL,
+        summary=summary,
+    )
+
+
+def asking(summary: str, *, hook_seconds: float, budget_seconds: float) -> Options:
+    """A question to hooks, which may each take as long as their manifest says."""
+    limit = timedelta(seconds=hook_seconds) + _MARGIN
+    return Options(
+        start_to_close_timeout=limit,
+        heartbeat_timeout=HEARTBEAT_TIMEOUT,
+        schedule_to_close_timeout=limit + timedelta(seconds=budget_seconds),
+        retry_policy=RETRY,
+        cancellation_type=workflow.ActivityCancellationType.TRY_CANCEL,
+        summary=summary,
+    )
+
+
+def telling(summary: str, *, hook_seconds: float) -> Options:
+    """Events for hooks: nothing waits for them for long, and nothing depends on them."""
+    return Options(
+        start_to_close_timeout=TELLING,
+        heartbeat_timeout=min(TELLING, timedelta(seconds=hook_seconds) + HEARTBEAT_TIMEOUT),
+        schedule_to_close_timeout=TELLING,
         retry_policy=RETRY,
         cancellation_type=workflow.ActivityCancellationType.TRY_CANCEL,
         summary=summary,

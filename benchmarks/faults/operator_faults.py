@@ -109,7 +109,7 @@ def _resets() -> Iterator[Case]:
     ends = frozenset({Outcome.PROMOTED, Outcome.ABORTED, Outcome.ROLLED_BACK, Outcome.FAILED})
     for name in after:
         # The promotion may be final by then, and a run that begins again has nothing left to do.
-        final = frozenset({Outcome.UNCHANGED} if name == "scale-down" else ())
+        final = frozenset({Outcome.UNCHANGED} if name in ("route-back", "scale-down") else ())
         for workflow, to in ((CANARY, PREPARE), (CANARY, FIRST_BAKE), (RELEASE, STAGES["survey"])):
             yield Case(
                 f"{workflow}, in {name}, to {to.label or 'its start'}",

@@ -34,6 +34,7 @@ from tidegate.contracts import (
 )
 from tidegate.domain.errors import Unreachable
 from tidegate.domain.manifest import Manifest
+from tidegate.domain.plan import Routing
 from tidegate.manifests.bundle import Bundle, Contents, read_contents
 from tidegate.sandbox.client import NAMESPACES, PODS, ApiError, ClusterClient, Object, Resource
 from tidegate.sandbox.cluster_api import ClusterApi, write_kubeconfig
@@ -233,13 +234,14 @@ class World:
         *,
         fence: Fence | None = None,
         expected: int | None = None,
+        mirror: int = 0,
         turning_back: bool = False,
     ) -> StepReport:
         command = RouteCommand(
             ref=self.ref(revision),
             fence=fence or self.fence(),
-            canary_weight=weight,
-            expected=expected,
+            routing=Routing(canary=weight, mirror=mirror),
+            expected=None if expected is None else Routing(canary=expected),
             turning_back=turning_back,
         )
         return self._call(self._traffic.route, command)

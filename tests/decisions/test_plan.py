@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from tidegate.decisions.plan import canary_weights, compile_plan
 from tidegate.domain.canary import Canary
-from tidegate.domain.plan import Bake, Drain, Plan, Promote, Purpose, Route, ScaleDown, describe
+from tidegate.domain.plan import Bake, Drain, Plan, Promote, Purpose, Route, Routing, ScaleDown, describe
 
 
 def canary(**analysis: Any) -> Canary:
@@ -134,3 +134,125 @@ def test_a_release_promotes_once_and_ends_on_the_primary(
     assert stages[promotions[0] + 1] == Route(primary=100, canary=0)
     assert isinstance(stages[-1], ScaleDown)
     assert any(isinstance(stage, Drain) for stage in stages) == (drain_seconds > 0)
+
+
+def test_a_b_testing_routes_matching_requests_alone() -> None:
+    plan = compile_plan(
+        canary(iterations=2, interval="30s", match=[{"headers": {"x-canary": {"exact": "yes"}}}]),
+        Purpose.RELEASE,
+        5.0,
+    )
+    assert [describe(stage) for stage in plan.stages] == [
+        "Prepare primary and routes",
+        "Scale up target",
+        "Route matching requests 0/100",
+        "Bake 30s iteration 1/2, 0 checks",
+        "Bake 30s iteration 2/2, 0 checks",
+        "Promote to primary",
+        "Route 100/0",
+        "Drain 5s",
+        "Scale down target",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("mirroring", "first"),
+    [
+        ({}, []),
+        ({"mirror": True}, ["Route 100/0, mirror 100%"]),
+        ({"mirror": True, "mirrorWeight": 30}, ["Route 100/0, mirror 30%"]),
+        ({"mirrorWeight": 30}, []),
+    ],
+)
+def test_blue_green_moves_all_traffic_once_and_judges_it_there_too(
+    mirroring: dict[str, Any], first: list[str]
+) -> None:
+    plan = compile_plan(canary(iterations=2, interval="30s", **mirroring), Purpose.RELEASE, 0.0)
+    assert [describe(stage) for stage in plan.stages] == [
+        "Prepare primary and routes",
+        "Scale up target",
+        *first,
+        "Bake 30s iteration 1/2, 0 checks",
+        "Bake 30s iteration 2/2, 0 checks",
+        "Route 0/100",
+        "Bake 30s at 100%, 0 checks",
+        "Promote to primary",
+        "Route 100/0",
+        "Scale down target",
+    ]
+
+
+def test_a_mirrored_canary_has_one_bake_on_copies_first() -> None:
+    plan = compile_plan(canary(stepWeights=[10], interval="30s", mirror=True), Purpose.RELEASE, 0.0)
+    assert [describe(stage) for stage in plan.stages][2:6] == [
+        "Route 100/0, mirror 100%",
+        "Bake 30s at 0%, 0 checks",
+        "Route 90/10",
+        "Bake 30s at 10%, 0 checks",
+    ]
+
+
+def test_after_the_promotion_the_traffic_may_go_over_step_by_step() -> None:
+    analysis = {"stepWeights": [10, 50], "interval": "30s", "stepWeightPromotion": 20}
+    plan = compile_plan(canary(**analysis), Purpose.RELEASE, 5.0)
+    assert [describe(stage) for stage in plan.stages][6:] == [
+        "Promote to primary",
+        "Route 70/30",
+        "Hold 30s at 30%",
+        "Route 90/10",
+        "Hold 30s at 10%",
+        "Route 100/0",
+        "Drain 5s",
+        "Scale down target",
+    ]
+    assert plan.earliest_end_seconds == 2 * 30 + 2 * 30 + 5
+
+
+def test_a_skipped_analysis_promotes_once_the_target_is_ready() -> None:
+    skipped = canary(stepWeight=10)
+    spec = skipped.spec.model_copy(update={"skip_analysis": True})
+    plan = compile_plan(skipped.model_copy(update={"spec": spec}), Purpose.RELEASE, 0.0)
+    assert [describe(stage) for stage in plan.stages] == [
+        "Prepare primary and routes",
+        "Scale up target",
+        "Promote to primary",
+        "Route 100/0",
+        "Scale down target",
+    ]
+
+
+MATCH = [{"headers": {"x-canary": {"exact": "yes"}}}]
+STRATEGIES = st.fixed_dictionaries(
+    {},
+    optional={
+        "match": st.sampled_from([[], MATCH]),
+        "mirror": st.booleans(),
+        "mirrorWeight": st.integers(0, 100),
+        "stepWeightPromotion": st.integers(0, 100),
+        "maxWeight": st.integers(1, 100),
+    },
+)
+STEPS = st.one_of(
+    st.fixed_dictionaries({"iterations": st.integers(1, 20)}),
+    st.fixed_dictionaries({"stepWeight": st.integers(1, 100)}),
+    st.fixed_dictionaries(
+        {"stepWeights": st.sets(st.integers(1, 100), min_size=1, max_size=8).map(lambda found: sorted(found))}
+    ),
+)
+
+
+@given(STEPS, STRATEGIES, st.sampled_from(list(Purpose)))
+def test_in_every_strategy_weights_rise_to_the_promotion_and_fall_to_zero_after_it(
+    steps: dict[str, Any], strategy: dict[str, Any], purpose: Purpose
+) -> None:
+    stages = compile_plan(canary(**steps, **strategy), purpose, 5.0).stages
+    routes = [stage for stage in stages if isinstance(stage, Route)]
+    assert all(route.primary + route.canary == 100 for route in routes)
+    assert (routes[-1].routing, isinstance(stages[-1], ScaleDown)) == (Routing(), True)
+    promotion = next((at for at, stage in enumerate(stages) if isinstance(stage, Promote)), 0)
+    before = [stage.canary for stage in stages[:promotion] if isinstance(stage, Route)]
+    after = [stage.canary for stage in stages[promotion:] if isinstance(stage, Route)]
+    assert before == sorted(before)
+    assert after == sorted(after, reverse=True)
+    copies = [stage for stage in routes if stage.mirror]
+    assert all(stage.canary == 0 for stage in copies)

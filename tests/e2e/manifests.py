@@ -51,7 +51,7 @@ def deployment(namespace: str, version: str, *flags: str) -> dict[str, Any]:
 
 
 def canary(namespace: str, **analysis: Any) -> dict[str, Any]:
-    """25 % and 50 %, a bake of 1.5 s each, two checks and the load to judge."""
+    """25 % and 50 %, a bake of 1.5 s each, two checks and the load to judge; None leaves a field out."""
     usual = {
         "interval": "1500ms",
         "threshold": 2,
@@ -68,7 +68,7 @@ def canary(namespace: str, **analysis: Any) -> dict[str, Any]:
             "targetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": "podinfo"},
             "progressDeadlineSeconds": 60,
             "service": {"port": 9898, "gateways": [GATEWAY], "hosts": [f"{namespace}.example.com"]},
-            "analysis": {**usual, **analysis},
+            "analysis": {name: value for name, value in {**usual, **analysis}.items() if value is not None},
         },
     }
 

@@ -1,5 +1,7 @@
 """Manifests to start from; a test changes what it is about."""
 
+import os
+from collections.abc import Callable
 from copy import deepcopy
 from pathlib import Path
 from typing import Any
@@ -7,9 +9,13 @@ from typing import Any
 import pytest
 import yaml
 
+from tests.tiers import DEFINITIONS
 from tidegate.adapters.render import render
 from tidegate.domain.canary import Canary
+from tidegate.domain.manifest import Manifest
+from tidegate.sandbox.cluster_api.structural import problems, prune
 
+GOLDEN = Path(__file__).parent / "golden"
 SEED = Path(__file__).parents[3] / "shared" / "seed"
 
 DEPLOYMENT = """
@@ -113,3 +119,42 @@ class Samples:
 @pytest.fixture
 def samples() -> Samples:
     return Samples()
+
+
+@pytest.fixture
+def golden() -> Callable[[str, Any], None]:
+    """Compares what was made with the kept file of that name; with TIDEGATE_GOLDEN=1, keeps it instead."""
+
+    def compare(name: str, made: Any) -> None:
+        file = GOLDEN / f"{name}.yaml"
+        if os.environ.get("TIDEGATE_GOLDEN"):
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text(yaml.safe_dump(made, sort_keys=False))
+        assert made == yaml.safe_load(file.read_text())
+
+    return compare
+
+
+@pytest.fixture
+def schema_checked() -> Callable[[Manifest], None]:
+    """Holds an object of a custom kind against its project's published schema: no fault, no unknown field."""
+
+    def check(manifest: Manifest) -> None:
+        if not DEFINITIONS.is_dir():
+            pytest.skip(f"needs the published CustomResourceDefinitions in {DEFINITIONS}")
+        schema = _published(manifest["apiVersion"], manifest["kind"])
+        assert prune(deepcopy(manifest), schema) == []
+        assert [str(problem) for problem in problems(manifest, schema)] == []
+
+    return check
+
+
+def _published(api_version: str, kind: str) -> Any:
+    group, version = api_version.split("/")
+    for file in sorted(DEFINITIONS.glob("*.yaml")):
+        for definition in yaml.safe_load_all(file.read_text()):
+            spec = (definition or {}).get("spec", {})
+            if (spec.get("group"), spec.get("names", {}).get("kind")) == (group, kind):
+                found = {each["name"]: each["schema"]["openAPIV3Schema"] for each in spec["versions"]}
+                return found[version]
+    raise LookupError(f"no {api_version} {kind} among the published kinds")

@@ -9,6 +9,7 @@ import pytest
 import yaml
 
 from tidegate.domain.errors import InvalidInput
+from tidegate.domain.plan import Routing
 from tidegate.manifests.autoscaler import primary_autoscaler
 from tidegate.manifests.bundle import read_contents
 from tidegate.manifests.istio import destination_rules, virtual_service
@@ -64,7 +65,6 @@ def test_a_metric_template_moved_by_kustomize_is_found_by_its_name(samples: Any)
     )
 
 
-@pytest.mark.parametrize("version", ["autoscaling/v2beta1", "autoscaling/v2beta2"])
 def test_a_template_that_verifies_nobody_is_warned_of_once(samples: Any) -> None:
     rendered = samples.all
     _with(3, "spec", "provider", "insecureSkipVerify", value=True)(rendered)
@@ -72,6 +72,7 @@ def test_a_template_that_verifies_nobody_is_warned_of_once(samples: Any) -> None
     assert warning.startswith("MetricTemplate istio-system/latency has insecureSkipVerify: nobody verifies")
 
 
+@pytest.mark.parametrize("version", ["autoscaling/v2beta1", "autoscaling/v2beta2"])
 def test_an_old_autoscaler_is_converted_with_a_warning(samples: Any, version: str) -> None:
     rendered = samples.all
     rendered[1][0]["apiVersion"] = version
@@ -112,9 +113,9 @@ def test_the_articles_canary_makes_exactly_these_objects(samples: Any) -> None:
     made = [
         primary(bundle.target, replicas=2, annotations=initial_marks("0123456789abcdef", "0c62d7c")),
         primary_autoscaler(bundle.autoscaler, bundle.names.primary),
-        *services(bundle.canary, bundle.selector),
+        *services(bundle.canary, bundle.target),
         *destination_rules(bundle.canary, version),
-        virtual_service(bundle.canary, version, canary_weight=5),
+        virtual_service(bundle.canary, version, Routing(canary=5)),
     ]
     assert made == list(yaml.safe_load_all(GOLDEN.read_text()))
 

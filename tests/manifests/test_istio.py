@@ -1,5 +1,6 @@
 """Routes as Flagger's users know them."""
 
+import re
 from typing import Any
 
 import pytest
@@ -7,8 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tidegate.domain.canary import Canary
+from tidegate.domain.plan import Routing
 from tidegate.manifests.drift import drift, last_writer
 from tidegate.manifests.istio import destination_rules, virtual_service, weights
+from tidegate.manifests.sessions import session_of
+from tidegate.manifests.splits import is_home, routed_back
 
 VERSION = "networking.istio.io/v1beta1"
 PLAIN = Canary.parse(
@@ -34,7 +38,7 @@ def test_the_virtual_service_has_all_that_the_manifest_asks_for(samples: Any) ->
         "headers": {"request": {"add": {"x-release": "yes"}}},
         "corsPolicy": {"allowOrigins": [{"exact": "https://example.com"}]},
     }
-    assert virtual_service(samples.parsed(**rules), VERSION, canary_weight=5) == {
+    assert virtual_service(samples.parsed(**rules), VERSION, Routing(canary=5)) == {
         "apiVersion": VERSION,
         "kind": "VirtualService",
         "metadata": {"name": "podinfo", "namespace": "test"},
@@ -55,7 +59,7 @@ def test_the_virtual_service_has_all_that_the_manifest_asks_for(samples: Any) ->
 
 
 def test_without_gateways_and_hosts_the_route_is_for_the_mesh() -> None:
-    spec = virtual_service(PLAIN, VERSION, canary_weight=0)["spec"]
+    spec = virtual_service(PLAIN, VERSION, Routing())["spec"]
     assert (spec["gateways"], spec["hosts"]) == (["mesh"], ["podinfo"])
     assert set(spec["http"][0]) == {"route"}
 
@@ -66,29 +70,29 @@ def test_without_gateways_and_hosts_the_route_is_for_the_mesh() -> None:
 )
 def test_the_apex_is_a_host_unless_covered(samples: Any, given_hosts: list[str], hosts: list[str]) -> None:
     canary = samples.parsed(hosts=given_hosts)
-    assert virtual_service(canary, VERSION, canary_weight=0)["spec"]["hosts"] == hosts
+    assert virtual_service(canary, VERSION, Routing())["spec"]["hosts"] == hosts
 
 
 @given(st.integers(0, 100))
 def test_weights_lie_within_bounds_and_sum_to_a_hundred(weight: int) -> None:
-    written = virtual_service(PLAIN, VERSION, canary_weight=weight)
+    written = virtual_service(PLAIN, VERSION, Routing(canary=weight))
     primary, target = (each["weight"] for each in written["spec"]["http"][0]["route"])
     assert 0 <= primary <= 100
     assert (primary + target, target) == (100, weight)
-    assert weights(written, PLAIN) == (primary, target)
+    assert weights(written, PLAIN) == (primary, target, 0)
 
 
 @given(st.integers().filter(lambda weight: not 0 <= weight <= 100))
 def test_no_other_weight_is_written(weight: int) -> None:
-    with pytest.raises(ValueError, match="is not within 0 and 100"):
-        virtual_service(PLAIN, VERSION, canary_weight=weight)
+    with pytest.raises(ValueError, match=r"greater than or equal|less than or equal"):
+        virtual_service(PLAIN, VERSION, Routing(canary=weight))
 
 
 @pytest.mark.parametrize(
     ("route", "found"),
     [
-        ([{"destination": {"host": "podinfo-primary"}}], (100, 0)),
-        ([{"destination": {"host": "podinfo-canary"}, "weight": 100}], (0, 100)),
+        ([{"destination": {"host": "podinfo-primary"}}], (100, 0, 0)),
+        ([{"destination": {"host": "podinfo-canary"}, "weight": 100}], (0, 100, 0)),
         ([{"destination": {"host": "podinfo"}}], None),
         ([], None),
     ],
@@ -107,7 +111,7 @@ def test_each_side_has_a_destination_rule_with_the_policy(samples: Any) -> None:
 
 
 def _written(weight: int, **spec: Any) -> dict[str, Any]:
-    manifest = virtual_service(PLAIN, VERSION, canary_weight=weight)
+    manifest = virtual_service(PLAIN, VERSION, Routing(canary=weight))
     return manifest | {"spec": manifest["spec"] | spec}
 
 
@@ -122,12 +126,12 @@ ELSEWHERE = [{"route": [{"destination": {"host": "x"}}]}]
         (_written(10, hosts=["other"]), 10, "hosts changed"),
         (_written(10, gateways=["other"]), 10, "gateways changed"),
         (_written(10, exportTo=["."]), 10, ""),
-        (_written(10, http=[_written(10)["spec"]["http"][0] | {"timeout": "1s"}]), 10, "http rules changed"),
+        (_written(10, http=[_written(10)["spec"]["http"][0] | {"timeout": "1s"}]), 10, "rules changed"),
         (_written(10, http=ELSEWHERE), 10, "it leads elsewhere"),
     ],
 )
 def test_drift_is_told(live: Any, expected: int, found: str) -> None:
-    assert drift(live, _written(15), PLAIN, expected=expected) == found
+    assert drift(live, _written(expected), PLAIN) == found
 
 
 def test_the_last_other_writer_of_the_spec_is_named() -> None:
@@ -153,3 +157,108 @@ def test_the_last_writer_of_a_part_is_none_who_wrote_another_part() -> None:
     ]
     live = {"metadata": {"managedFields": fields}}
     assert last_writer(live, "tidegate-canary", "tidegate", part=("spec", "template")) == "kubectl-set"
+
+
+SESSION = {"cookieName": "canary-cookie", "primaryCookieName": "primary-cookie", "path": "/", "secure": True}
+
+
+def _analysed(analysis: dict[str, Any], **service: Any) -> Canary:
+    spec = {
+        "targetRef": {"kind": "Deployment", "name": "podinfo"},
+        "service": {"port": 9898, **service},
+        "analysis": {"interval": "30s", **analysis},
+    }
+    metadata = {"name": "podinfo", "namespace": "test"}
+    return Canary.parse(
+        {"apiVersion": "flagger.app/v1beta1", "kind": "Canary", "metadata": metadata, "spec": spec}
+    )
+
+
+A_B = {"iterations": 5, "match": [{"headers": {"x-canary": {"exact": "yes"}}}, {"uri": {"prefix": "/beta"}}]}
+STICKY = {"stepWeight": 10, "sessionAffinity": SESSION}
+CASES: dict[str, tuple[dict[str, Any], dict[str, Any], Routing]] = {
+    "a-b-at-rest": (A_B, {}, Routing()),
+    "a-b-testing": (
+        A_B,
+        {"match": [{"uri": {"prefix": "/api"}, "headers": {"x-region": {"exact": "eu"}}}]},
+        Routing(canary=100),
+    ),
+    "blue-green-mirrored": (
+        {"iterations": 5, "mirror": True, "mirrorWeight": 40},
+        {},
+        Routing(mirror=40),
+    ),
+    "session-affinity": (STICKY, {"match": [{"uri": {"prefix": "/"}}]}, Routing(canary=20)),
+    "session-affinity-at-rest": (STICKY, {"headers": {"response": {"add": {"x-a": "1"}}}}, Routing()),
+    "session-affinity-mirrored": ({**STICKY, "mirror": True}, {}, Routing(mirror=100)),
+    "tcp": ({"stepWeight": 10}, {"appProtocol": "TCP", "match": [{"port": 9898}]}, Routing(canary=30)),
+    "delegation": ({"stepWeight": 10}, {"delegation": True}, Routing(canary=30)),
+    "port-discovery": (
+        {"stepWeight": 10},
+        {"portDiscovery": True, "gateways": ["istio-system/gateway"]},
+        Routing(canary=30),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_each_strategy_has_these_routes(name: str, golden: Any, schema_checked: Any) -> None:
+    analysis, service, routing = CASES[name]
+    canary = _analysed(analysis, **service)
+    written = virtual_service(canary, VERSION, routing, session="abc")
+    golden(f"routes/{name}", written)
+    schema_checked(written)
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_in_each_strategy_the_routes_tell_the_split_and_lead_home(name: str) -> None:
+    analysis, service, routing = CASES[name]
+    canary = _analysed(analysis, **service)
+    written = virtual_service(canary, VERSION, routing, session="abc")
+    assert weights(written, canary) == (100 - routing.canary, routing.canary, routing.mirror)
+    assert is_home(written, "podinfo") is (routing == Routing())
+    back = routed_back(written, "podinfo")
+    assert weights(back, canary) == (100, 0, 0)
+    rules = [rule for protocol in ("http", "tcp") for rule in back["spec"].get(protocol, ())]
+    assert all(each["weight"] == 0 for rule in rules for each in rule["route"] if "canary" in str(each))
+
+
+@given(st.integers(0, 100), st.sampled_from(sorted(CASES)))
+def test_no_rule_of_any_strategy_has_weights_that_do_not_sum_to_a_hundred(weight: int, name: str) -> None:
+    analysis, service, _ = CASES[name]
+    spec = virtual_service(_analysed(analysis, **service), VERSION, Routing(canary=weight), session="a")[
+        "spec"
+    ]
+    for rule in (*spec.get("http", ()), *spec.get("tcp", ())):
+        assert sum(each["weight"] for each in rule["route"]) == 100
+
+
+def test_a_drift_of_the_mirror_is_told() -> None:
+    canary = _analysed({"iterations": 5, "mirror": True})
+    live = virtual_service(canary, VERSION, Routing(mirror=40))
+    written = virtual_service(canary, VERSION, Routing(mirror=100))
+    assert (
+        drift(live, written, canary) == "weights 100/0 with 40% mirrored instead of 100/0 with 100% mirrored"
+    )
+
+
+@pytest.mark.parametrize(
+    ("brought", "fits"),
+    [
+        ("canary-cookie=abc", True),
+        ("a=1; canary-cookie=abc; b=2", True),
+        ("not-canary-cookie=abc", False),
+        ("canary-cookie=abcd", False),
+        ("canary-cookie=old", False),
+        ("a=canary-cookie=abc", False),
+    ],
+)
+def test_only_the_releases_own_cookie_is_followed(brought: str, fits: bool) -> None:
+    rules = virtual_service(_analysed(STICKY), VERSION, Routing(canary=20), session="abc")["spec"]["http"]
+    pattern = rules[0]["match"][0]["headers"]["cookie"]["regex"]
+    assert bool(re.fullmatch(pattern, brought)) is fits
+
+
+def test_the_cookie_of_another_release_is_another() -> None:
+    canary = _analysed(STICKY)
+    assert session_of(canary, 1) == session_of(canary, 1) != session_of(canary, 2)

@@ -16,12 +16,16 @@ from temporalio.testing import WorkflowEnvironment
 from tidegate.contracts import (
     SUBMIT,
     ApplicationRef,
+    AskCommand,
+    AskReport,
     BakeCommand,
     BakeReport,
     CanaryCommand,
     CanaryRef,
     CanaryRequest,
     CanaryStatus,
+    Consent,
+    Event,
     Fence,
     FindCommand,
     Findings,
@@ -40,12 +44,16 @@ from tidegate.contracts import (
     Survey,
     SyncCommand,
     SyncReport,
+    TellCommand,
     canary_workflow_id,
 )
 from tidegate.domain.application import Application
+from tidegate.domain.hook import HookType
 from tidegate.domain.plan import (
     Bake,
     Drain,
+    Gate,
+    Hooks,
     Plan,
     Prepare,
     Promote,
@@ -90,6 +98,41 @@ def bootstrap_plan(purpose: Purpose = Purpose.INITIALISATION) -> Plan:
     return Plan(purpose=purpose, stages=(Prepare(), Route(primary=100, canary=0), ScaleDown()))
 
 
+OPEN = AskReport()
+CLOSED = AskReport(consent=Consent.LATER, hook="sesame", reason="http://gate.test answered 403 Forbidden")
+NEVER = AskReport(consent=Consent.NEVER, hook="sesame", reason="http://gate.test answered 403: not now")
+
+
+def gate(kind: HookType, bake: Bake | None = None, seconds: float = 30) -> Gate:
+    """A gate of one hook."""
+    return Gate(type=kind, hooks=("sesame",), seconds=seconds, bake=bake)
+
+
+def hooks(kind: HookType, seconds: float = 30) -> Hooks:
+    """One hook that is no gate."""
+    return Hooks(type=kind, hooks=("sesame",), seconds=seconds)
+
+
+def gated(plan: Plan, *kinds: HookType, seconds: float = 30) -> Plan:
+    """A plan with hooks of these types, where the compiler puts them."""
+    last = [stage for stage in plan.stages if isinstance(stage, Bake)][-1]
+    before = {
+        "scale-up": [HookType.CONFIRM_ROLLOUT],
+        "promote": [HookType.CONFIRM_TRAFFIC_INCREASE, HookType.CONFIRM_PROMOTION],
+    }
+    stages: list[Any] = []
+    for stage in plan.stages:
+        for kind in before.get(stage.kind, []):
+            bake = None if kind is HookType.CONFIRM_ROLLOUT else last
+            stages += [gate(kind, bake, seconds)] if kind in kinds else []
+        stages.append(stage)
+        for kind, place in ((HookType.PRE_ROLLOUT, "scale-up"), (HookType.POST_ROLLOUT, "scale-down")):
+            stages += [hooks(kind, seconds)] if kind in kinds and stage.kind == place else []
+    aside = {HookType.ROLLBACK: "rollback", HookType.EVENT: "events"}
+    changes = {field: hooks(kind, seconds) for kind, field in aside.items() if kind in kinds}
+    return plan.model_copy(update={"stages": tuple(stages), **changes})
+
+
 @dataclass
 class Neighbours:
     """Git, clusters, mesh and metrics in one object; `calls` is what was done, in order."""
@@ -101,6 +144,7 @@ class Neighbours:
     limits: Limits = field(default_factory=lambda: Limits(drain_seconds=0.1, outage_budget_seconds=60))
     calls: list[str] = field(default_factory=list)
     weight: int = 0
+    mirror: int = 0
     fence: Fence | None = None
     fences: list[Fence] = field(default_factory=list)
     replicas: int = 0
@@ -112,6 +156,10 @@ class Neighbours:
     """The epoch of the release that promoted what the primary runs."""
     fail: dict[str, list[ApplicationError]] = field(default_factory=dict)
     shas: dict[str, str] = field(default_factory=dict)
+    answers: dict[HookType, list[AskReport]] = field(default_factory=dict)
+    """What the hooks of a type answer, question by question; the last one stays. Without any they agree."""
+    questions: list[AskCommand] = field(default_factory=list)
+    told: list[tuple[Event, ...]] = field(default_factory=list)
 
     async def _did(self, call: str) -> None:
         self.calls.append(call)
@@ -231,15 +279,28 @@ class Neighbours:
 
     @activity.defn(name="traffic_route")
     async def route(self, command: RouteCommand) -> StepReport:
-        await self._did(f"route {command.canary_weight}")
+        copies = f" mirror {command.routing.mirror}" if command.routing.mirror else ""
+        await self._did(f"route {command.routing.canary}{copies}")
         self._obey(command.fence)
-        self.weight = command.canary_weight
+        self.weight, self.mirror = command.routing.canary, command.routing.mirror
         return StepReport()
 
     @activity.defn(name="load_test_run")
     async def load(self, command: BakeCommand) -> BakeReport:
         await self._did(f"load {command.seconds:g}")
         return BakeReport(load=LoadReport(requests=100, seconds=command.seconds, rate=10, codes={"200": 100}))
+
+    @activity.defn(name="hooks_ask")
+    async def ask(self, command: AskCommand) -> AskReport:
+        await self._did(f"ask {command.type}")
+        self.questions.append(command)
+        answers = self.answers.get(command.type, [OPEN])
+        return answers.pop(0) if len(answers) > 1 else answers[0]
+
+    @activity.defn(name="hooks_tell")
+    async def tell(self, command: TellCommand) -> None:
+        await self._did("tell")
+        self.told.append(command.events)
 
     @activity.defn(name="metrics_judge")
     async def judge(self, command: JudgeCommand) -> Judgement:

@@ -13,9 +13,18 @@ from tidegate.contracts.fence import (
     FENCE_ANNOTATION,
     Fence,
 )
+from tidegate.contracts.hooks import (
+    AskCommand,
+    AskReport,
+    ClosedGate,
+    Consent,
+    Event,
+    TellCommand,
+)
 from tidegate.contracts.names import (
     ABORT,
     APPLICATION_ATTRIBUTE,
+    APPROVE,
     CANARY_FIELD_MANAGER,
     CANARY_WORKFLOW,
     CLUSTER_ATTRIBUTE,
@@ -73,12 +82,12 @@ from tidegate.contracts.steps import (
     Survey,
     SyncCommand,
     SyncReport,
-    Weight,
 )
 
 __all__ = [
     "ABORT",
     "APPLICATION_ATTRIBUTE",
+    "APPROVE",
     "CANARY_FIELD_MANAGER",
     "CANARY_WORKFLOW",
     "CLUSTER_ATTRIBUTE",
@@ -97,6 +106,8 @@ __all__ = [
     "TASK_TIMEOUT",
     "AbortRequest",
     "ApplicationRef",
+    "AskCommand",
+    "AskReport",
     "BakeCommand",
     "BakeReport",
     "CanaryCommand",
@@ -105,7 +116,10 @@ __all__ = [
     "CanaryRef",
     "CanaryRequest",
     "CanaryStatus",
+    "ClosedGate",
+    "Consent",
     "Disposition",
+    "Event",
     "Fence",
     "FindCommand",
     "Findings",
@@ -131,7 +145,7 @@ __all__ = [
     "Survey",
     "SyncCommand",
     "SyncReport",
-    "Weight",
+    "TellCommand",
     "canary_workflow_id",
     "release_workflow_id",
 ]

@@ -3,10 +3,11 @@
 from datetime import datetime
 
 from tidegate.contracts.fence import Fence
+from tidegate.contracts.hooks import ClosedGate, Event
 from tidegate.contracts.outcomes import CanaryOutcome, Note, StageTiming
 from tidegate.contracts.references import CanaryRef, Limits
 from tidegate.domain.base import Model
-from tidegate.domain.plan import Plan
+from tidegate.domain.plan import Plan, Routing
 from tidegate.domain.release import Phase
 from tidegate.domain.verdict import LoadReport, Verdict
 
@@ -23,6 +24,8 @@ class CanaryStatus(Model):
     stages: int = 0
     doing: str = ""
     waiting_for: str = ""
+    gate: str = ""
+    """Type and name of the hook whose consent is awaited; the signal approve stands for it."""
     paused: bool = False
     verdicts: tuple[Verdict, ...] = ()
     load: LoadReport | None = None
@@ -46,10 +49,15 @@ class CanaryProgress(Model):
     stage: int
     remaining_seconds: float | None = None
     """What is left of the bake under way; None when none is."""
-    weight: int | None = None
+    routing: Routing | None = None
     fence: Fence
     paused: bool = False
     promoted: bool = False
+    approved: bool = False
+    closed: ClosedGate | None = None
+    """The hook that holds the canary up; None when none does."""
+    untold: tuple[Event, ...] = ()
+    """What the event hooks were not told yet."""
     skipped_from: int | None = None
     """The weight at which a person ended the analysis."""
     status: CanaryStatus

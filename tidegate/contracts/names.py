@@ -5,7 +5,7 @@ from datetime import timedelta
 RELEASE_WORKFLOW = "Release"
 CANARY_WORKFLOW = "Canary"
 
-PAUSE, RESUME, PROMOTE, ABORT = "pause", "resume", "promote", "abort"
+PAUSE, RESUME, PROMOTE, APPROVE, ABORT = "pause", "resume", "promote", "approve", "abort"
 """Signals of both workflows; each works without arguments, and `abort` takes an AbortRequest."""
 
 STATUS = "status"

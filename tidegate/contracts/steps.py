@@ -1,16 +1,13 @@
 """What activities are told, and what they report."""
 
 from datetime import datetime
-from typing import Annotated
-
-from pydantic import Field
 
 from tidegate.contracts.fence import Fence
 from tidegate.contracts.outcomes import Note, ObjectOutcome
 from tidegate.contracts.references import ApplicationRef, CanaryRef, Limits
 from tidegate.contracts.release import ReleaseRequest
 from tidegate.domain.base import Model
-from tidegate.domain.plan import Plan
+from tidegate.domain.plan import Plan, Routing
 from tidegate.domain.release import Phase
 from tidegate.domain.verdict import LoadReport, Verdict
 
@@ -114,20 +111,22 @@ class StepReport(Model):
         return notes + [Note(at=at, text=text, warning=True) for text in self.warnings]
 
 
-Weight = Annotated[int, Field(ge=0, le=100)]
-
-
 class RouteCommand(Model):
-    """traffic.route: the canary's share in percent; `expected` is the share that was set before.
+    """traffic.route: what the canary gets; `expected` is what it was given before.
 
     `turning_back`: the live routes are put to 100/0 as they are, for which no manifest is needed.
     """
 
     ref: CanaryRef
     fence: Fence
-    canary_weight: Weight
-    expected: Weight | None = None
+    routing: Routing = Routing()
+    expected: Routing | None = None
     turning_back: bool = False
+
+    @property
+    def takes_traffic(self) -> bool:
+        """Whether the canary gets requests, or copies of them."""
+        return self.routing != Routing()
 
 
 class BakeCommand(Model):

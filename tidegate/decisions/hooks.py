@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 from tidegate.decisions.hey import FIELD, HeyCommand, is_hey, parse_hey
 from tidegate.domain.canary import Canary, Webhook
 from tidegate.domain.errors import InvalidInput
+from tidegate.domain.hook import HookType
 
 NATIVE = "native"
 """The value of `load.mode` that lets the worker send the load."""
@@ -33,6 +34,7 @@ def is_native_load(hook: Webhook, mode: str) -> bool:
     """Whether the worker sends this hook's load itself; every other hook is posted."""
     return (
         mode == NATIVE
+        and hook.type is HookType.ROLLOUT
         and hook.metadata.get("type", "") in ("", "cmd")
         and is_hey(hook.metadata.get("cmd", ""))
     )

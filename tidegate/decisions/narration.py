@@ -2,8 +2,10 @@
 
 from collections.abc import Sequence
 
-from tidegate.contracts import CanaryOutcome, CanaryRef, Remains
+from tidegate.contracts import CanaryOutcome, CanaryRef, ClosedGate, Remains
 from tidegate.domain.errors import AccessDenied, InvalidInput
+from tidegate.domain.hook import HookType
+from tidegate.domain.plan import Bake, Route
 from tidegate.domain.release import Outcome, Phase, worst
 from tidegate.domain.verdict import LoadReport, Verdict
 
@@ -21,15 +23,72 @@ def starting_analysis(canary: str) -> str:
     return f"Starting canary analysis for {canary}"
 
 
-def advanced(canary: str, weight: int) -> str:
-    """The canary has `weight` percent of the traffic."""
-    return f"Advance {canary} canary weight {weight}"
+def routed(canary: str, route: Route, *, promoting: bool) -> str:
+    """What a routing does; nothing to say where all traffic is on the primary already."""
+    if promoting:
+        return f"Advance {canary} primary weight {route.primary}" if route.canary else ROUTING_TO_PRIMARY
+    if route.at_once:
+        return "Routing all traffic to canary"
+    if route.canary:
+        return f"Advance {canary} canary weight {route.canary}"
+    return f"Starting traffic mirroring to {canary}: {route.mirror} %" if route.mirror else ""
+
+
+def iterated(canary: str, bake: Bake) -> str:
+    """The next of several bakes of one routing begins."""
+    return f"Advance {canary} canary iteration {bake.iteration}/{bake.iterations}"
 
 
 def halted(canary: str, verdicts: Sequence[Verdict], failed: int, threshold: int) -> str:
     """A bake failed and will be repeated."""
     reasons = ", ".join(verdict.reason for verdict in verdicts if not verdict.passed)
     return f"Halt {canary} advancement {reasons} (failed checks {failed}/{threshold})"
+
+
+_GATES = {
+    HookType.CONFIRM_TRAFFIC_INCREASE: "traffic increase approval",
+    HookType.CONFIRM_PROMOTION: "promotion approval",
+}
+
+
+def waiting_for_approval(canary: str, kind: HookType, hook: str) -> str:
+    """A gate is closed."""
+    return f"Halt {canary} advancement waiting for {_GATES.get(kind, 'approval')} {hook}"
+
+
+def gate_closed(ref: CanaryRef, kind: HookType, closed: ClosedGate) -> str:
+    """What a gate waits for: the hook, its last answer, the next question, and how to open it."""
+    again = f"asked again at {closed.again_at:%H:%M:%S} UTC"
+    opens = f"the signal approve (`tidegate approve {_release(ref)}`) opens it"
+    return f"{kind} hook {closed.hook}: {closed.reason}; {again}; {opens}"
+
+
+def hook_failing(kind: HookType, closed: ClosedGate) -> str:
+    """What a hook before the analysis holds up."""
+    return f"{kind} hook {closed.hook}: {closed.reason}; called again at {closed.again_at:%H:%M:%S} UTC"
+
+
+def hook_passed(kind: HookType, hook: str) -> str:
+    """A hook agreed."""
+    return f"{kind.capitalize()} check {hook} passed"
+
+
+def hook_failed(kind: HookType, hook: str, reason: str) -> str:
+    """A hook did not succeed."""
+    return f"{kind} check {hook} failed {reason}"
+
+
+def hook_refused(kind: HookType, hook: str, reason: str) -> str:
+    """A hook said never."""
+    return f"{kind} hook {hook} refuses for good: {reason}"
+
+
+def rollback_asked(hook: str) -> str:
+    """Why a canary turned back whose checks passed."""
+    return f"rollback hook {hook} asks for it"
+
+
+NOTHING_TO_APPROVE = "Approval asked for by signal, but no gate waits for one"
 
 
 def threshold_reached(canary: str, failed: int) -> str:
@@ -87,9 +146,13 @@ def left_split(remains: Remains) -> str:
 
 def left_undone(undone: str, reason: str, ref: CanaryRef) -> str:
     """What the way back has given up, once the traffic was safe."""
+    return f"{undone}: {reason}; `tidegate recover {_release(ref)}` mends it"
+
+
+def _release(ref: CanaryRef) -> str:
+    """The canary's release, as commands name it."""
     owner = ref.owner
-    release = f"{owner.application}@{owner.cluster}/{owner.namespace}"
-    return f"{undone}: {reason}; `tidegate recover {release}` mends it"
+    return f"{owner.application}@{owner.cluster}/{owner.namespace}"
 
 
 def with_what_is_left(reason: str, left: Sequence[str]) -> str:

@@ -1,10 +1,13 @@
 """Compile a canary into its plan, before anything moves."""
 
+from tidegate.decisions.gates import hooks_aside, with_hooks
 from tidegate.decisions.hooks import longest_seconds
 from tidegate.domain.canary import Analysis, Canary
+from tidegate.domain.hook import HookType
 from tidegate.domain.plan import (
     Bake,
     Drain,
+    Hold,
     Plan,
     Prepare,
     Promote,
@@ -22,9 +25,12 @@ def compile_plan(canary: Canary, purpose: Purpose, drain_seconds: float) -> Plan
     drain = (Drain(seconds=drain_seconds),) if moves_traffic and drain_seconds > 0 else ()
     end = (Route(primary=100, canary=0), *drain, ScaleDown())
     middle = _analysis(canary) if purpose is Purpose.RELEASE else ()
+    stages = (Prepare(), *middle, *end)
     return Plan(
         purpose=purpose,
-        stages=(Prepare(), *middle, *end),
+        stages=with_hooks(canary, stages) if purpose is Purpose.RELEASE else stages,
+        rollback=hooks_aside(canary, HookType.ROLLBACK) if purpose is Purpose.RELEASE else None,
+        events=hooks_aside(canary, HookType.EVENT),
         threshold=canary.spec.analysis.failed_checks_allowed,
         progress_deadline_seconds=canary.spec.progress_deadline_seconds,
     )
@@ -43,20 +49,74 @@ def canary_weights(analysis: Analysis) -> tuple[int, ...]:
 
 
 def _analysis(canary: Canary) -> tuple[Stage, ...]:
-    steps = [
+    """From the scale-up to the promotion; the traffic is still where the last step has put it."""
+    if canary.spec.skip_analysis:
+        return (ScaleUp(), Promote())
+    steps = _steps(canary)
+    last = max((stage.canary for stage in steps if isinstance(stage, Route)), default=0)
+    return (ScaleUp(), *steps, Promote(), *_receding(canary.spec.analysis, last))
+
+
+def _steps(canary: Canary) -> tuple[Stage, ...]:
+    analysis = canary.spec.analysis
+    if not analysis.iterations:
+        return (*_mirrored_first(canary), *_rising(canary))
+    if analysis.match:
+        return (Route(primary=0, canary=100, matched=True), *_iterations(canary, 100))
+    return _blue_green(canary)
+
+
+def _mirrored_first(canary: Canary) -> tuple[Stage, ...]:
+    """One bake on copies of the primary's requests, before the canary gets any of its own."""
+    mirrored = canary.spec.analysis.mirrored
+    return (Route(primary=100, canary=0, mirror=mirrored), _bake(canary, 0)) if mirrored else ()
+
+
+def _rising(canary: Canary) -> tuple[Stage, ...]:
+    matched = bool(canary.spec.analysis.match)
+    return tuple(
         stage
         for weight in canary_weights(canary.spec.analysis)
-        for stage in (Route(primary=100 - weight, canary=weight), _bake(canary, weight))
-    ]
-    return (ScaleUp(), *steps, Promote())
+        for stage in (Route(primary=100 - weight, canary=weight, matched=matched), _bake(canary, weight))
+    )
+
+
+def _blue_green(canary: Canary) -> tuple[Stage, ...]:
+    """Green is judged without visitors, then takes over all at once, and is judged once more."""
+    mirrored = canary.spec.analysis.mirrored
+    copies = (Route(primary=100, canary=0, mirror=mirrored),) if mirrored else ()
+    return (*copies, *_iterations(canary, 0), Route(primary=0, canary=100, at_once=True), _bake(canary, 100))
+
+
+def _iterations(canary: Canary, weight: int) -> tuple[Bake, ...]:
+    count = canary.spec.analysis.iterations
+    return tuple(
+        _bake(canary, weight).model_copy(update={"iteration": number, "iterations": count})
+        for number in range(1, count + 1)
+    )
+
+
+def _receding(analysis: Analysis, weight: int) -> tuple[Stage, ...]:
+    """stepWeightPromotion: what the canary has after the promotion goes over to the primary step by step."""
+    step = analysis.step_weight_promotion
+    if not step or analysis.match:
+        return ()
+    left = range(weight - step, 0, -step)
+    hold = Hold(seconds=analysis.interval, weight=weight)
+    return tuple(
+        stage
+        for share in left
+        for stage in (Route(primary=100 - share, canary=share), hold.model_copy(update={"weight": share}))
+    )
 
 
 def _bake(canary: Canary, weight: int) -> Bake:
     analysis = canary.spec.analysis
+    rollout = analysis.hooks(HookType.ROLLOUT)
     return Bake(
         seconds=analysis.interval,
         weight=weight,
         checks=tuple(metric.name for metric in analysis.metrics),
-        hooks=tuple(webhook.name for webhook in analysis.webhooks),
-        hook_seconds=sum(longest_seconds(webhook) for webhook in analysis.webhooks),
+        hooks=tuple(webhook.name for webhook in rollout),
+        hook_seconds=sum(longest_seconds(webhook) for webhook in rollout),
     )

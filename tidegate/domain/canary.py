@@ -1,14 +1,17 @@
 """A Flagger `Canary`: how to release one target."""
 
-from typing import Any, ClassVar, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
 from tidegate.domain.application import Metadata
 from tidegate.domain.base import Duration, ManifestModel, Window
 from tidegate.domain.duration import parse_window
+from tidegate.domain.hook import HookType
 
 API_GROUP = "flagger.app"
+_COOKIE_NAME = r"^[A-Za-z0-9!#$%&'*+.^_`|~-]+$"
+_ATTRIBUTE = r"^[^;,\s]*$"
 BUILTIN_METRICS = ("request-success-rate", "request-duration")
 NO_DATA = "tidegate.dev/no-data"
 """Annotation of a Canary: whether checks without traffic, data or an answer fail (as in Flagger) or wait."""
@@ -41,6 +44,20 @@ class Rewrite(ManifestModel):
     authority: str = ""
 
 
+class ServiceMetadata(ManifestModel):
+    """What one of the Services bears, apart from the label that every release gives it."""
+
+    labels: dict[str, str] = {}
+    annotations: dict[str, str] = {}
+
+
+class UnmanagedMetadata(ManifestModel):
+    """Keys on the Services that are another controller's once they are there."""
+
+    labels: tuple[str, ...] = ()
+    annotations: tuple[str, ...] = ()
+
+
 class Service(ManifestModel):
     """The services and the routing of the release. Istio's own parts are passed on as they are."""
 
@@ -57,22 +74,35 @@ class Service(ManifestModel):
     headers: dict[str, Any] | None = None
     cors_policy: dict[str, Any] | None = None
     rewrite: Rewrite | None = None
+    app_protocol: str = ""
+    port_discovery: bool = False
+    headless: bool = False
+    traffic_distribution: Literal["", "PreferClose", "PreferSameZone", "PreferSameNode"] = ""
+    apex: ServiceMetadata | None = None
+    primary: ServiceMetadata | None = None
+    canary: ServiceMetadata | None = None
+    unmanaged_metadata: UnmanagedMetadata | None = None
+    delegation: bool = False
     unsupported: ClassVar = {
-        "appProtocol": "only HTTP services are released yet: remove it",
-        "portDiscovery": "list the one port that is released, and remove it",
-        "headless": "headless services are not supported yet: remove it",
-        "delegation": "give hosts and gateways instead of delegation",
-        "apex": "service metadata is not supported yet: remove it",
-        "primary": "service metadata is not supported yet: remove it",
-        "canary": "service metadata is not supported yet: remove it",
-        "unmanagedMetadata": "Tidegate leaves foreign metadata alone anyway: remove it",
-        "trafficDistribution": "traffic distribution is not supported yet: remove it",
         "gatewayRefs": "the Gateway API is not supported yet: use Istio's gateways",
         "mirror": "the Gateway API is not supported yet: remove it",
         "meshName": "App Mesh is not supported: remove it",
         "backends": "App Mesh is not supported: remove it",
         "backendTimeout": "only Istio is supported: use timeout",
     }
+
+    @model_validator(mode="after")
+    def _delegate_has_no_scope(self) -> Self:
+        if self.delegation and (self.hosts or self.gateways):
+            raise ValueError(
+                "delegates, and has hosts or gateways; leave those to the delegating VirtualService"
+            )
+        return self
+
+    @property
+    def is_tcp(self) -> bool:
+        """Whether connections are split, and not requests."""
+        return self.app_protocol.lower() == "tcp"
 
 
 class ThresholdRange(ManifestModel):
@@ -129,48 +159,76 @@ class Metric(ManifestModel):
 
 
 class Webhook(ManifestModel):
-    """One HTTP hook of a bake; with `metadata.cmd`, the load test."""
+    """One HTTP hook; of type rollout and with `metadata.cmd`, the load test."""
 
-    type: Literal["", "rollout"] = "rollout"
+    type: Annotated[HookType, BeforeValidator(lambda value: value or HookType.ROLLOUT)] = HookType.ROLLOUT
     name: str = Field(min_length=1)
     url: str = Field(min_length=1, pattern=r"^https?://[^\s/]+")
     timeout: Duration = 10.0
     retries: int = Field(default=0, ge=0)
     metadata: dict[str, str] = {}
-    unsupported: ClassVar = {
-        "muteAlert": "alerts are not sent yet: remove it",
-        "disableTLS": "certificates are always verified: remove it",
-    }
+    mute_alert: bool = False
+    disable_tls: bool = Field(default=False, alias="disableTLS")
+
+
+class SessionAffinity(ManifestModel):
+    """The cookie that keeps a visitor on the side that answered first. `max_age` is in seconds."""
+
+    cookie_name: str = Field(pattern=_COOKIE_NAME)
+    primary_cookie_name: str = Field(default="", pattern=rf"^$|{_COOKIE_NAME}")
+    max_age: int = Field(default=86400, ge=1)
+    domain: str = Field(default="", pattern=_ATTRIBUTE)
+    path: str = Field(default="", pattern=_ATTRIBUTE)
+    same_site: Literal["", "Strict", "Lax", "None"] = ""
+    http_only: bool = False
+    secure: bool = False
+    partitioned: bool = False
+
+    @model_validator(mode="after")
+    def _two_cookies(self) -> Self:
+        if self.cookie_name == self.primary_cookie_name:
+            raise ValueError("has one name for both cookies; let cookieName and primaryCookieName differ")
+        return self
 
 
 class Analysis(ManifestModel):
-    """How the traffic moves, and what every step must show."""
+    """How the traffic moves, and what every step must show.
+
+    Requests that `match` are for the canary: with `iterations` this is A/B testing. `iterations` alone are
+    blue/green. `mirror` copies requests to the canary before, or instead of, giving it any.
+    """
 
     interval: Duration = 60.0
     threshold: int = Field(default=1, ge=0)
     max_weight: int = Field(default=100, ge=1, le=100)
     step_weight: int | None = Field(default=None, ge=1, le=100)
     step_weights: tuple[int, ...] = ()
+    step_weight_promotion: int = Field(default=0, ge=0, le=100)
+    iterations: int = Field(default=0, ge=0)
+    match: tuple[dict[str, Any], ...] = ()
+    mirror: bool = False
+    mirror_weight: int = Field(default=0, ge=0, le=100)
+    session_affinity: SessionAffinity | None = None
     metrics: tuple[Metric, ...] = ()
     webhooks: tuple[Webhook, ...] = ()
     unsupported: ClassVar = {
-        "iterations": "A/B and blue/green are not supported yet: use stepWeight or stepWeights",
-        "match": "A/B is not supported yet: use stepWeight or stepWeights",
-        "mirror": "mirroring is not supported yet: remove it",
-        "mirrorWeight": "mirroring is not supported yet: remove it",
-        "stepWeightPromotion": "promotion is one step: remove it",
         "primaryReadyThreshold": "all pods must be ready: remove it",
         "canaryReadyThreshold": "all pods must be ready: remove it",
         "alerts": "alerts are not sent yet: remove it",
-        "sessionAffinity": "session affinity is not supported yet: remove it",
     }
 
     @model_validator(mode="after")
     def _one_kind_of_steps(self) -> Self:
-        if self.step_weight and self.step_weights:
-            raise ValueError("has both stepWeight and stepWeights; keep one of them")
-        if not self.step_weight and not self.step_weights:
-            raise ValueError("has neither stepWeight nor stepWeights; give one of them")
+        kinds = {
+            "iterations": self.iterations,
+            "stepWeight": self.step_weight,
+            "stepWeights": self.step_weights,
+        }
+        given = [name for name, value in kinds.items() if value]
+        if len(given) > 1:
+            raise ValueError(f"has both {given[0]} and {given[1]}; keep one of them")
+        if not given:
+            raise ValueError("has no steps; give stepWeight, stepWeights or iterations")
         return self
 
     @model_validator(mode="after")
@@ -180,6 +238,18 @@ class Analysis(ManifestModel):
             shown = ", ".join(map(str, self.step_weights))
             raise ValueError(f"stepWeights are {shown}; let them rise, between 1 and 100")
         return self
+
+    @property
+    def mirrored(self) -> int:
+        """How many percent of the requests are copied to the canary; 0 where none are.
+
+        A/B testing gives the canary its own visitors, as with Flagger: nothing is copied beside them.
+        """
+        return (self.mirror_weight or 100) if self.mirror and not self.match else 0
+
+    def hooks(self, kind: HookType) -> tuple[Webhook, ...]:
+        """The webhooks of one type, in the manifest's order."""
+        return tuple(hook for hook in self.webhooks if hook.type is kind)
 
     @property
     def failed_checks_allowed(self) -> int:
@@ -195,10 +265,10 @@ class CanarySpec(ManifestModel):
     progress_deadline_seconds: int = Field(default=600, ge=1)
     service: Service
     analysis: Analysis
+    skip_analysis: bool = False
     provider: Literal["", "istio"] = ""
     metrics_server: str = ""
     unsupported: ClassVar = {
-        "skipAnalysis": "use `tidegate promote` to skip an analysis: set it to false",
         "revertOnDeletion": "uninstalling is not supported yet: set it to false",
         "suspend": "do not start a release instead: set it to false",
         "canaryAnalysis": "rename it to analysis",

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from tidegate.domain.base import Model
+from tidegate.domain.hook import HookType
 
 
 class Prepare(Model):
@@ -20,25 +21,80 @@ class ScaleUp(Model):
     kind: Literal["scale-up"] = "scale-up"
 
 
+class Routing(Model):
+    """What the routes give the canary, in percent: requests of its own, and copies of the primary's."""
+
+    canary: int = Field(default=0, ge=0, le=100)
+    mirror: int = Field(default=0, ge=0, le=100)
+
+
 class Route(Model):
-    """Traffic is split; the two weights sum to 100."""
+    """Traffic is split; the two weights sum to 100.
+
+    `mirror` percent of the requests are copied to the canary. With `matched`, the split is that of the
+    requests which the canary's rules match; all others are the primary's. `at_once`: blue/green's one move.
+    """
 
     kind: Literal["route"] = "route"
     primary: int = Field(ge=0, le=100)
     canary: int = Field(ge=0, le=100)
+    mirror: int = Field(default=0, ge=0, le=100)
+    matched: bool = False
+    at_once: bool = False
+
+    @property
+    def routing(self) -> Routing:
+        """What the canary gets."""
+        return Routing(canary=self.canary, mirror=self.mirror)
 
 
 class Bake(Model):
     """A routing stands for `seconds` under load, then every check is asked.
 
     `hook_seconds` is what the hooks, called in turn, may take at the longest; the bake waits for them.
+    `iteration` counts the bakes of a routing that stands for several; 0 where each weight has one.
     """
 
     kind: Literal["bake"] = "bake"
     seconds: float = Field(gt=0)
     weight: int
+    iteration: int = 0
+    iterations: int = 0
     checks: tuple[str, ...] = ()
     hooks: tuple[str, ...] = ()
+    hook_seconds: float = Field(default=0.0, ge=0)
+
+
+class Hold(Model):
+    """After the promotion: a routing stands for `seconds`, and the traffic goes over step by step."""
+
+    kind: Literal["hold"] = "hold"
+    seconds: float = Field(gt=0)
+    weight: int
+
+
+class Gate(Model):
+    """Somebody's consent: the hooks of a type are asked every `seconds`, until all of them agree.
+
+    With `bake`, the analysis goes on meanwhile: a bake lies between two questions. `hook_seconds` is what one
+    question may take at the longest.
+    """
+
+    kind: Literal["gate"] = "gate"
+    type: HookType
+    hooks: tuple[str, ...]
+    seconds: float = Field(gt=0)
+    hook_seconds: float = Field(default=0.0, ge=0)
+    bake: Bake | None = None
+
+
+class Hooks(Model):
+    """The hooks of a type are called in turn; before the analysis, every `seconds` until they succeed."""
+
+    kind: Literal["hooks"] = "hooks"
+    type: HookType
+    hooks: tuple[str, ...]
+    seconds: float = Field(gt=0)
     hook_seconds: float = Field(default=0.0, ge=0)
 
 
@@ -62,7 +118,7 @@ class ScaleDown(Model):
 
 
 Stage = Annotated[
-    Prepare | ScaleUp | Route | Bake | Promote | Drain | ScaleDown,
+    Prepare | ScaleUp | Route | Bake | Gate | Hooks | Promote | Hold | Drain | ScaleDown,
     Field(discriminator="kind"),
 ]
 
@@ -78,28 +134,47 @@ class Purpose(StrEnum):
 class Plan(Model):
     """What will happen to one canary, in order.
 
-    `UPKEEP` is the plan of an unchanged template: the objects around it are brought up to date.
+    `UPKEEP` is the plan of an unchanged template: the objects around it are brought up to date. The hooks in
+    `rollback` are asked in every bake, those in `events` are told every note.
     """
 
     purpose: Purpose
     stages: tuple[Stage, ...]
+    rollback: Hooks | None = None
+    events: Hooks | None = None
     threshold: int = 1
     progress_deadline_seconds: int = 600
 
     @property
     def earliest_end_seconds(self) -> float:
         """The sum of all times that the plan itself waits; readiness comes on top."""
-        return sum(stage.seconds for stage in self.stages if isinstance(stage, Bake | Drain))
+        return sum(stage.seconds for stage in self.stages if isinstance(stage, Bake | Hold | Drain))
+
+
+def place_of(bake: Bake) -> str:
+    """Where a bake stands among the others: at which weight, or in which iteration."""
+    if bake.iterations:
+        return f"iteration {bake.iteration}/{bake.iterations}"
+    return f"at {bake.weight}%"
 
 
 def describe(stage: Stage) -> str:
     """A stage in a few words, as plans, summaries and reports print it."""
     match stage:
         case Route():
-            return f"Route {stage.primary}/{stage.canary}"
+            whose = "Route matching requests" if stage.matched else "Route"
+            mirror = f", mirror {stage.mirror}%" if stage.mirror else ""
+            return f"{whose} {stage.primary}/{stage.canary}{mirror}"
         case Bake():
             checks = f"{len(stage.checks)} check{'' if len(stage.checks) == 1 else 's'}"
-            return f"Bake {stage.seconds:g}s at {stage.weight}%, {checks}{', load' if stage.hooks else ''}"
+            place = place_of(stage)
+            return f"Bake {stage.seconds:g}s {place}, {checks}{', load' if stage.hooks else ''}"
+        case Hold():
+            return f"Hold {stage.seconds:g}s at {stage.weight}%"
+        case Gate():
+            return f"Gate {stage.type}: {', '.join(stage.hooks)}"
+        case Hooks():
+            return f"Hooks {stage.type}: {', '.join(stage.hooks)}"
         case Drain():
             return f"Drain {stage.seconds:g}s"
         case _:

@@ -13,6 +13,8 @@ class Phase(StrEnum):
     INITIALIZING = "Initializing"
     PROGRESSING = "Progressing"
     PAUSED = "Paused"
+    WAITING = "Waiting"
+    WAITING_PROMOTION = "WaitingPromotion"
     PROMOTING = "Promoting"
     FINALISING = "Finalising"
     ROLLING_BACK = "RollingBack"
@@ -25,6 +27,22 @@ class Phase(StrEnum):
     ABORTED = "Aborted"
     SUPERSEDED = "Superseded"
     INVALID = "Invalid"
+
+    @property
+    def flaggers(self) -> str:
+        """Flagger's word for the phase of a canary: it has none for what people and other revisions do."""
+        return _FLAGGERS.get(self, self).value
+
+
+_FLAGGERS = {
+    Phase.PAUSED: Phase.PROGRESSING,
+    Phase.ROLLING_BACK: Phase.PROGRESSING,
+    Phase.UNCHANGED: Phase.SUCCEEDED,
+    Phase.RECOVERED: Phase.FAILED,
+    Phase.ABORTED: Phase.FAILED,
+    Phase.SUPERSEDED: Phase.FAILED,
+    Phase.INVALID: Phase.FAILED,
+}
 
 
 class Outcome(StrEnum):

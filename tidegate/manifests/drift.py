@@ -1,23 +1,28 @@
 """What another writer changed in a VirtualService since the last routing, and who wrote an object last."""
 
+from typing import Any
+
 from tidegate.domain.canary import Canary
 from tidegate.domain.manifest import Manifest, dig
 from tidegate.manifests.istio import weights
 
 
-def drift(live: Manifest, wanted: Manifest, canary: Canary, *, expected: int) -> str:
-    """Differences in words, empty when there are none.
-
-    `wanted` is the VirtualService about to be written, `expected` the canary's share that was written last.
-    """
-    found = weights(live, canary)
+def drift(live: Manifest, written: Manifest, canary: Canary) -> str:
+    """Differences between a VirtualService and what was `written` last, in words; empty without any."""
+    found, told = weights(live, canary), weights(written, canary)
     if found is None:
         return "it leads elsewhere"
-    told = (100 - expected, expected)
-    parts = [f"weights {found[0]}/{found[1]} instead of {told[0]}/{told[1]}"] if found != told else []
-    parts += [f"{part} changed" for part in ("hosts", "gateways") if _spec(live, part) != _spec(wanted, part)]
-    parts += ["http rules changed"] if _rules(live) != _rules(wanted) else []
+    parts = [f"weights {_said(found)} instead of {_said(told)}"] if found != told else []
+    parts += [
+        f"{part} changed" for part in ("hosts", "gateways") if _spec(live, part) != _spec(written, part)
+    ]
+    parts += ["rules changed"] if _rules(live) != _rules(written) else []
     return ", ".join(parts)
+
+
+def _said(split: tuple[int, int, int] | None) -> str:
+    primary, target, copies = split or (0, 0, 0)
+    return f"{primary}/{target}" + (f" with {copies}% mirrored" if copies else "")
 
 
 def last_writer(live: Manifest, *own: str, part: tuple[str, ...] = ("spec",)) -> str:
@@ -32,11 +37,12 @@ def last_writer(live: Manifest, *own: str, part: tuple[str, ...] = ("spec",)) ->
     return str(latest.get("manager") or "another writer")
 
 
-def _spec(virtual_service: Manifest, part: str) -> object:
+def _spec(virtual_service: Manifest, part: str) -> Any:
     return dig(virtual_service, "spec", part)
 
 
 def _rules(virtual_service: Manifest) -> list[Manifest]:
-    """The HTTP routes without their destinations, whose weights are compared on their own."""
-    http = dig(virtual_service, "spec", "http") or []
-    return [{key: item for key, item in route.items() if key != "route"} for route in http]
+    """The routes without what is compared on its own: their destinations and the mirror."""
+    own = ("route", "mirror", "mirrorPercentage")
+    routes = [*(_spec(virtual_service, "http") or ()), *(_spec(virtual_service, "tcp") or ())]
+    return [{key: item for key, item in route.items() if key not in own} for route in routes]

@@ -1,16 +1,22 @@
 """What Istio needs to split a canary's traffic: a VirtualService, and a DestinationRule for either side."""
 
+from collections.abc import Iterator, Sequence
 from copy import deepcopy
 from typing import Any
 
-from tidegate.domain.canary import Canary
+from tidegate.domain.canary import Canary, SessionAffinity
 from tidegate.domain.canary import Service as CanaryService
-from tidegate.domain.manifest import Manifest, dig
-from tidegate.manifests.naming import CANARY_SUFFIX, PRIMARY_SUFFIX, names
+from tidegate.domain.manifest import Manifest
+from tidegate.domain.plan import Routing
+from tidegate.manifests.naming import names
+from tidegate.manifests.sessions import canary_match, cookies, expiry, outdated_match, primary_match
+from tidegate.manifests.splits import mirrored, shares
 
 GROUP = "networking.istio.io"
 VERSIONS = ("v1", "v1beta1", "v1alpha3")
 """Newest first; which one is used is the cluster's choice."""
+
+_FORMS = {"exact", "prefix", "suffix", "regex"}
 
 
 def destination_rules(canary: Canary, api_version: str) -> tuple[Manifest, Manifest]:
@@ -22,60 +28,108 @@ def destination_rules(canary: Canary, api_version: str) -> tuple[Manifest, Manif
     return primary, target
 
 
-def virtual_service(canary: Canary, api_version: str, *, canary_weight: int) -> Manifest:
-    """The VirtualService that gives the canary `canary_weight` percent and the primary the rest."""
-    service = canary.spec.service
-    route = {
-        **_rules(service),
-        "route": _destinations(canary, canary_weight),
-    }
-    spec = {
-        "hosts": _hosts(service, names(canary).apex),
-        "gateways": list(service.gateways) or ["mesh"],
-        "http": [route],
-    }
+def virtual_service(canary: Canary, api_version: str, routing: Routing, *, session: str = "") -> Manifest:
+    """The VirtualService that gives the canary what `routing` says, and the primary the rest.
+
+    `session` is the value of session affinity's cookies. Routing() is the state at rest.
+    """
+    if canary.spec.service.is_tcp:
+        rules = {"tcp": [_tcp_rule(canary, routing)]}
+    else:
+        rules = {"http": list(_http_rules(canary, routing, session))}
+    spec = _scope(canary.spec.service, names(canary).apex) | rules
     return _object(canary, api_version, "VirtualService", names(canary).apex, spec)
 
 
-def weights(virtual_service: Manifest, canary: Canary) -> tuple[int, int] | None:
-    """(primary, canary) as the first HTTP route has them; None when it does not lead to these two."""
-    return shares(virtual_service, names(canary).apex)
+def weights(virtual_service: Manifest, canary: Canary) -> tuple[int, int, int] | None:
+    """(primary, canary, mirrored) in percent; None when the routes do not lead to the canary's two sides."""
+    apex = names(canary).apex
+    split = shares(virtual_service, apex)
+    return None if split is None else (*split, mirrored(virtual_service, apex))
 
 
-def shares(virtual_service: Manifest, service: str) -> tuple[int, int] | None:
-    """The same by the name of the apex service."""
-    http = dig(virtual_service, "spec", "http") or [{}]
-    found = {dig(each, "destination", "host"): each for each in http[0].get("route") or ()}
-    hosts = (service + PRIMARY_SUFFIX, service + CANARY_SUFFIX)
-    if not found or not set(found) <= set(hosts):
-        return None
-    alone = 100 if len(found) == 1 else 0
-    primary, target = (int(found[host].get("weight") or alone) if host in found else 0 for host in hosts)
-    return primary, target
+def _http_rules(canary: Canary, routing: Routing, session: str) -> Iterator[Manifest]:
+    """Istio takes the first rule that matches: those for few come before the one for all."""
+    analysis = canary.spec.analysis
+    split = {**_rules(canary.spec.service), "route": _destinations(canary, routing.canary)}
+    if analysis.match:
+        home = {"route": _destinations(canary, 0)[:1]}
+        yield _narrowed(split, analysis.match)
+        yield split | home
+        return
+    if analysis.session_affinity:
+        yield from _sticky(canary, analysis.session_affinity, split, session if routing.canary else "")
+        if routing.canary:
+            split = split | {"route": _with_cookies(split["route"], cookies(canary, session))}
+    yield split | _mirror(canary, routing.mirror)
 
 
-def routed_back(live: Manifest, service: str) -> Manifest:
-    """A live VirtualService whose splits between `service`'s two sides are 100/0, the rest as it is."""
-    hosts = service + PRIMARY_SUFFIX, service + CANARY_SUFFIX
-    changed = deepcopy(live)
-    for rule in dig(changed, "spec", "http") or ():
-        found = {dig(each, "destination", "host"): each for each in rule.get("route") or ()}
-        if found and set(found) <= set(hosts):
-            rule["route"] = [
-                found.get(host, {"destination": {"host": host}}) | {"weight": weight}
-                for host, weight in zip(hosts, (100, 0), strict=True)
-            ]
-    return changed
+def _sticky(canary: Canary, affinity: SessionAffinity, split: Manifest, session: str) -> Iterator[Manifest]:
+    """Rules for those who bring a cookie: to the side that gave it, or at rest, for the cookie to expire."""
+    if not session:
+        outdated = _narrowed(split, [outdated_match(affinity)])
+        yield outdated | {"headers": _merged(split.get("headers") or {}, expiry(affinity))}
+        return
+    sticky = _narrowed(split, [canary_match(affinity, session)])
+    yield sticky | {"route": _destinations(canary, 100)}
+    if affinity.primary_cookie_name:
+        loyal = _narrowed(split, [primary_match(affinity, session)])
+        yield loyal | {"route": _destinations(canary, 0)}
+
+
+def _with_cookies(route: list[Manifest], headers: Iterator[Manifest]) -> list[Manifest]:
+    pairs = zip(route, headers, strict=True)
+    return [destination | ({"headers": header} if header else {}) for destination, header in pairs]
+
+
+def _mirror(canary: Canary, percent: int) -> Manifest:
+    if not percent:
+        return {}
+    copies = {"mirror": {**_destination(canary, names(canary).canary_service)}}
+    return copies | {"mirrorPercentage": {"value": float(percent)}}
+
+
+def _narrowed(rule: Manifest, conditions: Sequence[Manifest]) -> Manifest:
+    """The rule for those of its requests that one of the conditions holds for as well."""
+    given = rule.get("match") or [{}]
+    both = [_merged(common, condition) for condition in conditions for common in given]
+    return deepcopy(rule) | {"match": both}
+
+
+def _merged(common: Manifest, own: Manifest) -> Manifest:
+    """Both together, to the last level; where both say something, `own` is what counts."""
+    result = deepcopy(common)
+    for key, value in own.items():
+        both = isinstance(value, dict) and isinstance(result.get(key), dict)
+        # A StringMatch has one of its forms: two of them would be none.
+        result[key] = _merged(result[key], value) if both and not _FORMS & set(value) else deepcopy(value)
+    return result
+
+
+def _tcp_rule(canary: Canary, routing: Routing) -> Manifest:
+    ports = [{"port": match["port"]} for match in canary.spec.service.match if match.get("port")]
+    return ({"match": ports} if ports else {}) | {"route": _destinations(canary, routing.canary)}
 
 
 def _destinations(canary: Canary, canary_weight: int) -> list[Manifest]:
-    if not 0 <= canary_weight <= 100:
-        raise ValueError(f"a weight of {canary_weight} is not within 0 and 100")
     known = names(canary)
-    return [
-        {"destination": {"host": known.primary_service}, "weight": 100 - canary_weight},
-        {"destination": {"host": known.canary_service}, "weight": canary_weight},
-    ]
+    shares = ((known.primary_service, 100 - canary_weight), (known.canary_service, canary_weight))
+    return [{"destination": _destination(canary, host), "weight": weight} for host, weight in shares]
+
+
+def _destination(canary: Canary, host: str) -> Manifest:
+    """With several ports, or behind a delegating route, the port has to be named."""
+    service = canary.spec.service
+    behind_gateway = bool(service.gateways) and service.gateways[0] != "mesh"
+    named = service.delegation or (service.port_discovery and behind_gateway)
+    return {"host": host} | ({"port": {"number": service.port}} if named else {})
+
+
+def _scope(service: CanaryService, apex: str) -> Manifest:
+    """For whom the rules are; a delegate's are for whom the delegating VirtualService says."""
+    if service.delegation:
+        return {}
+    return {"hosts": _hosts(service, apex), "gateways": list(service.gateways) or ["mesh"]}
 
 
 def _hosts(service: CanaryService, apex: str) -> list[str]:

@@ -82,7 +82,7 @@ def test_other_drift_is_said_and_corrected_too(world: Any) -> None:
     world.route(10, expected=0)
     _edited(world, timeout="1s")
     assert world.route(15, expected=10).warnings == (
-        "VirtualService podinfo.test was changed by kubectl-edit: http rules changed; corrected",
+        "VirtualService podinfo.test was changed by kubectl-edit: rules changed; corrected",
     )
     assert set(world.routes()["spec"]["http"][0]) == {"route"}
 

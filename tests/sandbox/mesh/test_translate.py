@@ -201,13 +201,15 @@ def test_headers_are_set_added_and_removed_in_both_directions(mesh: Any, layout:
 @pytest.mark.parametrize(
     ("spec", "reason"),
     [
-        ({"http": [{"route": []}]}, "one of route, redirect and directResponse"),
-        ({"http": [routed({"redirect": {"uri": "/"}})]}, "one of route, redirect and directResponse"),
+        ({"http": [{"route": []}]}, "one of route, redirect, directResponse and delegate"),
+        (
+            {"http": [routed({"redirect": {"uri": "/"}})]},
+            "one of route, redirect, directResponse and delegate",
+        ),
         ({"http": [routed({"match": [{"uri": {"regex": "("}}]})]}, "not a regular expression"),
         ({"http": [routed({"match": [{"uri": {"regex": "(?=a)"}}]})]}, "look-around"),
         ({"http": [routed({"match": [{"sourceLabels": {"a": "b"}}]})]}, "sourceLabels"),
         ({"http": [routed({"timeout": "soon"})]}, "not a duration"),
-        ({"hosts": []}, "spec.hosts"),
         ({"hosts": ["a b"]}, "not a host"),
         ({"http": [{"route": [{"destination": {"host": "a"}, "weight": -1}]}]}, "weight"),
         (
@@ -266,6 +268,28 @@ def test_two_virtual_services_of_one_host_are_merged_oldest_first(mesh: Any, lay
 
     routes = hosts(translate(mesh.snapshot(young, old), layout), "ingress")[HOST]["routes"]
     assert [route["match"]["prefix"] for route in routes] == ["/old", "/young"]
+
+
+def test_a_delegates_rules_stand_in_for_the_one_that_delegates(mesh: Any, layout: Layout) -> None:
+    delegate = {"name": "podinfo-rules"}
+    front = mesh.virtual_service(
+        "front", http=[{"match": [{"uri": {"prefix": "/api"}}], "delegate": delegate}, routed({})]
+    )
+    rules = [routed({"match": [{"headers": {"x-canary": {"exact": "yes"}}}]}), routed({})]
+    lent = mesh.virtual_service("podinfo-rules", hosts=[], gateways=[], http=rules)
+
+    routes = hosts(translate(mesh.snapshot(front, lent), layout), "ingress")[HOST]["routes"]
+    assert [(route["match"].get("prefix"), len(route["match"]["headers"])) for route in routes] == [
+        ("/api", 1),
+        ("/api", 0),
+        ("/", 0),
+    ]
+
+
+def test_a_delegate_that_is_not_there_has_no_rules(mesh: Any, layout: Layout) -> None:
+    front = mesh.virtual_service("front", http=[{"delegate": {"name": "gone"}}, routed({})])
+    (route,) = hosts(translate(mesh.snapshot(front), layout), "ingress")[HOST]["routes"]
+    assert "weighted_clusters" in route["route"]
 
 
 def test_each_workload_has_a_second_hop_named_by_reporter_and_workload(mesh: Any, layout: Layout) -> None:

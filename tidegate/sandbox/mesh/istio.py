@@ -223,6 +223,13 @@ class Fault(Strict):
     abort: Abort | None = None
 
 
+class Delegate(Strict):
+    """The VirtualService whose rules stand in for this one; in the same namespace where none is named."""
+
+    name: str
+    namespace: str = ""
+
+
 class HTTPRoute(Strict):
     """The first route that matches a request decides where it goes, or how it is answered."""
 
@@ -231,6 +238,7 @@ class HTTPRoute(Strict):
     route: tuple[RouteDestination, ...] = ()
     redirect: Redirect | None = None
     direct_response: DirectResponse | None = None
+    delegate: Delegate | None = None
     fault: Fault | None = None
     timeout: Duration | None = None
     retries: Retries | None = None
@@ -242,17 +250,20 @@ class HTTPRoute(Strict):
 
     @model_validator(mode="after")
     def _one_outcome(self) -> Self:
-        if sum(map(bool, (self.route, self.redirect, self.direct_response))) != 1:
-            raise ValueError("a route has one of route, redirect and directResponse")
+        if sum(map(bool, (self.route, self.redirect, self.direct_response, self.delegate))) != 1:
+            raise ValueError("a route has one of route, redirect, directResponse and delegate")
         if len(self.route) > 1 and not sum(part.weight or 0 for part in self.route):
             raise ValueError("the weights of a route's destinations add up to 0")
         return self
 
 
 class VirtualServiceSpec(Lenient):
-    """Hosts, the gateways they are reached through (`mesh` when none), and the routes in order."""
+    """Hosts, the gateways they are reached through (`mesh` when none), and the routes in order.
 
-    hosts: tuple[Host, ...] = Field(min_length=1)
+    One without hosts is for others to delegate to.
+    """
+
+    hosts: tuple[Host, ...] = ()
     gateways: tuple[str, ...] = ("mesh",)
     http: tuple[HTTPRoute, ...] = ()
 

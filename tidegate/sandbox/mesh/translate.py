@@ -6,6 +6,7 @@ from typing import NamedTuple, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from tidegate.sandbox.mesh.clusters import clusters, inbounds
+from tidegate.sandbox.mesh.delegation import merged
 from tidegate.sandbox.mesh.destination_rule import DestinationRuleSpec, TrafficPolicy
 from tidegate.sandbox.mesh.istio import (
     GatewaySpec,
@@ -44,9 +45,9 @@ def translate(snapshot: Snapshot, layout: Layout) -> Configuration:
     problems: list[Problem] = []
     gateways = dict(_valid(snapshot.gateways, GatewaySpec, problems))
     oldest_first = sorted(snapshot.virtual_services, key=_age)
-    virtual_services = [
+    virtual_services = merged(
         VirtualService(key, spec) for key, spec in _valid(oldest_first, VirtualServiceSpec, problems)
-    ]
+    )
     policies = _policies(_valid(snapshot.destination_rules, DestinationRuleSpec, problems), services)
     every_cluster = (
         cluster
