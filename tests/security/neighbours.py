@@ -16,6 +16,8 @@ class Echo:
         self.status = status
         self.address = ""
         self.asked = 0
+        self.told = ""
+        """All that it was ever told."""
 
     async def start(self, stack: AsyncExitStack) -> "Echo":
         """Listen until the stack ends."""
@@ -25,6 +27,7 @@ class Echo:
     async def _answer(self, request: web.BaseRequest) -> web.Response:
         self.asked += 1
         told = f"{dict(request.headers)} {request.raw_path} {await request.text()}"
+        self.told += told
         said = {"kind": "Status", "status": "error", "message": told, "error": told}
         return web.json_response(said, status=self.status)
 

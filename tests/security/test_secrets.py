@@ -214,24 +214,17 @@ async def _fail_by_metric_secret(scene: Scene, application: Application, load: d
         "secretRef": {"name": "metrics"},
         "headers": {"X-Key": [SECRETS["metric-header"]]},
     }
-    await scene.site.user.kubectl(
-        "mesh02",
-        *("-n", application.namespace, "create", "secret", "generic", "metrics"),
-        *("--from-literal=username=ann", f"--from-file=password={_file(scene, 'metric-secret')}"),
-    )
+    credentials = _secret(stringData={"username": "ann", "password": SECRETS["metric-secret"]})
+    credentials["metadata"]["name"] = "metrics"
+    file = scene.folder / "metrics.yaml"
+    file.write_text(yaml.safe_dump(credentials))
+    await scene.site.user.kubectl("mesh02", "-n", application.namespace, "apply", "-f", str(file))
     check = {"name": "rate", "interval": "2s", "templateRef": {"name": "rate"}, "thresholdRange": {"min": 5}}
     files = _files("vault", "3.1.7", template, threshold=1, webhooks=[load], metrics=[check])
     await application.commit_files(files)
     asked = scene.echo.told.count(SECRETS["metric-header"])
     await scene.release("metrics", application)
     assert scene.echo.told.count(SECRETS["metric-header"]) > asked
-
-
-def _file(scene: Scene, name: str) -> Path:
-    """A file for kubectl, whose arguments are looked at."""
-    file = scene.folder / name
-    file.write_text(SECRETS[name])
-    return file
 
 
 async def _fail_by_credentials(scene: Scene, application: Application, url: str) -> None:

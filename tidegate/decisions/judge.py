@@ -8,6 +8,7 @@ passes.
 import math
 from collections.abc import Iterable
 from enum import StrEnum
+from typing import Literal
 
 from tidegate.domain.base import Model
 from tidegate.domain.canary import ThresholdRange
@@ -36,13 +37,14 @@ class Criterion(Model):
 
 
 class Sample(Model):
-    """A query's answer. No value: no data. `series` counts what came back; the value is the last one's.
+    """A query's answer. No value: no data. `series` counts what came back; `chosen` is the one of the value.
 
     `unanswered` says why the server gave no answer at all.
     """
 
     value: float | None = None
     series: int = 0
+    chosen: Literal["first", "last"] = "last"
     unanswered: str = ""
 
 
@@ -61,7 +63,7 @@ def _verdict(criterion: Criterion, sample: Sample) -> Verdict:
     return Verdict(
         check=criterion.check,
         result=Result.FAILED if broken else Result.PASSED,
-        reason=f"{told} (the last of {sample.series} series)" if sample.series > 1 else told,
+        reason=f"{told} (the {sample.chosen} of {sample.series} series)" if sample.series > 1 else told,
         value=sample.value,
         unit=_UNITS[criterion.measure],
     )

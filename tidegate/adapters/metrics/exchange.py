@@ -3,6 +3,7 @@
 What was sent may come back in an answer, so every text is told without the secrets that it could repeat.
 """
 
+import asyncio
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -66,31 +67,40 @@ class Exchange:
         self._identity = identity
         self._timeout = timeout
 
-    async def get(self, params: Mapping[str, str]) -> Answer:
+    async def get(self, params: Mapping[str, str] | Sequence[tuple[str, str]]) -> Answer:
         """GET with these parameters besides those of the address."""
-        return await self._ask("GET", params=params)
+        return self._accepted(await self._ask("GET", params=params))
 
     async def post(self, content: bytes, content_type: str, *more: tuple[str, str], **params: str) -> Answer:
         """POST a body, with more headers and with parameters."""
+        return self._accepted(await self.try_post(content, content_type, *more, **params))
+
+    async def try_post(
+        self, content: bytes, content_type: str, *more: tuple[str, str], **params: str
+    ) -> Answer:
+        """The same for callers who know themselves what a refusal means."""
         headers = (("Content-Type", content_type), *more)
         return await self._ask("POST", params=params, content=content, headers=headers)
 
-    async def post_form(self, fields: Mapping[str, str]) -> Answer:
-        """POST a form."""
+    async def try_post_form(self, fields: Mapping[str, str]) -> Answer:
+        """POST a form, for such callers."""
         return await self._ask("POST", data=dict(fields))
 
     async def _ask(self, method: str, *, headers: Headers = (), **sent: Any) -> Answer:
-        """The answer to a request that succeeded; else whose fault it is, in the server's words."""
+        """The answer to a request, whatever its status. The time limit is for all of it."""
         sent["params"] = sent.get("params") or None  # an empty one would erase the address's own
         try:
             async with (
+                asyncio.timeout(self._timeout),
                 client(self._target, self._timeout) as http,
                 http.stream(method, self._target.url, headers=[*self._headers, *headers], **sent) as response,
             ):
                 pause = retry_after(response.headers.get("Retry-After"))
-                answer = Answer(response.status_code, await read_bounded(response), pause)
+                return Answer(response.status_code, await read_bounded(response), pause)
         except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
             raise Unreachable(self.server, self.told(why(error))) from None
+
+    def _accepted(self, answer: Answer) -> Answer:
         if answer.status != httpx.codes.OK:
             raise self.refusal(answer)
         return answer

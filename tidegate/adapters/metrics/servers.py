@@ -5,8 +5,17 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Protocol
 
+from tidegate.adapters.metrics.cloudwatch import cloudwatch
+from tidegate.adapters.metrics.datadog import datadog
+from tidegate.adapters.metrics.dynatrace import dynatrace
+from tidegate.adapters.metrics.graphite import graphite
+from tidegate.adapters.metrics.influxdb import influxdb
+from tidegate.adapters.metrics.keptn import keptn
+from tidegate.adapters.metrics.newrelic import newrelic
 from tidegate.adapters.metrics.prometheus import own_prometheus, prometheus, query_url
 from tidegate.adapters.metrics.source import Credentials, MetricsServer, Objects, Source
+from tidegate.adapters.metrics.splunk import splunk
+from tidegate.adapters.metrics.stackdriver import stackdriver
 from tidegate.adapters.reach import Reach, ServiceProxy
 from tidegate.decisions.queries import Check
 from tidegate.domain.errors import InvalidInput
@@ -16,6 +25,15 @@ from tidegate.settings import Settings
 
 PROVIDERS: Mapping[str, Callable[[Source], MetricsServer]] = {
     "prometheus": prometheus,
+    "datadog": datadog,
+    "newrelic": newrelic,
+    "graphite": graphite,
+    "influxdb": influxdb,
+    "dynatrace": dynatrace,
+    "splunk": splunk,
+    "cloudwatch": cloudwatch,
+    "stackdriver": stackdriver,
+    "keptn": keptn,
 }
 
 _OF_THE_API = ("authorization", "impersonate-", "x-remote-")

@@ -1,7 +1,7 @@
 """Where a check's answer comes from: the provider as its template has it, and what it takes to ask it."""
 
 import base64
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -23,6 +23,7 @@ class MetricsServer(Protocol):
 class Objects(Protocol):
     """A cluster's API, as far as metrics are read from it: kubernetes.Cluster is one."""
 
+    def served(self, group: str, kind: str, preferred: Sequence[str] = ()) -> str: ...
     def get(self, api_version: str, kind: str, namespace: str, name: str) -> Manifest | None: ...
     def apply(self, manifest: Manifest, *, manager: str) -> Manifest: ...
     def delete(self, api_version: str, kind: str, namespace: str, name: str) -> None: ...

@@ -1,0 +1,95 @@
+"""Whose keys sign a request to CloudWatch, and that AWS would accept the signature."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+
+import pytest
+
+from tests.adapters.metrics.conftest import Recorded
+from tidegate.adapters.metrics.cloudwatch import cloudwatch
+from tidegate.adapters.metrics.sigv4 import Keys, signed
+from tidegate.adapters.metrics.source import Credentials, Source
+from tidegate.adapters.reach import Direct, Target
+from tidegate.domain.errors import InvalidInput
+from tidegate.domain.metric_template import Provider
+
+KEYS = Keys("AKIDEXAMPLE", "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY")
+ENVIRON = {"AWS_ACCESS_KEY_ID": "AKIDEXAMPLE", "AWS_SECRET_ACCESS_KEY": "of-the-worker"}
+REGION = {"type": "cloudwatch", "region": "eu-west-1"}
+
+
+@pytest.mark.parametrize(
+    ("method", "signature"),
+    [
+        ("GET", "5fa00fa31553b73ebf1942676e86291e8372ff2a2260956d9b8aae1d763fbf31"),
+        ("POST", "5da7c1a2acd57cee7505fc6676e4e544621c30862966e37dddb68e92efbe5d6b"),
+    ],
+)
+def test_a_request_is_signed_as_in_aws_own_test_suite(method: str, signature: str) -> None:
+    headers = signed(
+        method,
+        {"Host": "example.amazonaws.com"},
+        b"",
+        keys=KEYS,
+        region="us-east-1",
+        service="service",
+        now=datetime(2015, 8, 30, 12, 36, tzinfo=UTC),
+    )
+    assert headers["authorization"] == (
+        "AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/20150830/us-east-1/service/aws4_request, "
+        f"SignedHeaders=host;x-amz-date, Signature={signature}"
+    )
+
+
+async def test_what_arrives_is_what_was_signed(recorded: Recorded) -> None:
+    recorded.answers = [(200, '{"MetricDataResults": []}')]
+    secret = {
+        "AWS_ACCESS_KEY_ID": KEYS.access,
+        "AWS_SECRET_ACCESS_KEY": KEYS.secret,
+        "AWS_SESSION_TOKEN": "t",
+    }
+    await recorded.server({**REGION, "secretRef": {"name": "aws"}}, secret).query('[{"Id": "m1"}]')
+    (asked,) = recorded.asked
+    arrived = {name: asked.headers[name] for name in ("Host", "Content-Type", "X-Amz-Target")}
+    again = signed(
+        "POST",
+        arrived,
+        asked.body.encode(),
+        keys=Keys(KEYS.access, KEYS.secret, "t"),
+        region="eu-west-1",
+        service="monitoring",
+        now=datetime.strptime(asked.headers["X-Amz-Date"], "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC),
+    )
+    assert asked.headers["Authorization"] == again["authorization"]
+    assert asked.headers["X-Amz-Security-Token"] == "t"
+
+
+def at(environ: Mapping[str, str], reached: list[str], **provider: str) -> None:
+    """Look for a region's server with a worker's environment alone."""
+
+    def target(url: str) -> Target:
+        reached.append(url)
+        return Direct(url)
+
+    cloudwatch(
+        Source(
+            provider=Provider.parse(REGION | provider),
+            credentials=Credentials(),
+            window_seconds=60,
+            target=target,
+            environ=environ,
+        )
+    )
+
+
+def test_the_worker_s_keys_sign_for_aws_alone() -> None:
+    reached: list[str] = []
+    at(ENVIRON, reached)
+    assert reached == ["https://monitoring.eu-west-1.amazonaws.com/"]
+    with pytest.raises(InvalidInput, match="an address of its own is not shown the worker's keys"):
+        at(ENVIRON, reached, address="https://monitoring.evil.test")
+
+
+def test_keys_that_nobody_gave_are_named() -> None:
+    with pytest.raises(InvalidInput, match="AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or give both"):
+        at({"AWS_ACCESS_KEY_ID": "AKIDEXAMPLE"}, [])
