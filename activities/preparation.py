@@ -23,7 +23,7 @@ from tidegate.manifests import promotion
 from tidegate.manifests.autoscaler import min_replicas
 from tidegate.manifests.configuration import Configuration
 from tidegate.manifests.primary import primary
-from tidegate.manifests.services import services, taken_over
+from tidegate.manifests.services import cannot_follow, services, taken_over
 
 
 def prepare(site: Site, command: CanaryCommand) -> StepReport:
@@ -130,7 +130,7 @@ def _surround(site: Site, command: CanaryCommand) -> tuple[str, ...]:
         )
     )
     # No service is taken over while something that its primary needs is refused.
-    wanted = services(site.bundle.canary, site.bundle.selector)
+    wanted = services(site.bundle.canary, site.bundle.target)
     notes = at_once(*(partial(_serve, site, command, service) for service in wanted))
     return tuple(filter(None, notes))
 
@@ -148,11 +148,12 @@ def _serve(site: Site, command: CanaryCommand, wanted: Manifest) -> str:
         site.namespace,
         name,
         command.fence,
-        lambda current: taken_over(current, wanted),
+        lambda current: taken_over(current, wanted, site.bundle.canary.spec.service.unmanaged_metadata),
         manager=CANARY_FIELD_MANAGER,
     )
     before, after = (dig(each, "spec", "selector") for each in (change.before, change.after))
-    return "" if before == after else f"{described(wanted)} was taken over: it selects {_pairs(after)} now"
+    took = f"{described(wanted)} was taken over: it selects {_pairs(after)} now"
+    return "; ".join(filter(None, ("" if before == after else took, cannot_follow(live, wanted))))
 
 
 def _pairs(labels: dict[str, str]) -> str:

@@ -31,7 +31,7 @@ def mended(site: Site, fence: Fence) -> Look:
 
     What was corrected is told though another part fails: the next attempt would find nothing to tell.
     """
-    wanted = services(site.bundle.canary, site.bundle.selector)
+    wanted = services(site.bundle.canary, site.bundle.target)
     mends = [partial(_serving, site, fence, service) for service in wanted]
     mends += [partial(_present, cluster, manifest, fence) for cluster, manifest in beside_services(site)]
     results = at_once(*(partial(_tried, mend) for mend in mends))
@@ -88,7 +88,7 @@ def _serving(site: Site, fence: Fence, wanted: Manifest) -> str:
         site.namespace,
         wanted["metadata"]["name"],
         fence,
-        lambda current: taken_over(current, wanted),
+        lambda current: taken_over(current, wanted, site.bundle.canary.spec.service.unmanaged_metadata),
         manager=CANARY_FIELD_MANAGER,
     )
     who = last_writer(live, CANARY_FIELD_MANAGER)

@@ -23,7 +23,7 @@ WORKER = Account(
 GRANTED = {
     "asm": ["identity", "mesh-control-plane"],
     "mesh01": ["identity", "load"],
-    "mesh02": ["identity", "destination", "prometheus"],
+    "mesh02": ["identity", "destination", "configuration", "prometheus"],
 }
 BOUND = {"asm": "tidegate-mesh", "mesh02": "tidegate-destination"}
 
@@ -47,6 +47,10 @@ class Installation:
     async def grant(self, folder: str, cluster: str) -> None:
         """Apply a folder of the access to a cluster."""
         await self.admin.kubectl(cluster, "apply", "-k", str(ACCESS / folder))
+
+    async def revoke(self, folder: str, cluster: str) -> None:
+        """Take back a folder of the access."""
+        await self.admin.kubectl(cluster, "delete", "-k", str(ACCESS / folder))
 
     async def bind(self, namespace: str) -> None:
         """Make an application's namespace, and bind the roles in it."""

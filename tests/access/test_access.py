@@ -12,6 +12,12 @@ from tests.access.conftest import ACCESS, Installation, Use, rights
 from tests.e2e import manifests
 from tests.e2e.user import Application, serves, until
 
+NEEDED = (
+    ("asm", "mesh-control-plane"),
+    ("mesh02", "destination"),
+    ("mesh02", "configuration"),
+    ("mesh01", "load"),
+)
 UNSEEN = {
     Use("", "namespaces", "create"): "server-side apply asks for it inside the patch that creates",
     Use("networking.istio.io", "virtualservices", "list"): "a recovery asks for it",
@@ -124,7 +130,7 @@ async def test_the_access_is_enough_and_none_of_it_is_unused(
 ) -> None:
     assert released.refusals() == []
     assert await application.end_state() == serves("3.1.1")
-    for cluster, folder in (("asm", "mesh-control-plane"), ("mesh02", "destination"), ("mesh01", "load")):
+    for cluster, folder in NEEDED:
         assert rights(folder) - released.uses(cluster) - set(UNSEEN) == set(), f"unused in {cluster}"
     assert rights("prometheus") <= released.uses("mesh02")
 
@@ -148,6 +154,7 @@ async def check_namespaces(installation: Installation, folder: Path) -> None:
     for cluster in ("asm", "mesh02"):
         unused = rights("namespaces") - installation.uses(cluster) - set(UNSEEN)
         assert unused == set(), f"unused in {cluster}"
+        await installation.revoke("namespaces", cluster)
 
 
 async def test_the_worker_itself_is_accepted_by_a_real_server(installation: Installation) -> None:

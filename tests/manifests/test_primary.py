@@ -186,7 +186,7 @@ def test_a_record_that_somebody_spoilt_changes_no_template(samples: Any, record:
 
 def test_two_services_select_the_primary_and_one_the_target(samples: Any) -> None:
     canary = samples.parsed(targetPort="http", portName="http-web", name="api")
-    made = services(canary, selector_of(samples.deployment))
+    made = services(canary, samples.deployment)
     assert [(each["metadata"]["name"], each["spec"]["selector"]) for each in made] == [
         ("api", {"app": "podinfo-primary"}),
         ("api-primary", {"app": "podinfo-primary"}),
@@ -197,7 +197,7 @@ def test_two_services_select_the_primary_and_one_the_target(samples: Any) -> Non
 
 
 def test_a_service_taken_over_keeps_its_type_and_addresses(samples: Any) -> None:
-    wanted = services(samples.parsed(), selector_of(samples.deployment))[0]
+    wanted = services(samples.parsed(), samples.deployment)[0]
     live = {
         "metadata": {"name": "podinfo", "labels": {"team": "red"}},
         "spec": {

@@ -32,6 +32,9 @@ COPY_LABEL = "tidegate.dev/copy"
 COPIED_FOR = "tidegate.dev/copied-for"
 """On such a copy: the name of the primary that refers to it."""
 
+ASKED_FOR = "tidegate.dev/asked-for"
+"""On a Service: JSON of the labels, annotations and fields that its Canary asked for last."""
+
 PRIMARY = "tidegate.dev/primary"
 """On a target with replicas: JSON of the primary as the release found it."""
 
