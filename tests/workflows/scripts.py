@@ -2,15 +2,19 @@
 
 import asyncio
 from dataclasses import dataclass, field
+from typing import Any
 
 from hypothesis import strategies as st
 from temporalio import activity
 from temporalio.client import Client
 from temporalio.exceptions import ApplicationError
 
-from tests.workflows.neighbours import BAD, GOOD, Neighbours, Stage, release_plan
+from tests.workflows.neighbours import BAD, GOOD, Neighbours, Stage
 from tidegate.contracts import ABORT, PAUSE, PROMOTE, RESUME
-from tidegate.domain.plan import Plan
+from tidegate.decisions.plan import compile_plan
+from tidegate.domain.canary import Canary
+from tidegate.domain.duration import format_duration
+from tidegate.domain.plan import Plan, Purpose
 from tidegate.domain.verdict import Verdict
 
 CANCEL, STORM = "cancel", "storm"
@@ -57,6 +61,37 @@ faults = st.builds(
     times=st.integers(1, 3),
     permanent=st.booleans(),
 )
+ANALYSES: tuple[dict[str, Any], ...] = (
+    {"stepWeights": [10]},
+    {"stepWeights": [10, 50]},
+    {"stepWeights": [5, 10, 20]},
+    {"stepWeight": 100},
+    {"stepWeights": [10], "mirror": True},
+    {"stepWeights": [50], "stepWeightPromotion": 20},
+    {"iterations": 2, "match": [{"headers": {"x-canary": {"exact": "yes"}}}]},
+    {"iterations": 2, "mirror": True, "stepWeightPromotion": 60},
+)
+"""Every strategy, as an analysis has it."""
+
+
+def compiled(steps: dict[str, Any], threshold: int, seconds: float) -> Plan:
+    """The plan that a manifest with these steps becomes; without a load test."""
+    manifest = {
+        "metadata": {"name": "podinfo", "namespace": "test"},
+        "spec": {
+            "targetRef": {"kind": "Deployment", "name": "podinfo"},
+            "service": {"port": 9898},
+            "analysis": {
+                "interval": format_duration(seconds),
+                "threshold": threshold,
+                "metrics": [{"name": "request-success-rate", "thresholdRange": {"min": 99}}],
+                **steps,
+            },
+        },
+    }
+    return compile_plan(Canary.parse(manifest), Purpose.RELEASE, 5.0)
+
+
 obstacles = st.one_of(
     st.builds(Obstacle, step=st.just("route"), times=st.integers(1, 3), refused=st.booleans()),
     st.builds(
@@ -71,11 +106,10 @@ acts = st.tuples(st.integers(2, 14), st.sampled_from([PAUSE, RESUME, PROMOTE, AB
 scripts = st.builds(
     Script,
     plan=st.builds(
-        release_plan,
-        weights=st.sampled_from([(10,), (10, 50), (100,), (5, 10, 20)]),
+        compiled,
+        steps=st.sampled_from(ANALYSES),
         threshold=st.integers(1, 3),
         seconds=st.sampled_from([0.5, 30.0]),
-        hooks=st.just(()),
     ),
     verdicts=st.lists(st.booleans(), max_size=6).map(tuple),
     faults=st.lists(faults, max_size=2).map(tuple),

@@ -99,9 +99,19 @@ def keeps_its_promises(people: Actors, outcome: Outcome) -> None:
     assert (
         "promote" not in people.calls[people.calls.index("restore") :] if "restore" in people.calls else True
     )
+    _rises_to_the_promotion(people.calls)
     tokens = [(fence.epoch, fence.sequence) for fence in people.fences]
     assert tokens == sorted(tokens), story
     _abort_wins(people, outcome, story)
+
+
+def _rises_to_the_promotion(calls: list[str]) -> None:
+    """Up to the promotion, or the way back without one, the canary's share only grows."""
+    turn = next((at for at, call in enumerate(calls) if call in ("promote", "restore")), len(calls))
+    shares = [int(call.split()[1]) for call in calls[:turn] if call.startswith("route ")]
+    while shares and shares[-1] == 0:
+        shares.pop()
+    assert shares == sorted(shares), calls
 
 
 def _last(calls: list[str], call: str) -> int:
