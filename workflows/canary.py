@@ -136,7 +136,7 @@ class Canary:
     def approve(self) -> None:
         """Open the gate that waits, in the place of its hooks."""
         if self._control.ask_approve():
-            self._logbook.note(f"Approval asked for by signal: {self._logbook.status.doing} is open")
+            self._logbook.note(narration.approved(self._logbook.status.doing))
         elif not self._control.at_gate:
             self._logbook.note_once(narration.NOTHING_TO_APPROVE, warning=True)
 

@@ -21,6 +21,7 @@ from typer.testing import CliRunner, Result
 from tidegate.cli.main import make_app
 from tidegate.contracts import (
     ABORT,
+    APPROVE,
     CANARY_WORKFLOW,
     PAUSE,
     PROMOTE,
@@ -33,6 +34,7 @@ from tidegate.contracts import (
     CanaryStatus,
     Disposition,
     Mode,
+    Note,
     OnConflict,
     ReleaseOutcome,
     ReleaseRequest,
@@ -40,6 +42,7 @@ from tidegate.contracts import (
     Submission,
     canary_workflow_id,
 )
+from tidegate.decisions.narration import NOTHING_TO_APPROVE, approved
 from tidegate.domain.application import Application
 from tidegate.domain.release import Outcome, Phase
 from tidegate.domain.verdict import Result as CheckResult
@@ -103,6 +106,16 @@ class StandInCanary:
     @workflow.signal(name=RESUME)
     def resume(self) -> None:
         self.state = self.state.model_copy(update={"paused": False})
+
+    @workflow.signal(name="wait")
+    def wait(self) -> None:
+        self.state = self.state.model_copy(update={"gate": "confirm-promotion: sesame"})
+
+    @workflow.signal(name=APPROVE)
+    def approve(self) -> None:
+        text = approved(self.state.gate) if self.state.gate else NOTHING_TO_APPROVE
+        notes = (*self.state.notes, Note(at=workflow.now(), text=text))
+        self.state = self.state.model_copy(update={"gate": "", "notes": notes})
 
 
 @workflow.defn(name=RELEASE_WORKFLOW)
@@ -211,6 +224,14 @@ class StandInRelease:
     @workflow.signal(name=PROMOTE)
     async def promote(self) -> None:
         await self._tell("end", PROMOTE)
+
+    @workflow.signal(name="wait")
+    async def wait(self) -> None:
+        await self._tell("wait")
+
+    @workflow.signal(name=APPROVE)
+    async def approve(self) -> None:
+        await self._tell(APPROVE)
 
     @workflow.signal(name=ABORT)
     async def abort(self, request: AbortRequest | None = None) -> None:

@@ -21,6 +21,7 @@ PROMISED = {
     "pause": ["--file"],
     "resume": ["--file"],
     "promote": ["--file"],
+    "approve": ["--file"],
     "abort": ["--file", "--reason"],
     "recover": ["--file", "--all", "--wait", "--timeout"],
     "plan": ["--file", "--revision"],

@@ -147,6 +147,7 @@ async def test_a_superseded_watcher_exits_3(
         (["pause"], "paused {name}: {name}.test at 15 %, traffic 85/15; go on with `tidegate resume`"),
         (["resume"], "resumed {name}: {name}.test at 15 %, traffic 85/15"),
         (["promote"], "{name}: promoted"),
+        (["approve"], "no gate of {name} waits for an approval"),
         (["abort", "--reason", "too slow"], "{name}: aborted; ended by aborted"),
     ],
 )
@@ -157,7 +158,16 @@ async def test_a_signal_says_what_it_did(
     assert (result.exit_code, result.stdout) == (0, sentence.format(name=name) + "\n")
 
 
-@pytest.mark.parametrize("command", ["pause", "resume", "promote", "abort"])
+async def test_an_approval_says_what_goes_on(
+    tidegate: Tidegate, client: Client, name: str, started: None
+) -> None:
+    await end(client, name, "wait")
+    result = await tidegate("approve", f"{name}@mesh02/test")
+    expected = f"approved {name}: {name}.test: Bake 2s at 15%, 1 check, load\n"
+    assert (result.exit_code, result.stdout) == (0, expected)
+
+
+@pytest.mark.parametrize("command", ["pause", "resume", "promote", "approve", "abort"])
 async def test_a_release_that_does_not_run_cannot_be_steered(
     tidegate: Tidegate, name: str, command: str
 ) -> None:

@@ -49,7 +49,7 @@ def test_the_temporal_commands_name_signals_and_queries_of_the_workflows(blocks:
     shell = "".join(block.text for block in blocks if block.language in SHELL)
     named = re.findall(r"workflow (?:signal|query) .*--(?:name|type) (\w+)", shell)
     assert named
-    assert set(named) <= {"pause", "resume", "promote", "abort", "status"}
+    assert set(named) <= {"pause", "resume", "promote", "approve", "abort", "status"}
 
 
 def _calls(text: str) -> list[str]:

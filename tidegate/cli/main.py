@@ -10,6 +10,7 @@ import typer
 from typer._click.exceptions import NoArgsIsHelpError, UsageError  # typer exports only one of its kinds
 
 from tidegate.cli.abort import abort
+from tidegate.cli.approve import approve
 from tidegate.cli.codec_server import serve_codec
 from tidegate.cli.exits import EXIT_CODES, INVALID
 from tidegate.cli.list import list_releases
@@ -35,6 +36,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "pause": pause,
     "resume": resume,
     "promote": promote,
+    "approve": approve,
     "abort": abort,
     "recover": recover,
     "plan": plan,

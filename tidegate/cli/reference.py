@@ -25,10 +25,10 @@ clusters and Git by `tidegate.toml` (see [settings](settings.md)). With `TEMPORA
 
 With `--json`, standard output carries one JSON document per line and nothing else; text for people goes to
 standard error. Each document has an `event`: `submission`, `status` (once for each change) and `outcome` at
-the end; the signal's own name after `pause`, `resume`, `promote` and `abort`; `plan`, `valid`, `releases`
-and `version` from the commands that answer at once; or `error`. `outcome` and `error` have the `exit_code`.
-After a release that was terminated, the `status` has `left_behind`: what is known of it, and the remedy.
-Colours are for terminals only, and `NO_COLOR` is respected."""
+the end; the signal's own name after `pause`, `resume`, `promote`, `approve` and `abort`; `plan`, `valid`,
+`releases` and `version` from the commands that answer at once; or `error`. `outcome` and `error` have the
+`exit_code`. After a release that was terminated, the `status` has `left_behind`: what is known of it, and
+the remedy. Colours are for terminals only, and `NO_COLOR` is respected."""
 
 
 def cli_reference() -> str:

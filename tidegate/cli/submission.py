@@ -42,6 +42,7 @@ from tidegate.contracts import (
     ReleaseStatus,
     Submission,
 )
+from tidegate.decisions.details import HOW_TO
 from tidegate.domain.errors import AccessDenied, InvalidInput, RevisionNotFound, Unreachable
 from tidegate.domain.release import Phase
 
@@ -197,7 +198,7 @@ def details(request: ReleaseRequest) -> str:
         f"revision: `{request.revision}`",
         f"started by: {request.started_by}" if request.started_by else "",
         "",
-        "Signals, each without arguments: `pause`, `resume`, `promote`, `abort`.",
+        HOW_TO,
     ]
     return "  \n".join(line for line in lines if line)
 

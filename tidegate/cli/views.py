@@ -43,6 +43,8 @@ _PHASE_STYLES = {
     Phase.SUPERSEDED: "yellow",
     Phase.INVALID: "red",
     Phase.PAUSED: "yellow",
+    Phase.WAITING: "yellow",
+    Phase.WAITING_PROMOTION: "yellow",
 }
 
 

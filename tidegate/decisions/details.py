@@ -4,7 +4,7 @@ from tidegate.contracts import CanaryStatus, Note, ReleaseStatus
 from tidegate.decisions.narration import load_line
 from tidegate.domain.verdict import Verdict
 
-HOW_TO = "Signals, each without arguments: `pause`, `resume`, `promote`, `abort`."
+HOW_TO = "Signals, each without arguments: `pause`, `resume`, `promote`, `approve`, `abort`."
 _SHOWN_NOTES = 12
 
 
