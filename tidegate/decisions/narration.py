@@ -88,6 +88,19 @@ def rollback_asked(hook: str) -> str:
     return f"rollback hook {hook} asks for it"
 
 
+_APPROVED = "Approval asked for by signal: "
+
+
+def approved(gate: str) -> str:
+    """A person opened a gate."""
+    return f"{_APPROVED}{gate} is open"
+
+
+def is_approval(note: str) -> bool:
+    """Whether a note tells that a gate was opened."""
+    return note.startswith(_APPROVED)
+
+
 NOTHING_TO_APPROVE = "Approval asked for by signal, but no gate waits for one"
 
 
