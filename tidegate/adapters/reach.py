@@ -90,10 +90,15 @@ class TooLarge(httpx.HTTPError):
     """The answer is longer than anybody waits for."""
 
 
-def client(target: Target, timeout: float) -> httpx.AsyncClient:
-    """A client for one neighbour: no redirects, no proxies or credentials taken from the environment."""
+def client(target: Target, timeout: float, *, proxy: str = "") -> httpx.AsyncClient:
+    """A client for one neighbour: no redirects, no proxies or credentials taken from the environment.
+
+    Through a `proxy`, it is the proxy that resolves names and is reached: only names are checked here.
+    """
+    egress = target.egress if isinstance(target, Direct) and not proxy else None
     return httpx.AsyncClient(
-        event_hooks=_guards(target.egress) if isinstance(target, Direct) and target.egress else None,
+        event_hooks=_guards(egress) if egress else None,
+        proxy=proxy or None,
         headers=dict(target.headers),
         verify=trusted() if target.verify is True else target.verify,
         timeout=timeout,
