@@ -19,6 +19,7 @@ with workflow.unsafe.imports_passed_through():
     from activities.metrics import MetricsActivities
     from tidegate.contracts import BakeCommand, BakeReport, CanaryRequest, JudgeCommand
     from tidegate.decisions import narration
+    from tidegate.decisions.judge import is_waiting
     from tidegate.domain.errors import ReleaseFailed
     from tidegate.domain.plan import Bake, place_of
     from tidegate.domain.verdict import Result, Verdict
@@ -49,6 +50,7 @@ class Analysis:
         self._hooks = hooks
         self._rest = rest
         self.remaining = request.progress.remaining_seconds if request.progress else None
+        self._waits_for = ""
 
     async def bake(self, bake: Bake) -> None:
         """Repeat a bake until it passes. Raises ReleaseFailed at the threshold of failed checks."""
@@ -57,8 +59,12 @@ class Analysis:
         while not self._control.hurried:
             verdicts = await self._soak_and_judge(bake)
             if all(verdict.passed for verdict in verdicts):
+                self._tell_pass(bake, verdicts)
                 return
-            self.count_failed_check(verdicts)
+            if is_waiting(verdicts):
+                self._tell_waiting(verdicts)
+            else:
+                self.count_failed_check(verdicts)
 
     async def _soak_and_judge(self, bake: Bake) -> tuple[Verdict, ...]:
         """Let the routing stand for the bake's time, pauses not counted, and ask every check."""
@@ -134,6 +140,18 @@ class Analysis:
             self._logbook.update(waiting_for="the hooks' answers")
         await workflow.wait_condition(lambda: load.done() or self._control.hurried)
         return load.done()
+
+    def _tell_pass(self, bake: Bake, verdicts: tuple[Verdict, ...]) -> None:
+        self._waits_for = ""
+        if verdicts:
+            self._logbook.note(narration.passed(self._ref.full_name, _place(bake), verdicts))
+
+    def _tell_waiting(self, verdicts: tuple[Verdict, ...]) -> None:
+        """A bake that is repeated may be so for days: it is worth a note where its reason changes."""
+        text = narration.waiting(self._ref.full_name, verdicts)
+        if text != self._waits_for:
+            self._logbook.note(text, warning=True)
+        self._waits_for = text
 
     def count_failed_check(self, verdicts: tuple[Verdict, ...]) -> None:
         """Raises ReleaseFailed at the threshold."""

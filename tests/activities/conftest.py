@@ -58,8 +58,11 @@ def canary_ref(origin: Repo, committed: Callable[..., str]) -> Callable[..., Can
         metrics: tuple[Any, ...] = (),
         webhooks: tuple[Any, ...] = (),
         target: str = "podinfo",
+        annotations: dict[str, str] | None = None,
     ) -> CanaryRef:
-        sha = committed(_deployment(target), _canary(target, metrics, webhooks), *more)
+        canary = _canary(target, metrics, webhooks)
+        canary["metadata"]["annotations"] = annotations
+        sha = committed(_deployment(target), canary, *more)
         source = SourceRef(repo_url=f"file://{origin.working_dir}", sha=sha, path="deploy")
         owner = ApplicationRef(application="podinfo", cluster="mesh02", namespace="test", source=source)
         return CanaryRef(owner=owner, namespace="test", name="podinfo")

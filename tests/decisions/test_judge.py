@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tidegate.decisions.judge import Criterion, Measure, Sample, judge
+from tidegate.decisions.judge import Criterion, Measure, Sample, is_waiting, judge
 from tidegate.domain.canary import ThresholdRange
-from tidegate.domain.verdict import Result, Verdict
+from tidegate.domain.verdict import Missing, Result, Verdict
 
 NAMES = {
     Measure.SUCCESS_RATE: "request-success-rate",
@@ -82,9 +82,61 @@ def test_a_server_that_gave_no_answer_is_inconclusive_and_says_why() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("measure", "sample", "missing", "reason"),
+    [
+        (RATE, Sample(), Missing.TRAFFIC, "probably podinfo.test is not receiving traffic"),
+        (RATE, Sample(series=1), Missing.TRAFFIC, "probably podinfo.test is not receiving traffic"),
+        (DURATION, Sample(value=math.nan, series=1), Missing.TRAFFIC, "is not receiving traffic"),
+        (CUSTOM, Sample(), Missing.DATA, "its query has no result"),
+        (CUSTOM, Sample(series=2), Missing.DATA, "its query gives no number"),
+        (CUSTOM, Sample(unanswered="x is out of reach: refused"), Missing.ANSWER, "x is out of reach"),
+        (RATE, Sample(unanswered="x is out of reach: refused"), Missing.ANSWER, "x is out of reach"),
+    ],
+)
+@pytest.mark.parametrize("waits", [False, True])
+def test_no_traffic_no_data_and_no_answer_are_told_apart(
+    measure: Measure, sample: Sample, missing: Missing, reason: str, waits: bool
+) -> None:
+    asked = criterion(measure, 0, None).model_copy(update={"waits": waits})
+    verdict = one(asked, sample)
+    assert (verdict.result, verdict.missing, verdict.waits) == (Result.INCONCLUSIVE, missing, waits)
+    assert reason in verdict.reason
+    assert verdict.reason.endswith("; it waits, and is not counted") is waits
+
+
+def test_errors_alone_are_no_want_of_traffic() -> None:
+    verdict = one(criterion(RATE, 99, None).model_copy(update={"waits": True}), Sample(value=0, series=1))
+    assert (verdict.result, verdict.missing, verdict.waits) == (Result.FAILED, None, False)
+
+
+PASSES = Verdict(check="a", result=Result.PASSED, reason="")
+FAILS = Verdict(check="b", result=Result.FAILED, reason="")
+WANTS = Verdict(check="c", result=Result.INCONCLUSIVE, reason="")
+WAITS = Verdict(check="d", result=Result.INCONCLUSIVE, reason="", waits=True)
+
+
+@pytest.mark.parametrize(
+    ("verdicts", "expected"),
+    [
+        ([], False),
+        ([PASSES], False),
+        ([WANTS], False),
+        ([WAITS], True),
+        ([PASSES, WAITS], True),
+        ([FAILS, WAITS], False),
+        ([WANTS, WAITS], False),
+    ],
+)
+def test_a_bake_waits_when_nothing_else_is_wrong_with_it(verdicts: list[Verdict], expected: bool) -> None:
+    assert is_waiting(verdicts) is expected
+
+
 def test_the_last_of_several_series_counts_and_the_reason_says_so() -> None:
     verdict = one(criterion(CUSTOM, None, 500), Sample(value=612, series=3))
     assert verdict.reason == "latency 612.00 > 500 (the last of 3 series)"
+    verdict = one(criterion(CUSTOM, None, 700), Sample(value=612, series=3, chosen="first"))
+    assert verdict.reason == "latency 612.00 <= 700 (the first of 3 series)"
 
 
 @pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])

@@ -140,6 +140,32 @@ def test_an_unknown_gap_is_refused_with_its_metric(gap: str) -> None:
     assert "use one of name, namespace" in refused.value.mend
 
 
+def annotated(annotations: dict[str, str] | None) -> Canary:
+    manifest = canary({"name": "request-success-rate", "threshold": 99}).model_dump(exclude_unset=True)
+    return Canary.parse(manifest | {"metadata": manifest["metadata"] | {"annotations": annotations}})
+
+
+@pytest.mark.parametrize(
+    ("annotations", "waits"),
+    [
+        (None, False),
+        ({"another": "wait"}, False),
+        ({"tidegate.dev/no-data": "fail"}, False),
+        ({"tidegate.dev/no-data": "wait"}, True),
+    ],
+)
+def test_a_canary_says_whether_its_checks_wait_for_data(
+    annotations: dict[str, str] | None, waits: bool
+) -> None:
+    (check,) = checks(annotated(annotations), none)
+    assert check.criterion.waits is waits
+
+
+def test_a_canary_that_wants_something_else_of_no_data_is_refused() -> None:
+    with pytest.raises(InvalidInput, match=r"the annotation tidegate.dev/no-data is 'pass'; write fail or"):
+        annotated({"tidegate.dev/no-data": "pass"})
+
+
 def test_a_template_that_is_not_there_is_refused() -> None:
     metric = {"name": "x", "templateRef": {"name": "gone"}, "threshold": 1}
     with pytest.raises(InvalidInput, match=r"spec.analysis.metrics.0.templateRef: the MetricTemplate 'gone'"):

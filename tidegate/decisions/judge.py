@@ -2,17 +2,17 @@
 
 In this order: a server that gave no answer is inconclusive; so is a value that is none (no series, NaN or
 infinite, which is what a division by nothing gives); outside its range, bounds included, fails; the rest
-passes.
+passes. The three wants (traffic, data, an answer) are told apart. They count as failed, unless they wait.
 """
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from enum import StrEnum
 from typing import Literal
 
 from tidegate.domain.base import Model
 from tidegate.domain.canary import ThresholdRange
-from tidegate.domain.verdict import Result, Verdict
+from tidegate.domain.verdict import Missing, Result, Verdict
 
 
 class Measure(StrEnum):
@@ -53,11 +53,17 @@ def judge(pairs: Iterable[tuple[Criterion, Sample]]) -> tuple[Verdict, ...]:
     return tuple(_verdict(criterion, sample) for criterion, sample in pairs)
 
 
+def is_waiting(verdicts: Sequence[Verdict]) -> bool:
+    """Whether all that did not pass waits: then nothing is known yet, and nothing counts."""
+    left = [verdict for verdict in verdicts if not verdict.passed]
+    return bool(left) and all(verdict.waits for verdict in left)
+
+
 def _verdict(criterion: Criterion, sample: Sample) -> Verdict:
     if sample.unanswered:
-        return _inconclusive(criterion, sample.unanswered)
+        return _inconclusive(criterion, Missing.ANSWER, sample.unanswered)
     if sample.value is None or not math.isfinite(sample.value):
-        return _inconclusive(criterion, _no_values(criterion))
+        return _no_values(criterion, sample)
     broken = _broken_bound(criterion.range, sample.value)
     told = _comparison(criterion, sample.value, broken) if broken else _pass(criterion, sample.value)
     return Verdict(
@@ -69,20 +75,24 @@ def _verdict(criterion: Criterion, sample: Sample) -> Verdict:
     )
 
 
-def _inconclusive(criterion: Criterion, reason: str) -> Verdict:
+def _inconclusive(criterion: Criterion, missing: Missing, reason: str) -> Verdict:
     return Verdict(
         check=criterion.check,
         result=Result.INCONCLUSIVE,
-        reason=reason,
+        reason=f"{reason}; it waits, and is not counted" if criterion.waits else reason,
         unit=_UNITS[criterion.measure],
+        missing=missing,
+        waits=criterion.waits,
     )
 
 
-def _no_values(criterion: Criterion) -> str:
+def _no_values(criterion: Criterion, sample: Sample) -> Verdict:
     found = f"no values found for metric {criterion.check}"
     if criterion.measure is Measure.CUSTOM:
-        return f"{found}, its query has no result"
-    return f"{found}, probably {criterion.canary} is not receiving traffic"
+        why = "its query gives no number" if sample.series else "its query has no result"
+        return _inconclusive(criterion, Missing.DATA, f"{found}, {why}")
+    reason = f"{found}, probably {criterion.canary} is not receiving traffic"
+    return _inconclusive(criterion, Missing.TRAFFIC, reason)
 
 
 def _broken_bound(bounds: ThresholdRange, value: float) -> tuple[str, float] | None:

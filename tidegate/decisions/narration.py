@@ -104,6 +104,17 @@ def is_approval(note: str) -> bool:
 NOTHING_TO_APPROVE = "Approval asked for by signal, but no gate waits for one"
 
 
+def waiting(canary: str, verdicts: Sequence[Verdict]) -> str:
+    """A bake that showed nothing will be repeated, without counting."""
+    reasons = ", ".join(verdict.reason for verdict in verdicts if not verdict.passed)
+    return f"Halt {canary} advancement {reasons}"
+
+
+def passed(canary: str, place: str, verdicts: Sequence[Verdict]) -> str:
+    """A bake passed, with its numbers; `place` is where: "at 10 %"."""
+    return f"{canary} passed {place}: {', '.join(verdict.reason for verdict in verdicts)}"
+
+
 def threshold_reached(canary: str, failed: int) -> str:
     """Too many bakes failed."""
     return f"Rolling back {canary} failed checks threshold reached {failed}"

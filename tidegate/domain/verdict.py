@@ -13,14 +13,27 @@ class Result(StrEnum):
     INCONCLUSIVE = "inconclusive"
 
 
+class Missing(StrEnum):
+    """What an inconclusive check wanted."""
+
+    TRAFFIC = "traffic"
+    DATA = "data"
+    ANSWER = "answer"
+
+
 class Verdict(Model):
-    """One check's answer for one bake. `reason` reads on its own: "success rate 98.69% < 99%"."""
+    """One check's answer for one bake. `reason` reads on its own: "success rate 98.69% < 99%".
+
+    `missing` says why it is inconclusive. One that `waits` is asked again, and counts as nothing.
+    """
 
     check: str
     result: Result
     reason: str
     value: float | None = None
     unit: str = ""
+    missing: Missing | None = None
+    waits: bool = False
 
     @property
     def passed(self) -> bool:

@@ -186,6 +186,64 @@ async def test_an_outage_that_lasts_is_inconclusive(
     assert verdict.reason.startswith(f"Prometheus {address} is out of reach: ")
 
 
+async def test_a_canary_that_waits_says_so_of_whatever_is_missing(
+    prometheus: str, free_port: int, canary_ref: MakeRef, judged: Judged
+) -> None:
+    waits = {"annotations": {"tidegate.dev/no-data": "wait"}, "target": "idle"}
+    custom = {"name": "mine", "query": "absent(vector(1))", "thresholdRange": {"max": 1}}
+    nobody = {"provider": {"type": "prometheus", "address": f"http://127.0.0.1:{free_port}"}, "query": "up"}
+    template = {"apiVersion": "flagger.app/v1beta1", "kind": "MetricTemplate", "metadata": {"name": "nobody"}}
+    asked = {"name": "nobody", "templateRef": {"name": "nobody"}, "thresholdRange": {"max": 1}}
+    ref = canary_ref(template | {"spec": nobody}, metrics=(RATE, custom, asked), **waits)
+    verdicts = (await judged(ref, seconds_ago=9, prometheus=prometheus)).verdicts
+    assert [(each.result, each.missing, each.waits) for each in verdicts] == [
+        ("inconclusive", "traffic", True),
+        ("inconclusive", "data", True),
+        ("inconclusive", "answer", True),
+    ]
+
+
+class Vault(Proxy):
+    """A cluster with one Secret."""
+
+    def get(self, *which: str) -> Any:
+        self.asked.append("/".join(which))
+        data = {"datadog_api_key": "a2V5", "datadog_application_key": "YXBw"}
+        return {"kind": "Secret", "data": data}
+
+
+async def test_another_provider_is_asked_with_the_credentials_of_its_secret(
+    serve: Serve, canary_ref: MakeRef, judged: Judged
+) -> None:
+    async def answer(request: web.Request) -> web.Response:
+        assert (request.headers["DD-API-KEY"], request.headers["DD-APPLICATION-KEY"]) == ("key", "app")
+        assert request.query["query"] == "sum:errors{kube_deployment:podinfo}"
+        return web.json_response({"series": [{"interval": 20, "pointlist": [[1, 0.5]]}]})
+
+    template = {
+        "apiVersion": "flagger.app/v1beta1",
+        "kind": "MetricTemplate",
+        "metadata": {"name": "errors", "namespace": "monitoring"},
+        "spec": {
+            "provider": {
+                "type": "datadog",
+                "address": await serve(answer),
+                "secretRef": {"name": "datadog"},
+            },
+            "query": "sum:errors{kube_deployment:{{ target }}}",
+        },
+    }
+    metric = {
+        "name": "errors",
+        "templateRef": {"name": "errors", "namespace": "monitoring"},
+        "thresholdRange": {"max": 1},
+    }
+    vault = Vault("")
+    judgement = await judged(canary_ref(template, metrics=(metric,)), clusters=vault)
+    assert [verdict.reason for verdict in judgement.verdicts] == ["errors 0.50 <= 1"]
+    assert vault.asked == ["v1/Secret/monitoring/datadog"]
+
+
 async def test_a_wrong_query_ends_it_and_names_the_metric(
     prometheus: str, canary_ref: MakeRef, judged: Judged
 ) -> None:
