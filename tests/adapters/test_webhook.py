@@ -1,15 +1,19 @@
 """Webhooks as Flagger calls them."""
 
 import asyncio
+import ssl
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 from aiohttp import web
 
+from benchmarks.faults.wiring import throw_away_certificate
 from tidegate.adapters.reach import Direct
-from tidegate.adapters.webhook import Payload, call_webhook
+from tidegate.adapters.webhook import Payload, ask_webhook, call_webhook
 from tidegate.decisions import hooks
+from tidegate.decisions.hook_answers import HookAnswer, Word
 from tidegate.domain.canary import Webhook
 
 Serve = Callable[[Callable[[web.Request], Awaitable[web.StreamResponse]]], Awaitable[str]]
@@ -21,6 +25,12 @@ PAYLOAD = Payload(
 @pytest.fixture(autouse=True)
 def _short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(hooks, "FIRST_PAUSE_SECONDS", 0.01)
+
+
+@pytest.fixture
+def tls(tmp_path: Path) -> ssl.SSLContext:
+    """For a server with a certificate that nobody has signed."""
+    return throw_away_certificate(tmp_path)[1]
 
 
 def hook(url: str, timeout: str, retries: int) -> Webhook:
@@ -130,3 +140,69 @@ async def test_what_a_receiver_repeats_is_told_without_secrets(serve: Serve, pad
     reason = await call((await serve(repeat)).replace("://", "://c4nary:p4ss@"))
     assert "answered 400" in reason
     assert [each for each in ("c4na", "p4s", "YzR") if each in reason] == []
+
+
+def speaking(status: int, **more: Any) -> Callable[[web.Request], Awaitable[web.Response]]:
+    """A handler that always gives the same answer."""
+
+    async def answer(_: web.Request) -> web.Response:
+        return web.Response(status=status, **more)
+
+    return answer
+
+
+async def ask(url: str, retries: int = 0, **more: Any) -> HookAnswer:
+    asked = Webhook.parse({"name": "gate", "url": url, "timeout": "5s", "retries": retries, **more})
+    return await ask_webhook(asked, PAYLOAD, Direct(url))
+
+
+@pytest.mark.parametrize("status", [200, 403, 429, 503])
+async def test_never_is_never_whatever_the_status(serve: Serve, status: int) -> None:
+    told = {"body": b'{"gate": "never", "reason": "not in December"}', "content_type": "application/json"}
+    url = await serve(speaking(status, **told))
+    answer = await ask(url, retries=2)
+    assert (answer.agreed, answer.word, answer.answered) == (False, Word.NEVER, True)
+    assert answer.reason.startswith(f"{url} answered {status} ")
+    assert answer.reason.endswith(", never: not in December")
+
+
+async def test_later_says_when(serve: Serve) -> None:
+    headers = {"Tidegate-Gate": "later", "Retry-After": "7200"}
+    answer = await ask(await serve(speaking(503, headers=headers, text="in a meeting")), retries=2)
+    assert (answer.word, answer.again_seconds) == (Word.LATER, 7200.0)
+    assert answer.reason.endswith("answered 503 Service Unavailable, later: in a meeting")
+
+
+async def test_a_plain_refusal_is_an_answer_and_an_outage_is_none(serve: Serve, free_port: int) -> None:
+    refused = await ask(await serve(speaking(403)))
+    broken = await ask(await serve(speaking(500)))
+    away = await ask(f"http://127.0.0.1:{free_port}/")
+    assert [each.answered for each in (refused, broken, away)] == [True, False, False]
+
+
+async def test_a_long_agreement_is_not_read(serve: Serve) -> None:
+    async def endless(request: web.Request) -> web.StreamResponse:
+        response = web.StreamResponse(headers={"Content-Type": "application/json"})
+        await response.prepare(request)
+        while True:
+            await response.write(b" " * 65536)
+
+    assert (await ask(await serve(endless))).agreed
+
+
+async def test_a_certificate_of_nobodys_is_refused_unless_the_hook_says_otherwise(
+    tls: ssl.SSLContext,
+) -> None:
+    runner = web.ServerRunner(web.Server(_handle))
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, "127.0.0.1", 0, ssl_context=tls).start()
+        url = f"https://127.0.0.1:{runner.addresses[0][1]}/"
+        assert "CERTIFICATE_VERIFY_FAILED" in (await ask(url)).reason
+        assert (await ask(url, disableTLS=True)).agreed
+    finally:
+        await runner.cleanup()
+
+
+async def _handle(_: web.BaseRequest) -> web.Response:
+    return web.Response()
