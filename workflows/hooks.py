@@ -24,6 +24,7 @@ class HookCalls:
         self._limits = request.limits
         self._logbook = logbook
         self._plan = request.progress.plan if request.progress else None
+        self._complaints: tuple[str, ...] = ()
 
     def follow(self, plan: Plan) -> None:
         """Know which hooks there are."""
@@ -54,9 +55,10 @@ class HookCalls:
         if hooks is None:
             return
         report = await self.ask(hooks, self._logbook.status.phase)
-        reasons = (f"{report.hook}: {report.reason}",) if report.reason else ()
-        for text in (*report.warnings, *reasons):
-            self._logbook.note_once(text)
+        complaints = (*report.warnings, *filter(None, [report.reason]))
+        for text in complaints if complaints != self._complaints else ():
+            self._logbook.note(text, warning=True)
+        self._complaints = complaints
         if report.consent is Consent.AGREED:
             raise ReleaseFailed(narration.rollback_asked(report.hook))
 
