@@ -308,3 +308,12 @@ class Canary(ManifestModel):
     def namespace(self) -> str:
         """The canary's namespace, which is its target's too."""
         return self.metadata.namespace
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What is acted on, and is better not asked for."""
+        return tuple(
+            f"webhook {hook.name}: disableTLS leaves the certificate of its server unverified"
+            for hook in self.spec.analysis.webhooks
+            if hook.disable_tls and hook.url.startswith("https:")
+        )
