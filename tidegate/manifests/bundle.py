@@ -115,7 +115,6 @@ def _bundle(rendered: Rendered, objects: Sequence[Rendered]) -> Bundle:
             target=target.manifest,
             autoscaler=_autoscaler(canary, objects),
             templates=_templates(canary, objects, warnings),
-            providers=_providers(canary, objects, warnings),
             warnings=(*canary.warnings, *warnings),
         )
         _refuse_long_names(bundle.names)
