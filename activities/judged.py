@@ -4,22 +4,26 @@ The live template, with the server's defaults, is compared with itself: a sync o
 change it, nor does an autoscaler. So are the ConfigMaps and Secrets that it refers to.
 """
 
+from collections.abc import Mapping
+
 from activities.configuration import configuration_of
 from activities.site import Place
 from tidegate.contracts import CANARY_FIELD_MANAGER, FENCE_ANNOTATION, FIELD_MANAGER, Fence
 from tidegate.decisions.revision import changes, read_digests, template_hash
 from tidegate.domain.errors import ReleaseFailed
 from tidegate.domain.manifest import Manifest, ref_of
-from tidegate.domain.marks import JUDGED_CONFIGURATION, JUDGED_TEMPLATE, PRIMARY, annotations
+from tidegate.domain.marks import JUDGED_CONFIGURATION, JUDGED_TEMPLATE, PRIMARY, SCALED_BY, annotations
 from tidegate.manifests import snapshot
 from tidegate.manifests.configuration import references, written
 from tidegate.manifests.drift import last_writer
 
-_OWN = (JUDGED_TEMPLATE, JUDGED_CONFIGURATION, PRIMARY)
+_OWN = (JUDGED_TEMPLATE, JUDGED_CONFIGURATION, PRIMARY, SCALED_BY)
 
 
-def marked(place: Place, target: Manifest, fence: Fence, primary: Manifest | None) -> Manifest:
-    """The target with its template's hash, its configuration's digests, and with the primary as it is now.
+def marked(
+    place: Place, target: Manifest, fence: Fence, primary: Manifest | None, further: Mapping[str, str]
+) -> Manifest:
+    """The target with what is judged, with the primary as it is now, and with `further` marks.
 
     A command that is tried again keeps what it found first.
     """
@@ -27,7 +31,8 @@ def marked(place: Place, target: Manifest, fence: Fence, primary: Manifest | Non
     if JUDGED_TEMPLATE in marks and Fence.parse(marks.get(FENCE_ANNOTATION)) == fence:
         return target
     kept = {key: value for key, value in marks.items() if key not in _OWN} | snapshot.taken(primary, fence)
-    return _annotated(target, kept | {JUDGED_TEMPLATE: template_hash(target)} | _configured(place, target))
+    judged = {JUDGED_TEMPLATE: template_hash(target), **_configured(place, target)}
+    return _annotated(target, kept | judged | dict(further))
 
 
 def unmarked(target: Manifest) -> Manifest:

@@ -7,6 +7,7 @@ primary's pods are ready.
 from contextlib import suppress
 from functools import partial
 
+from activities.autoscalers import bring_back, bring_to_git, live_autoscaler
 from activities.configuration import bring_copies, configuration_of
 from activities.offload import at_once
 from activities.rollout import await_rollout
@@ -32,9 +33,12 @@ def prepare(site: Site, command: CanaryCommand) -> StepReport:
     if live is None or promotion.is_initialising(live):
         return _initialise(site, command, live)
     warnings = _undo_unfinished(site, command, live)
+    configuration = configured(site)
+    purpose, _ = purpose_of(live, site.bundle.target, configuration.digests)
     notes = _surround(site, command)
-    kept = _keep_up(site, command)
-    return StepReport(notes=(*notes, *kept), warnings=(*warnings, *_complaints(site)))
+    if purpose is Purpose.UPKEEP:
+        notes = (*notes, *_keep_up(site, command, configuration))
+    return StepReport(notes=notes, warnings=(*warnings, *_complaints(site)))
 
 
 def _initialise(site: Site, command: CanaryCommand, live: Manifest | None) -> StepReport:
@@ -61,7 +65,7 @@ def _initialise(site: Site, command: CanaryCommand, live: Manifest | None) -> St
 
 def _initial_replicas(site: Site, live: Manifest | None) -> int:
     """As many as the target has now, and no fewer than Git asks for."""
-    autoscaler = site.bundle.autoscaler
+    autoscaler = site.bundle.primary_autoscaler
     asked = min_replicas(autoscaler) if autoscaler else wanted_replicas(site.bundle.target)
     present = [wanted_replicas(each) for each in (site.target(), live) if each is not None]
     return max(1, asked, *present)
@@ -71,13 +75,14 @@ def _undo_unfinished(site: Site, command: CanaryCommand, live: Manifest) -> tupl
     if not promotion.is_unfinished(live):
         return ()
     name = site.bundle.names.primary
+    left = bring_back(site, live, command.fence)
     site.change_deployment(name, command.fence, promotion.restored)
-    said = f"{name} was left by an unfinished promotion; it was restored"
+    said = (f"{name} was left by an unfinished promotion; it was restored", *left)
     try:
         await_rollout(site, name, command.deadline_seconds)
     except NotReady as error:
-        return said, str(error)
-    return (said,)
+        return *said, str(error)
+    return said
 
 
 def configured(site: Site) -> Configuration:
@@ -85,15 +90,10 @@ def configured(site: Site) -> Configuration:
     return configuration_of(site, site.bundle.target["spec"]["template"])
 
 
-def _keep_up(site: Site, command: CanaryCommand) -> tuple[str, ...]:
-    """Bring the primary to Git, unless a promotion will: an analysis needs all that serves now."""
-    configuration = configured(site)
-    if site.bundle.replicas is None and not configuration.sources:
-        return ()
-    purpose, _ = purpose_of(site.primary(), site.bundle.target, configuration.digests)
-    if purpose is not Purpose.UPKEEP:
-        return ()
-    return (*bring_copies(site, configuration, command.fence), *_resize(site, command))
+def _keep_up(site: Site, command: CanaryCommand, configuration: Configuration) -> tuple[str, ...]:
+    """Bring the primary to Git where no promotion will: an analysis needs all that serves now."""
+    copied = bring_copies(site, configuration, command.fence)
+    return (*copied, *bring_to_git(site, command.fence), *_resize(site, command))
 
 
 def _resize(site: Site, command: CanaryCommand) -> tuple[str, ...]:
@@ -120,13 +120,16 @@ def said_of_size(change: Change) -> tuple[str, ...]:
 
 
 def _surround(site: Site, command: CanaryCommand) -> tuple[str, ...]:
-    """Autoscaler and rules at once, and then the services; notes on what was taken over."""
+    """Autoscaler and rules at once, and then the services; notes on what was taken over.
+
+    An autoscaler that is there already is a promotion's to change, or an upkeep's.
+    """
     if command.ref.owner.create_namespace:
         site.ensure_mesh_namespace()
     at_once(
         *(
             partial(cluster.fenced_apply, manifest, command.fence, manager=CANARY_FIELD_MANAGER)
-            for cluster, manifest in beside_services(site)
+            for cluster, manifest in beside_services(site, autoscaler=live_autoscaler(site) is None)
         )
     )
     # No service is taken over while something that its primary needs is refused.

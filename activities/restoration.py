@@ -2,6 +2,7 @@
 
 from typing import NamedTuple
 
+from activities.autoscalers import bring_back
 from activities.site import Place
 from tidegate.contracts import CANARY_FIELD_MANAGER, Fence
 from tidegate.domain.manifest import Manifest
@@ -25,13 +26,15 @@ def restored(place: Place, fence: Fence, copy_epoch: int) -> Undone | None:
     release than that with the epoch `copy_epoch` is out of date: the primary may have been mended since.
     """
     name, kept = place.ref.primary, snapshot.kept_in(place.target())
-    if place.primary() is None:
+    live = place.primary()
+    if live is None:
         return _made_anew(place, fence, kept) if kept else None
     own = kept if kept and copy_epoch and snapshot.epoch(kept) == copy_epoch else None
 
     def back(live: Manifest) -> Manifest:
         return snapshot.put_back(live, own)
 
+    left = bring_back(place, live, fence)
     change = place.change_deployment(name, fence, back)
     before, after = change.before or change.after, change.after
     unfinished = promotion.is_unfinished(before)
@@ -42,7 +45,7 @@ def restored(place: Place, fence: Fence, copy_epoch: int) -> Undone | None:
     elif own is None and kept and snapshot.differs(after, kept):
         who = _writer(after)
         warnings = (f"{_described(place)} was changed by {who} since a release was cut off; left as it is",)
-    return Undone(changed, promotion.promoted_by(after), warnings=warnings)
+    return Undone(changed, promotion.promoted_by(after), warnings=(*left, *warnings))
 
 
 def _writer(primary: Manifest) -> str:

@@ -13,7 +13,6 @@ from tidegate.adapters.kubernetes import Cluster
 from tidegate.contracts import CANARY_FIELD_MANAGER, Fence
 from tidegate.domain.errors import TidegateError
 from tidegate.domain.manifest import Manifest, dig, ref_of
-from tidegate.manifests.autoscaler import primary_autoscaler
 from tidegate.manifests.drift import last_writer
 from tidegate.manifests.istio import destination_rules
 from tidegate.manifests.services import services, taken_over
@@ -48,14 +47,13 @@ def _tried(mend: Callable[[], str]) -> str | TidegateError:
         return error
 
 
-def beside_services(site: Site) -> list[tuple[Cluster, Manifest]]:
-    """The primary's autoscaler and the destination rules, each with the cluster that it belongs to."""
+def beside_services(site: Site, *, autoscaler: bool = True) -> list[tuple[Cluster, Manifest]]:
+    """The primary's autoscaler, if wanted, and destination rules, each with its cluster."""
     bundle = site.bundle
     rules = destination_rules(bundle.canary, site.istio_version("DestinationRule"))
     found = [(site.mesh, rule) for rule in rules]
-    if bundle.autoscaler:
-        found.insert(0, (site.cluster, primary_autoscaler(bundle.autoscaler, bundle.names.primary)))
-    return found
+    scaler = bundle.primary_autoscaler if autoscaler else None
+    return found if scaler is None else [(site.cluster, scaler), *found]
 
 
 def mended_at_best(site: Site, fence: Fence) -> tuple[str, ...]:

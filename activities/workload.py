@@ -2,7 +2,15 @@
 
 from temporalio import activity
 
-from activities.autoscalers import remove_strays
+from activities.autoscalers import (
+    bring_to_git,
+    live_autoscaler,
+    marks,
+    pause,
+    remove_strays,
+    resume,
+    scaled_object_of,
+)
 from activities.configuration import bring_copies, remove_stale_copies
 from activities.judged import marked, refuse_changed, unmarked
 from activities.preparation import configured, prepare, said_of_size
@@ -17,7 +25,7 @@ from tidegate.decisions.plan import compile_plan
 from tidegate.decisions.revision import purpose_of, template_hash
 from tidegate.decisions.rollout import wanted_replicas
 from tidegate.domain.errors import NotReady, TidegateError
-from tidegate.domain.manifest import Manifest
+from tidegate.domain.manifest import Manifest, name_of
 from tidegate.domain.marks import TEMPLATE_HASH, annotations
 from tidegate.manifests import promotion
 from tidegate.manifests.autoscaler import min_replicas
@@ -63,10 +71,13 @@ class WorkloadActivities:
         """Give the target replicas, and wait until all of them run the new version."""
         site = self._sites.find(command.ref)
         name, replicas = site.bundle.names.target, _canary_replicas(site)
-        primary = site.primary()
-        site.change_deployment(
-            name, command.fence, lambda live: _scaled(marked(site, live, command.fence, primary), replicas)
-        )
+        primary, scaled_by = site.primary(), marks(site)
+
+        def judged(live: Manifest) -> Manifest:
+            return _scaled(marked(site, live, command.fence, primary, scaled_by), replicas)
+
+        site.change_deployment(name, command.fence, judged)
+        resume(site, command.fence)
         await_rollout(site, name, command.deadline_seconds)
         return StepReport(notes=(f"{name} is ready with {replicas} replicas",))
 
@@ -96,15 +107,18 @@ class WorkloadActivities:
                 epoch=command.fence.epoch,
                 replicas=replicas,
                 configuration=configuration,
+                autoscaler=scaler,
             )
 
+        scaler = live_autoscaler(site)
         warnings = mended_at_best(site, command.fence)
         if configuration.sources:
             refuse_unjudged(site.primary())
         copied = bring_copies(site, configuration, command.fence)
         change = site.change_deployment(name, command.fence, promoted)
+        scaled = bring_to_git(site, command.fence)
         await_rollout(site, name, command.deadline_seconds)
-        notes = (*copied, f"{name} runs {revision[:7]}", *said_of_size(change))
+        notes = (*copied, *scaled, f"{name} runs {revision[:7]}", *said_of_size(change))
         return StepReport(notes=notes, warnings=warnings)
 
     @activity.defn(name="workload_restore")
@@ -146,14 +160,27 @@ class WorkloadActivities:
         if not command.turning_back:
             settled = place.change_deployment(place.ref.primary, command.fence, promotion.settled)
             notes = (*self._clear_up(command), *remove_stale_copies(place, settled, command.fence))
-        if place.target() is None:
+        live = place.target()
+        if live is None:
             return StepReport(notes=notes, warnings=(f"there is no {target} to scale down",))
+        warnings = pause(place, live, command.fence, self._scaled_object(command))
         place.change_deployment(target, command.fence, lambda live: _scaled(unmarked(live), 0))
         try:
             await_no_replicas(place, target, min(SCALE_DOWN_SECONDS, command.deadline_seconds))
         except NotReady:
-            return StepReport(notes=notes, warnings=(f"{target} was scaled to 0, but still has pods",))
-        return StepReport(notes=(*notes, f"{target} is scaled to 0"))
+            said = f"{target} was scaled to 0, but still has pods"
+            return StepReport(notes=notes, warnings=(*warnings, said))
+        return StepReport(notes=(*notes, f"{target} is scaled to 0"), warnings=warnings)
+
+    def _scaled_object(self, command: CanaryCommand) -> str:
+        """The ScaledObject's name in the manifests; the way back does without them."""
+        if command.turning_back:
+            return ""
+        try:
+            scaler = scaled_object_of(self._sites.find(command.ref))
+        except TidegateError:
+            return ""
+        return name_of(scaler) if scaler else ""
 
     def _clear_up(self, command: CanaryCommand) -> tuple[str, ...]:
         """What an earlier revision needed; without the manifests, the next release sees to it."""

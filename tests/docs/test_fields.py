@@ -18,6 +18,7 @@ PARTS: dict[tuple[str, str], type[ManifestModel]] = {
     ("Canary", "spec"): canary.CanarySpec,
     ("Canary", "spec.targetRef"): canary.TargetRef,
     ("Canary", "spec.autoscalerRef"): canary.AutoscalerRef,
+    ("Canary", "spec.autoscalerRef.primaryScalerReplicas"): canary.ScalerReplicas,
     ("Canary", "spec.service"): canary.Service,
     ("Canary", "spec.service.rewrite"): canary.Rewrite,
     ("Canary", "spec.service.apex"): canary.ServiceMetadata,

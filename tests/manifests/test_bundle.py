@@ -179,7 +179,7 @@ FAULTS = {
         _with(1, "spec", "scaleTargetRef", "name", value="other"),
         "hpa.yaml: HorizontalPodAutoscaler test/podinfo: spec.scaleTargetRef.name: "
         "scales 'other', and the Canary's target is 'podinfo'; "
-        "let the HPA scale the canary's target",
+        "let it scale the canary's target",
     ),
     "two canaries of one name": (
         _twice(2),

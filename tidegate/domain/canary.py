@@ -25,16 +25,36 @@ class TargetRef(ManifestModel):
     name: str = Field(min_length=1)
 
 
+class ScalerReplicas(ManifestModel):
+    """Bounds of the primary's autoscaler; what is not given is as in the target's."""
+
+    min_replicas: int | None = Field(default=None, ge=1)
+    max_replicas: int | None = Field(default=None, ge=1)
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        if self.min_replicas and self.max_replicas and self.min_replicas > self.max_replicas:
+            raise ValueError("has minReplicas over maxReplicas; let them rise")
+        return self
+
+
 class AutoscalerRef(ManifestModel):
-    """The target's HorizontalPodAutoscaler; any version of its API."""
+    """The target's HorizontalPodAutoscaler, in any version of its API, or its ScaledObject of KEDA.
+
+    `primary_scaler_queries` has a query for the primary by the name of a ScaledObject's trigger.
+    """
 
     api_version: str = "autoscaling/v2"
-    kind: Literal["HorizontalPodAutoscaler"]
+    kind: Literal["HorizontalPodAutoscaler", "ScaledObject"]
     name: str = Field(min_length=1)
-    unsupported: ClassVar = {
-        "primaryScalerQueries": "KEDA is not supported yet: use an HPA",
-        "primaryScalerReplicas": "the primary's HPA keeps the bounds of the target's: remove it",
-    }
+    primary_scaler_queries: dict[str, str] = {}
+    primary_scaler_replicas: ScalerReplicas | None = None
+
+    @model_validator(mode="after")
+    def _queries_have_triggers(self) -> Self:
+        if self.primary_scaler_queries and self.kind != "ScaledObject":
+            raise ValueError("has primaryScalerQueries, which are for a ScaledObject; remove them")
+        return self
 
 
 class Rewrite(ManifestModel):

@@ -35,6 +35,9 @@ COPIED_FOR = "tidegate.dev/copied-for"
 ASKED_FOR = "tidegate.dev/asked-for"
 """On a Service: JSON of the labels, annotations and fields that its Canary asked for last."""
 
+SCALED_BY = "tidegate.dev/scaled-by"
+"""On a target with replicas: the name of KEDA's ScaledObject, which is paused between releases."""
+
 PRIMARY = "tidegate.dev/primary"
 """On a target with replicas: JSON of the primary as the release found it."""
 

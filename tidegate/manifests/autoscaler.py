@@ -1,14 +1,17 @@
-"""HorizontalPodAutoscalers: the old APIs' forms converted to autoscaling/v2, and the primary's clone."""
+"""Autoscalers: old HPAs' forms converted to autoscaling/v2, and the primary's clone of any of them."""
 
 from copy import deepcopy
 from typing import Any
 
 from tidegate.contracts import FENCE_ANNOTATION
+from tidegate.domain.canary import AutoscalerRef, ScalerReplicas
 from tidegate.domain.errors import InvalidInput
 from tidegate.domain.manifest import Manifest, dig, name_of
+from tidegate.manifests import scaled_object
 from tidegate.manifests.naming import PRIMARY_SUFFIX
 
 KIND = "HorizontalPodAutoscaler"
+BOUNDS = ("minReplicas", "maxReplicas")
 CURRENT = "autoscaling/v2"
 OLD = ("autoscaling/v2beta1", "autoscaling/v2beta2")
 
@@ -35,13 +38,20 @@ def converted(manifest: Manifest) -> Manifest:
     return copy
 
 
-def primary_autoscaler(autoscaler: Manifest, primary: str) -> Manifest:
-    """The clone of a target's HPA that scales the primary within the same bounds."""
+def primary_autoscaler(autoscaler: Manifest, primary: str, ref: AutoscalerRef | None = None) -> Manifest:
+    """The clone of a target's autoscaler that scales the primary, within the bounds that `ref` gives it."""
+    is_keda = autoscaler["kind"] == scaled_object.KIND
     spec = deepcopy(autoscaler["spec"])
-    spec["scaleTargetRef"] = {"apiVersion": "apps/v1", "kind": "Deployment", "name": primary}
+    if is_keda:
+        target = str(dig(spec, "scaleTargetRef", "name"))
+        spec = scaled_object.rewritten(spec, target, primary, ref.primary_scaler_queries if ref else {})
+    else:
+        spec["scaleTargetRef"] = {"apiVersion": "apps/v1", "kind": "Deployment", "name": primary}
+    if ref and ref.primary_scaler_replicas:
+        spec |= _bounds(ref.primary_scaler_replicas, scaled_object.BOUNDS if is_keda else BOUNDS)
     return {
         "apiVersion": autoscaler["apiVersion"],
-        "kind": KIND,
+        "kind": autoscaler["kind"],
         "metadata": {
             "name": name_of(autoscaler) + PRIMARY_SUFFIX,
             "namespace": autoscaler["metadata"]["namespace"],
@@ -51,14 +61,31 @@ def primary_autoscaler(autoscaler: Manifest, primary: str) -> Manifest:
 
 
 def scales_for_us(autoscaler: Manifest, primary: str) -> bool:
-    """Whether a live HPA is one that a release made for the primary."""
+    """Whether a live autoscaler is one that a release made for the primary."""
     ours = FENCE_ANNOTATION in (dig(autoscaler, "metadata", "annotations") or {})
     return ours and dig(autoscaler, "spec", "scaleTargetRef", "name") == primary
 
 
 def min_replicas(autoscaler: Manifest) -> int:
     """The lower bound; Kubernetes takes 1 where none is given, and 0 serves nobody."""
-    return max(1, int(dig(autoscaler, "spec", "minReplicas") or 1))
+    return max(1, bounds(autoscaler)[0] or 1)
+
+
+def bounds(autoscaler: Manifest) -> tuple[int | None, int | None]:
+    """The fewest and the most replicas, where they are given."""
+    fields = scaled_object.BOUNDS if autoscaler["kind"] == scaled_object.KIND else BOUNDS
+    fewest, most = (dig(autoscaler, "spec", field) for field in fields)
+    return (fewest if isinstance(fewest, int) else None, most if isinstance(most, int) else None)
+
+
+def group(kind: str) -> str:
+    """The API group of a kind of autoscaler."""
+    return scaled_object.GROUP if kind == scaled_object.KIND else "autoscaling"
+
+
+def _bounds(replicas: ScalerReplicas, fields: tuple[str, str]) -> Manifest:
+    given = zip(fields, (replicas.min_replicas, replicas.max_replicas), strict=True)
+    return {field: count for field, count in given if count is not None}
 
 
 def _metric(metric: Manifest, field: str) -> Manifest:

@@ -11,7 +11,7 @@ from tidegate.domain.canary import API_GROUP, Canary, Metric, TemplateRef
 from tidegate.domain.errors import InvalidInput
 from tidegate.domain.manifest import Manifest, dig, group_of, name_of
 from tidegate.domain.metric_template import MetricTemplate
-from tidegate.manifests import autoscaler, istio
+from tidegate.manifests import autoscaler, istio, scaled_object
 from tidegate.manifests.naming import LONGEST_LABEL, Names, Selector, names, selector_of
 from tidegate.manifests.scope import placed
 
@@ -53,6 +53,14 @@ class Bundle(Model):
         """The primary's size in Git; None where an autoscaler decides, or Git names none above 0."""
         asked = dig(self.target, "spec", "replicas")
         return asked if self.autoscaler is None and isinstance(asked, int) and asked > 0 else None
+
+    @property
+    def primary_autoscaler(self) -> Manifest | None:
+        """What scales the primary; None where nothing does."""
+        if self.autoscaler is None:
+            return None
+        ref = self.canary.spec.autoscaler_ref
+        return autoscaler.primary_autoscaler(self.autoscaler, self.names.primary, ref)
 
     def template_of(self, metric: Metric) -> MetricTemplate | None:
         """The MetricTemplate of a metric; None when it has no templateRef."""
@@ -139,20 +147,34 @@ def _autoscaler(canary: Canary, objects: Sequence[Rendered]) -> Manifest | None:
     ref = canary.spec.autoscaler_ref
     if ref is None:
         return None
-    found = _referred(canary, objects, "autoscaling", autoscaler.KIND, ref.name, "spec.autoscalerRef.name")
+    group = autoscaler.group(ref.kind)
+    found = _referred(canary, objects, group, ref.kind, ref.name, "spec.autoscalerRef.name")
     scaled = dig(found.manifest, "spec", "scaleTargetRef", "name")
     if scaled != canary.spec.target_ref.name:
         error = InvalidInput(
             f"scales {scaled!r}, and the Canary's target is {canary.spec.target_ref.name!r}",
             field="spec.scaleTargetRef.name",
-            mend="let the HPA scale the canary's target",
+            mend="let it scale the canary's target",
         )
         raise found.blamed(error)
     try:
-        _refuse_odd_count(found.manifest, "minReplicas")
+        for field in (autoscaler.BOUNDS[0], scaled_object.BOUNDS[0]):
+            _refuse_odd_count(found.manifest, field)
     except InvalidInput as error:
         raise found.blamed(error) from None
+    _refuse_crossed_bounds(autoscaler.primary_autoscaler(found.manifest, canary.spec.target_ref.name, ref))
     return found.manifest
+
+
+def _refuse_crossed_bounds(scaler: Manifest) -> None:
+    """The primary's bounds are the Canary's and, where it gives none, the target's."""
+    lowest, highest = autoscaler.bounds(scaler)
+    if lowest is not None and highest is not None and lowest > highest:
+        raise InvalidInput(
+            f"leaves the primary between {lowest} and {highest} replicas",
+            field="spec.autoscalerRef.primaryScalerReplicas",
+            mend="give minReplicas and maxReplicas that rise",
+        )
 
 
 def _refuse_odd_count(manifest: Manifest, name: str) -> None:
@@ -258,6 +280,7 @@ def _made(bundle: Bundle) -> set[tuple[str, str, str]]:
     made |= {(istio.GROUP, "DestinationRule", name) for name in (known.primary_service, known.canary_service)}
     made.add((istio.GROUP, "VirtualService", known.apex))
     made.add(("autoscaling", autoscaler.KIND, known.primary_autoscaler))
+    made.add((scaled_object.GROUP, scaled_object.KIND, known.primary_autoscaler))
     return made
 
 

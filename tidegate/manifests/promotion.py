@@ -69,17 +69,18 @@ def promoted(
     epoch: int,
     replicas: int | None = None,
     configuration: Configuration = NOTHING_TRACKED,
+    autoscaler: Manifest | None = None,
 ) -> Manifest:
     """The primary with the target's template, and with so many replicas; None: as many as it has.
 
     Twice is the same as once. `epoch` is that of the release's fences. The template refers to the copies of
-    `configuration`, which have to exist.
+    `configuration`, which have to exist. `autoscaler` is the live one that is about to be changed as well.
     """
     marks = annotations(primary)
     if marks.get(TEMPLATE_HASH) == template_hash and INITIALISING not in marks:
         return deepcopy(primary)
     size = {} if replicas is None else {"replicas": replicas}
-    record = marks.get(ROLLBACK) or _record(primary, (*CARRIED, *size))
+    record = marks.get(ROLLBACK) or _record(primary, (*CARRIED, *size), autoscaler)
     changed = _with_rollout(primary, rollout_of(target, configuration.names) | size)
     made = {TEMPLATE_HASH: template_hash, REVISION: revision, PROMOTED_BY: str(epoch)}
     return _marked(changed, {ROLLBACK: record, CONFIGURATION: None, **made, **configuration.marks})
@@ -102,6 +103,12 @@ def templates(primary: Manifest) -> tuple[Manifest, ...]:
     return (primary["spec"]["template"], *before)
 
 
+def autoscaler_before(primary: Manifest) -> Manifest | None:
+    """The primary's autoscaler as it was before an unfinished promotion; None where that changed none."""
+    found = (_read(primary) or {}).get("autoscaler")
+    return found if isinstance(found, dict) and {"metadata", "spec"} <= found.keys() else None
+
+
 def promoted_by(primary: Manifest) -> int:
     """The epoch of the release that promoted what it runs; 0 when it does not say."""
     said = annotations(primary).get(PROMOTED_BY, "")
@@ -118,10 +125,14 @@ def resized(primary: Manifest, replicas: int) -> Manifest:
     return _with_spec(primary, primary["spec"] | {"replicas": replicas})
 
 
-def _record(primary: Manifest, fields: tuple[str, ...]) -> str:
+def _record(primary: Manifest, fields: tuple[str, ...], autoscaler: Manifest | None) -> str:
     marks = annotations(primary)
     rollout = {field: primary["spec"][field] for field in fields if field in primary["spec"]}
-    record = {"rollout": rollout} | {key: marks.get(mark, "") for mark, key in _RECORDED.items()}
+    record: Manifest = {"rollout": rollout} | {key: marks.get(mark, "") for mark, key in _RECORDED.items()}
+    if autoscaler is not None:
+        metadata = {key: autoscaler["metadata"][key] for key in ("name", "namespace")}
+        kept = {key: autoscaler[key] for key in ("apiVersion", "kind", "spec")}
+        record["autoscaler"] = kept | {"metadata": metadata}
     return json.dumps(record, separators=(",", ":"), sort_keys=True)
 
 
