@@ -3,6 +3,7 @@
 import asyncio
 import os
 from collections.abc import Coroutine, Mapping
+from functools import partial
 from typing import Any, TypeVar
 
 from temporalio import activity
@@ -12,6 +13,7 @@ from activities.heartbeat import beating
 from activities.inspection import Inspects
 from activities.offload import offload
 from activities.step import step
+from activities.templates import templates_of
 from tidegate.adapters.manifest_source import ManifestSource
 from tidegate.adapters.metrics import Clusters, Servers
 from tidegate.contracts import CanaryRef, JudgeCommand, Judgement
@@ -19,6 +21,7 @@ from tidegate.decisions.judge import Sample, judge
 from tidegate.decisions.queries import Check, checks
 from tidegate.domain.errors import InvalidInput, Permanent, Unreachable
 from tidegate.domain.verdict import Verdict
+from tidegate.manifests.bundle import Bundle
 from tidegate.settings import Settings
 
 T = TypeVar("T")
@@ -44,6 +47,7 @@ class MetricsActivities:
         """
         self._inspection = inspection
         self._manifests = manifests
+        self._clusters = clusters
         self._servers = Servers(settings, clusters, os.environ if environ is None else environ)
 
     @activity.defn(name="metrics_judge")
@@ -63,9 +67,12 @@ class MetricsActivities:
 
     async def _measure(self, ref: CanaryRef) -> tuple[Verdict, ...]:
         bundle = await offload(self._manifests.bundle, ref)
-        asked = checks(bundle.canary, bundle.template_of)
+        asked = await offload(self._checks, bundle, ref.owner.cluster)
         samples = await _all(*(self._sample(ref, check) for check in asked))
         return judge(zip((check.criterion for check in asked), samples, strict=True))
+
+    def _checks(self, bundle: Bundle, cluster: str) -> tuple[Check, ...]:
+        return checks(bundle.canary, templates_of(bundle, partial(self._clusters.cluster, cluster)))
 
     async def _sample(self, ref: CanaryRef, check: Check) -> Sample:
         try:

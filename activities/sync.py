@@ -6,6 +6,7 @@ a late one does no harm.
 
 import time
 from collections.abc import Callable
+from functools import partial
 from itertools import groupby
 from typing import Protocol
 
@@ -18,6 +19,7 @@ from activities.step import step
 from activities.sync_health import HealthWait
 from activities.sync_objects import fitted, write
 from activities.sync_preflight import missing_namespaces, refuse_unservable
+from activities.templates import templates_of
 from tidegate.adapters.kubernetes import Clusters
 from tidegate.contracts import (
     FIELD_MANAGER,
@@ -104,7 +106,8 @@ class SyncActivities:
             load_proxy=self._settings.load.proxy,
             egress=self._settings.addresses.egress,
         )
-        check_requirements(bundle.canary, bundle.template_of, installation)
+        templates = templates_of(bundle, partial(self._clusters.cluster, owner.cluster))
+        check_requirements(bundle.canary, templates, installation)
         mesh = self._clusters.cluster(self._settings.mesh_cluster(owner.cluster))
         for kind in ("VirtualService", "DestinationRule"):
             mesh.served(istio.GROUP, kind, istio.VERSIONS)

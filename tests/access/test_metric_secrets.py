@@ -1,28 +1,60 @@
-"""The access to a template's credentials is enough, and stops at the one Secret that it names."""
+"""The access to templates and their credentials is enough, and stops at the one Secret that it names."""
 
+from functools import partial
 from pathlib import Path
 
 import pytest
 
+from activities.templates import templates_of
 from tests.access.conftest import WORKER, Installation
 from tidegate.adapters.kubernetes import Clusters
 from tidegate.adapters.metrics import Servers
 from tidegate.decisions.judge import Criterion
 from tidegate.decisions.queries import Check
-from tidegate.domain.canary import ThresholdRange
+from tidegate.domain.canary import Canary, ThresholdRange
 from tidegate.domain.errors import AccessDenied
 from tidegate.domain.metric_template import Provider
+from tidegate.manifests.bundle import Bundle
 from tidegate.sandbox.cluster_api import write_kubeconfig
 from tidegate.settings import ClusterSettings, Settings
 
+TEMPLATE = """
+apiVersion: flagger.app/v1beta1
+kind: MetricTemplate
+metadata: {name: one, namespace: istio-system}
+spec: {provider: {type: prometheus, address: "http://prometheus.istio-system:9090"}, query: vector(1)}
+"""
+CANARY = {
+    "metadata": {"name": "podinfo", "namespace": "test"},
+    "spec": {
+        "targetRef": {"kind": "Deployment", "name": "podinfo"},
+        "service": {"port": 80},
+        "analysis": {
+            "stepWeight": 10,
+            "metrics": [
+                {
+                    "name": "one",
+                    "templateRef": {"name": "one", "namespace": "istio-system"},
+                    "thresholdRange": {"min": 1},
+                }
+            ],
+        },
+    },
+}
+
 
 @pytest.fixture
-def servers(installation: Installation, tmp_path: Path) -> Servers:
-    """Metrics servers as a worker finds them that is this ServiceAccount."""
+def worker(installation: Installation, tmp_path: Path) -> Settings:
+    """The settings of a worker that is this ServiceAccount."""
     seen = installation.world.clusters["mesh02"].seen_with(WORKER.token)
     kubeconfig = write_kubeconfig(tmp_path / "kubeconfig", [seen])
-    settings = Settings(clusters={"mesh02": ClusterSettings(kubeconfig=str(kubeconfig), context="mesh02")})
-    return Servers(settings, Clusters(settings), {})
+    return Settings(clusters={"mesh02": ClusterSettings(kubeconfig=str(kubeconfig), context="mesh02")})
+
+
+@pytest.fixture
+def servers(worker: Settings) -> Servers:
+    """Metrics servers as this worker finds them."""
+    return Servers(worker, Clusters(worker), {})
 
 
 def check(installation: Installation, secret: str) -> Check:
@@ -50,3 +82,18 @@ async def test_the_worker_reads_the_secret_that_its_role_names_and_no_other(
     assert (await servers.server("mesh02", asked).query(asked.query)).value == 1
     with pytest.raises(AccessDenied, match='secrets "another" is forbidden'):
         servers.server("mesh02", check(installation, "another"))
+
+
+async def test_the_worker_reads_templates_that_no_application_brings(
+    installation: Installation, worker: Settings, tmp_path: Path
+) -> None:
+    (tmp_path / "template.yaml").write_text(TEMPLATE)
+    await installation.admin.kubectl("mesh02", "apply", "-f", str(tmp_path / "template.yaml"))
+    await installation.grant("metric-secrets", "mesh02")
+
+    bundle = Bundle(canary=Canary.parse(CANARY), target={})
+    find = templates_of(bundle, partial(Clusters(worker).cluster, "mesh02"))
+    (metric,) = bundle.canary.spec.analysis.metrics
+    found = find(metric)
+    assert found is not None
+    assert found.spec.query == "vector(1)"

@@ -168,7 +168,7 @@ def test_a_canary_that_wants_something_else_of_no_data_is_refused() -> None:
 
 def test_a_template_that_is_not_there_is_refused() -> None:
     metric = {"name": "x", "templateRef": {"name": "gone"}, "threshold": 1}
-    with pytest.raises(InvalidInput, match=r"spec.analysis.metrics.0.templateRef: the MetricTemplate 'gone'"):
+    with pytest.raises(InvalidInput, match=r"metrics.0.templateRef.name: no MetricTemplate test/gone among"):
         checks(canary(metric), none)
 
 

@@ -65,6 +65,15 @@ def test_a_metric_template_moved_by_kustomize_is_found_by_its_name(samples: Any)
     )
 
 
+def test_a_template_that_is_not_in_git_is_the_cluster_s(samples: Any) -> None:
+    rendered = samples.all
+    _without(3)(rendered)
+    contents = read_contents(rendered, "test")
+    assert contents.warnings == ("MetricTemplate istio-system/latency is not in Git: the cluster's is used",)
+    (bundle,) = contents.bundles
+    assert [bundle.template_of(each) for each in bundle.canary.spec.analysis.metrics] == [None, None]
+
+
 def test_a_template_that_verifies_nobody_is_warned_of_once(samples: Any) -> None:
     rendered = samples.all
     _with(3, "spec", "provider", "insecureSkipVerify", value=True)(rendered)
@@ -162,12 +171,6 @@ FAULTS = {
         "canary.yaml: Canary test/podinfo: spec.autoscalerRef.name: "
         "no HorizontalPodAutoscaler podinfo among the manifests; "
         "add the HorizontalPodAutoscaler to the application's path, or correct the name",
-    ),
-    "missing template": (
-        _without(3),
-        "canary.yaml: Canary test/podinfo: spec.analysis.metrics.1.templateRef.name: "
-        "no MetricTemplate istio-system/latency among "
-        "the manifests; add it to the application's path, or correct the reference",
     ),
     "target elsewhere": (
         _with(0, "metadata", "namespace", value="prod"),

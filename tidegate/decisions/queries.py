@@ -129,9 +129,10 @@ def _source(
     if metric.template_ref is not None:
         if template is None:
             raise InvalidInput(
-                f"the MetricTemplate {metric.template_ref.name!r} is not among the application's manifests",
-                field=f"{field}.templateRef",
-                mend="add it, or correct the name",
+                f"no MetricTemplate {metric.template_ref.namespace or canary.namespace}/"
+                f"{metric.template_ref.name} among the manifests, nor in the cluster",
+                field=f"{field}.templateRef.name",
+                mend="add it to the application's path, or correct the reference",
             )
         return Measure.CUSTOM, template.spec.query, template.spec.provider
     if metric.query:

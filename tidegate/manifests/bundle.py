@@ -63,9 +63,9 @@ class Bundle(Model):
         return autoscaler.primary_autoscaler(self.autoscaler, self.names.primary, ref)
 
     def template_of(self, metric: Metric) -> MetricTemplate | None:
-        """The MetricTemplate of a metric; None when it has no templateRef."""
+        """The MetricTemplate of a metric; None when it has no templateRef, or names one of the cluster's."""
         ref = metric.template_ref
-        return self.templates[_key(ref, self.canary)] if ref else None
+        return self.templates.get(_key(ref, self.canary)) if ref else None
 
 
 class Contents(Model):
@@ -212,6 +212,9 @@ def _templates(canary: Canary, objects: Sequence[Rendered], warnings: list[str])
     templates = {}
     for index, metric in enumerate(canary.spec.analysis.metrics):
         if ref := metric.template_ref:
+            if not any(_is(each.manifest, API_GROUP, "MetricTemplate", ref.name) for each in objects):
+                warnings.append(f"MetricTemplate {_key(ref, canary)} is not in Git: the cluster's is used")
+                continue
             field = f"spec.analysis.metrics.{index}.templateRef"
             templates[_key(ref, canary)] = _template(ref, canary, objects, field, warnings)
     return templates

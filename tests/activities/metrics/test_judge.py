@@ -204,12 +204,58 @@ async def test_a_canary_that_waits_says_so_of_whatever_is_missing(
 
 
 class Vault(Proxy):
-    """A cluster with one Secret."""
+    """A cluster with one object."""
+
+    def __init__(self, found: Any) -> None:
+        super().__init__("")
+        self.found = found
 
     def get(self, *which: str) -> Any:
         self.asked.append("/".join(which))
-        data = {"datadog_api_key": "a2V5", "datadog_application_key": "YXBw"}
-        return {"kind": "Secret", "data": data}
+        return self.found
+
+
+KEYS = {"datadog_api_key": "a2V5", "datadog_application_key": "YXBw"}
+
+
+def upstairs(address: str) -> dict[str, Any]:
+    """A template that Git does not hold."""
+    return {
+        "apiVersion": "flagger.app/v1beta1",
+        "kind": "MetricTemplate",
+        "metadata": {"name": "up", "namespace": "istio-system", "managedFields": []},
+        "spec": {"provider": {"type": "prometheus", "address": address}, "query": "vector(3)"},
+        "status": {"anything": 1},
+    }
+
+
+UP = {"name": "up", "templateRef": {"name": "up", "namespace": "istio-system"}, "thresholdRange": {"min": 2}}
+
+
+async def test_a_template_that_git_does_not_hold_is_the_cluster_s(
+    prometheus: str, canary_ref: MakeRef, judged: Judged
+) -> None:
+    vault = Vault(upstairs(prometheus))
+    (verdict,) = (await judged(canary_ref(metrics=(UP,)), clusters=vault)).verdicts
+    assert verdict.reason == "up 3.00 >= 2"
+    assert vault.asked == ["flagger.app/v1beta1/MetricTemplate/istio-system/up"]
+
+
+@pytest.mark.parametrize(
+    ("found", "told"),
+    [
+        (None, "no MetricTemplate istio-system/up among the manifests, nor in the cluster"),
+        (
+            {"metadata": {"name": "up"}, "spec": {"provider": {"type": "abacus"}, "query": "x"}},
+            "MetricTemplate istio-system/up of the cluster: spec.provider.type: ",
+        ),
+    ],
+)
+async def test_a_template_that_is_nowhere_or_of_no_use_is_named(
+    canary_ref: MakeRef, judged: Judged, found: Any, told: str
+) -> None:
+    with pytest.raises(ApplicationError, match=told):
+        await judged(canary_ref(metrics=(UP,)), clusters=Vault(found))
 
 
 async def test_another_provider_is_asked_with_the_credentials_of_its_secret(
@@ -238,7 +284,7 @@ async def test_another_provider_is_asked_with_the_credentials_of_its_secret(
         "templateRef": {"name": "errors", "namespace": "monitoring"},
         "thresholdRange": {"max": 1},
     }
-    vault = Vault("")
+    vault = Vault({"kind": "Secret", "data": KEYS})
     judgement = await judged(canary_ref(template, metrics=(metric,)), clusters=vault)
     assert [verdict.reason for verdict in judgement.verdicts] == ["errors 0.50 <= 1"]
     assert vault.asked == ["v1/Secret/monitoring/datadog"]

@@ -76,6 +76,13 @@ def asm(clusters: Clusters) -> Cluster:
 
 
 @pytest.fixture
+def flagger(mesh02: Cluster) -> Cluster:
+    """The destination, in which Flagger's MetricTemplate is served."""
+    mesh02.apply(_definition("MetricTemplate", "flagger.app"), manager="somebody")
+    return mesh02
+
+
+@pytest.fixture
 def application() -> Listed:
     """The manifests to render."""
     return Listed()
@@ -111,14 +118,14 @@ def late_environment(environment: ActivityEnvironment) -> ActivityEnvironment:
     return environment
 
 
-def _definition(kind: str) -> Manifest:
+def _definition(kind: str, group: str = "networking.istio.io") -> Manifest:
     schema = {"openAPIV3Schema": {"type": "object", "x-kubernetes-preserve-unknown-fields": True}}
     return {
         "apiVersion": "apiextensions.k8s.io/v1",
         "kind": "CustomResourceDefinition",
-        "metadata": {"name": f"{kind.lower()}s.networking.istio.io"},
+        "metadata": {"name": f"{kind.lower()}s.{group}"},
         "spec": {
-            "group": "networking.istio.io",
+            "group": group,
             "scope": "Namespaced",
             "names": {"plural": f"{kind.lower()}s", "singular": kind.lower(), "kind": kind},
             "versions": [{"name": "v1beta1", "served": True, "storage": True, "schema": schema}],

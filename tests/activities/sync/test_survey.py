@@ -47,6 +47,14 @@ def measured(metric: str) -> Manifest:
     return dict(canary)
 
 
+TEMPLATE = {
+    "apiVersion": "flagger.app/v1beta1",
+    "kind": "MetricTemplate",
+    "metadata": {"name": "latency", "namespace": "test"},
+    "spec": {"provider": {"type": "graphite", "address": "http://graphite.test"}, "query": "target=a"},
+}
+
+
 @pytest.fixture
 def survey(sync: SyncActivities, application: Any, owner: ApplicationRef) -> Any:
     """Surveys these manifests."""
@@ -198,3 +206,15 @@ def test_the_latest_epoch_that_an_object_obeyed_is_found(
     fenced["metadata"]["annotations"] = {FENCE_ANNOTATION: "9000.1"}
     mesh02.apply(fenced, manager="somebody")
     assert survey(deployment(), CANARY, config_map()).epoch == 9000
+
+
+def test_a_template_that_git_does_not_hold_is_looked_for_in_the_cluster(
+    survey: Any, flagger: Cluster, asm: Cluster
+) -> None:
+    canary: Any = measured("latency")
+    canary["spec"]["analysis"]["metrics"][0]["templateRef"] = {"name": "latency"}
+    with pytest.raises(ApplicationError, match="no MetricTemplate test/latency among the manifests, nor in"):
+        survey(canary, deployment(), create_namespace=True)
+    flagger.apply(TEMPLATE, manager="test")
+    (warning,) = survey(canary, deployment(), create_namespace=True).warnings
+    assert warning == "MetricTemplate test/latency is not in Git: the cluster's is used"
