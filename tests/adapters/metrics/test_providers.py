@@ -68,8 +68,9 @@ FLUX = """#group,false,false,true,true,false,false,true,true\r
 """
 
 
-def datadog(*points: list[Any], interval: int = 20) -> str:
-    series = {"metric": "x", "interval": interval, "length": len(points), "pointlist": list(points)}
+def datadog(*points: list[Any]) -> str:
+    """Buckets of a day, so that the newest is not over whenever the test comes to it."""
+    series = {"metric": "x", "interval": 86_400, "length": len(points), "pointlist": list(points)}
     return json.dumps({"status": "ok", "res_type": "time_series", "series": [series], "error": None})
 
 
@@ -91,8 +92,16 @@ def aws(name: str, message: str = "no") -> str:
 
 
 ANSWERED = [
-    ("datadog", datadog(point(600, 9.0), point(60, 1.5), point(5, 7.0)), Sample(value=1.5, series=1)),
-    ("datadog", datadog(point(600, 9.0), point(60, None), point(5, None)), Sample(value=9.0, series=1)),
+    (
+        "datadog",
+        datadog(point(300_000, 9.0), point(200_000, 1.5), point(5, 7.0)),
+        Sample(value=1.5, series=1),
+    ),
+    (
+        "datadog",
+        datadog(point(300_000, 9.0), point(200_000, None), point(5, None)),
+        Sample(value=9.0, series=1),
+    ),
     ("datadog", datadog(point(5, 7.0)), Sample(value=7.0, series=1)),
     ("datadog", datadog(), Sample(series=1)),
     ("datadog", '{"status": "ok", "series": []}', Sample()),
