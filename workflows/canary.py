@@ -41,6 +41,7 @@ with workflow.unsafe.imports_passed_through():
         StepReport,
     )
     from tidegate.decisions import narration
+    from tidegate.domain.alert_provider import Severity
     from tidegate.domain.errors import ReleaseFailed
     from tidegate.domain.hook import HookType
     from tidegate.domain.plan import (
@@ -159,6 +160,8 @@ class Canary:
         self._follow(result.plan, result.target, result.reason)
         self._logbook.open_plan(result.plan)
         self._logbook.report(StepReport(notes=(result.reason,), warnings=result.warnings))
+        if self._purpose is Purpose.RELEASE:
+            self._logbook.alert(Severity.INFO, narration.DETECTED)
         return result.plan
 
     def _follow(self, plan: Plan, target: str, reason: str) -> None:
@@ -327,12 +330,16 @@ class Canary:
         self._logbook.close_stage()
         if self._purpose is not Purpose.RELEASE:
             self._logbook.note(f"{outcome}: {reason}", warning=True)
+            self._logbook.alert(Severity.ERROR, f"{outcome}: {reason}")
             return await self._close(outcome, reason)
         outcome = Outcome.ROLLED_BACK if outcome in (Outcome.FAILED, Outcome.INVALID) else outcome
         self._logbook.enter_phase(Phase.ROLLING_BACK)
+        self._gates.leave()
         self._logbook.update(paused=False, doing="Roll back")
         self._wait_for_way_back()
-        self._logbook.note(narration.rolling_back(self._ref.full_name, reason), warning=True)
+        told = narration.rolling_back(self._ref.full_name, reason)
+        self._logbook.note(told, warning=True)
+        self._logbook.alert(Severity.ERROR if outcome is Outcome.ROLLED_BACK else Severity.WARN, told)
         way = WayBack(self._ref, self._fences, self._limits, self._logbook.report, self._wait_for_way_back)
         await to_the_end(way.roll_back(self._fences.epoch))
         self._logbook.update(weight=0)
@@ -348,6 +355,8 @@ class Canary:
         outcome, name = _DONE[self._purpose], self._ref.full_name
         if self._purpose is Purpose.INITIALISATION:
             self._logbook.note(narration.initialised(name))
+        if told := narration.FINISHED.get(self._purpose):
+            self._logbook.alert(Severity.INFO, told)
         reason = narration.finished(outcome, name, self._reason, self._skipped_from)
         return await self._close(outcome, reason)
 

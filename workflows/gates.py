@@ -5,6 +5,7 @@ it takes. The signal approve opens the gate that waits. Hooks before the analysi
 their failures count.
 """
 
+import asyncio
 from datetime import timedelta
 
 from temporalio import workflow
@@ -17,6 +18,7 @@ from workflows.logbook import Logbook
 with workflow.unsafe.imports_passed_through():
     from tidegate.contracts import AskReport, CanaryRequest, ClosedGate, Consent
     from tidegate.decisions import narration
+    from tidegate.domain.alert_provider import Severity
     from tidegate.domain.errors import ReleaseFailed
     from tidegate.domain.hook import HookType
     from tidegate.domain.plan import Bake, Gate, Hooks
@@ -66,6 +68,10 @@ class Gates:
                 break
             await self._stand(stage, self.closed)
             self.closed = None
+        self.leave()
+
+    def leave(self) -> None:
+        """No gate waits any more, be it open or given up."""
         self._control.leave_gate()
         self._logbook.clear()
 
@@ -76,8 +82,8 @@ class Gates:
 
     async def _ask(self, stage: Gate | Hooks) -> ClosedGate | None:
         """What holds the canary up; None when the hooks agree."""
-        report = await self._hooks.ask(stage)
-        if report.consent is Consent.AGREED or self._is_over(stage):
+        report = await self._unless_over(stage)
+        if report is None or report.consent is Consent.AGREED:
             return None
         if report.consent is Consent.NEVER:
             raise ReleaseFailed(narration.hook_refused(stage.type, report.hook, report.reason))
@@ -91,12 +97,22 @@ class Gates:
         self._show(stage, closed)
         return closed
 
+    async def _unless_over(self, stage: Gate | Hooks) -> AskReport | None:
+        """The hooks' answer; None when a person's came first, for whom nobody waits for a slow hook."""
+        question = asyncio.create_task(self._hooks.ask(stage))
+        try:
+            await workflow.wait_condition(lambda: question.done() or self._is_over(stage))
+        finally:
+            question.cancel()
+        return None if self._is_over(stage) else question.result()
+
     def _halt(self, stage: Gate | Hooks, report: AskReport) -> None:
         """A gate is noted once; a hook before the analysis has failed, unless it asked for patience."""
         text = narration.waiting_for_approval(self._ref.full_name, stage.type, report.hook)
         if isinstance(stage, Gate):
             if self._logbook.status.gate != _told(stage, report.hook):
                 self._logbook.note(text, warning=True)
+                self._logbook.alert(Severity.WARN, text)
             return
         if report.postponed:
             self._logbook.note_once(text, warning=True)

@@ -1,7 +1,7 @@
 """A canary's hooks as its workflow calls them: one question is one activity, and never fails by itself."""
 
 from temporalio import workflow
-from temporalio.exceptions import ActivityError
+from temporalio.exceptions import ActivityError, is_cancelled_exception
 
 from workflows.logbook import Logbook
 from workflows.steps import asking, reason_of
@@ -31,7 +31,10 @@ class HookCalls:
         self._plan = plan
 
     async def ask(self, hooks: Gate | Hooks, phase: Phase = Phase.PROGRESSING) -> AskReport:
-        """Call the hooks of a stage once. A question that could not be asked is one not agreed to."""
+        """Call the hooks of a stage once. A question that could not be asked is one not agreed to.
+
+        ActivityError only when somebody else ended the question.
+        """
         options = asking(
             f"Ask {hooks.type}: {', '.join(hooks.hooks)}",
             hook_seconds=hooks.hook_seconds,
@@ -43,6 +46,8 @@ class HookCalls:
                 HooksActivities.ask, command, **options
             )
         except ActivityError as error:
+            if is_cancelled_exception(error):
+                raise
             return AskReport(consent=Consent.LATER, hook=hooks.hooks[0], reason=reason_of(error))
         if report.consent is Consent.AGREED:
             for name in report.agreed:

@@ -1,5 +1,6 @@
 """A canary's running account: its status, its notes and what each stage cost, kept readable in the UI."""
 
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
@@ -18,7 +19,8 @@ with workflow.unsafe.imports_passed_through():
         StageTiming,
         StepReport,
     )
-    from tidegate.decisions.details import canary_details
+    from tidegate.decisions.details import canary_details, facts_of
+    from tidegate.domain.alert_provider import Severity
     from tidegate.domain.plan import Plan, Purpose, Stage, describe
     from tidegate.domain.release import Outcome, Phase
 
@@ -41,6 +43,7 @@ class Logbook:
         self.timings: list[StageTiming] = list(progress.timings) if progress else []
         self.status = progress.status if progress else _opening_status(request)
         self.untold: list[Event] = list(progress.untold) if progress else []
+        self.on_alert: Callable[[], None] = lambda: None
         self._obstacle = ""
         self._obstacle_phase: Phase | None = None
 
@@ -59,6 +62,19 @@ class Logbook:
         self.untold = [*self.untold, event][-_LAST_NOTES:]
         first, later = self.status.notes[:_FIRST_NOTES], self.status.notes[_FIRST_NOTES:]
         self.update(notes=(*first, *(*later, line)[-_LAST_NOTES:]))
+
+    def alert(self, severity: Severity, text: str) -> None:
+        """Tell the chats now, with what is known at this moment."""
+        event = Event(
+            at=workflow.now(),
+            text=text[:_NOTE_LENGTH],
+            warning=severity is not Severity.INFO,
+            phase=self.status.phase,
+            severity=severity,
+            facts=facts_of(self.status),
+        )
+        self.untold = [*self.untold, event][-_LAST_NOTES:]
+        self.on_alert()
 
     def note_once(self, text: str, *, warning: bool = False) -> None:
         """Write one line down, unless it is the last one already."""

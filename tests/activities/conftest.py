@@ -57,10 +57,12 @@ def canary_ref(origin: Repo, committed: Callable[..., str]) -> Callable[..., Can
         *more: Manifest,
         metrics: tuple[Any, ...] = (),
         webhooks: tuple[Any, ...] = (),
+        alerts: tuple[Any, ...] = (),
         target: str = "podinfo",
         annotations: dict[str, str] | None = None,
     ) -> CanaryRef:
         canary = _canary(target, metrics, webhooks)
+        canary["spec"]["analysis"]["alerts"] = list(alerts)
         canary["metadata"]["annotations"] = annotations
         sha = committed(_deployment(target), canary, *more)
         source = SourceRef(repo_url=f"file://{origin.working_dir}", sha=sha, path="deploy")

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from tidegate.decisions.alerts import Fact, Message, endpoint, payload
-from tidegate.domain.alert_provider import AlertProvider, AlertProviderSpec, Severity
+from tidegate.decisions.alerts import Message, endpoint, payload
+from tidegate.domain.alert_provider import AlertProvider, AlertProviderSpec, Fact, Severity
 from tidegate.domain.errors import InvalidInput
 
 MESSAGE = Message(

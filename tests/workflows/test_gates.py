@@ -149,6 +149,51 @@ async def test_an_abort_ends_a_gate(stage: Stage, kind: HookType) -> None:
 
 
 @pytest.mark.parametrize("kind", GATES)
+async def test_an_abort_ends_a_question_that_is_under_way(stage: Stage, kind: HookType) -> None:
+    handle = await asking(stage, kind)
+    await handle.signal(ABORT, "pager")
+    await stage.until(lambda: "route 0" in stage.neighbours.calls)
+    stage.neighbours.hang.clear()
+    outcome: CanaryOutcome = await handle.result()
+    assert (outcome.outcome, questions(stage, kind)) == (Outcome.ABORTED, 1)
+    assert not [text for text in texts(outcome) if text.startswith("Halt")]
+
+
+@pytest.mark.parametrize("kind", GATES)
+async def test_an_approval_waits_for_no_slow_hook(stage: Stage, kind: HookType) -> None:
+    handle = await asking(stage, kind)
+    await handle.signal(APPROVE)
+    await stage.until(lambda: NEXT[kind] in stage.neighbours.calls)
+    stage.neighbours.hang.clear()
+    assert (await handle.result()).outcome is Outcome.PROMOTED
+
+
+async def asking(stage: Stage, kind: HookType) -> Handle:
+    """A canary whose gate is being asked, and does not answer."""
+    plan = release_plan(weights=(10,), hooks=(), seconds=0.2, drain=0.1)
+    stage.neighbours.plan = gated(plan, kind, seconds=0.2)
+    stage.neighbours.answers = {kind: [CLOSED]}
+    stage.neighbours.hang = {"ask"}
+    handle = await stage.start_canary()
+    await stage.until(lambda: questions(stage, kind) == 1)
+    return handle
+
+
+async def test_nothing_is_said_of_a_gate_on_the_way_back(stage: Stage) -> None:
+    handle = await closed(stage, PROMOTION)
+    stage.neighbours.hang = {"restore"}
+    await handle.signal(ABORT)
+    await stage.until(lambda: "restore" in stage.neighbours.calls)
+    status = await stage.status(handle)
+    assert (status.phase, status.gate, status.waiting_for) == (Phase.ROLLING_BACK, "", "")
+    await handle.signal(APPROVE)
+    stage.neighbours.hang.clear()
+    outcome: CanaryOutcome = await handle.result()
+    assert texts(outcome)[-1] != "Approval asked for by signal: Roll back is open"
+    assert outcome.outcome is Outcome.ABORTED
+
+
+@pytest.mark.parametrize("kind", GATES)
 async def test_a_pause_stops_the_questions_and_a_resume_goes_on(stage: Stage, kind: HookType) -> None:
     handle = await closed(stage, kind, OPEN)
     await handle.signal(PAUSE)

@@ -8,12 +8,11 @@ import httpx
 
 from tidegate.adapters.patience import retry_after
 from tidegate.adapters.reach import Target, client, read_bounded, shown, why
-from tidegate.decisions.alerts import Message, endpoint, payload
+from tidegate.decisions.alerts import TIMEOUT_SECONDS, Message, endpoint, payload
 from tidegate.domain.alert_provider import AlertProviderSpec
 from tidegate.domain.errors import AccessDenied, InvalidInput, Unreachable
 from tidegate.domain.redaction import redacted, url_secrets
 
-TIMEOUT_SECONDS = 5.0
 _LONGEST_REASON = 200
 _LAST_SUCCESS = 299
 

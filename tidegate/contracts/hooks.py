@@ -4,6 +4,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from tidegate.contracts.references import CanaryRef
+from tidegate.domain.alert_provider import Fact, Severity
 from tidegate.domain.base import Model
 from tidegate.domain.hook import HookType
 from tidegate.domain.release import Phase
@@ -51,16 +52,18 @@ class ClosedGate(Model):
 
 
 class Event(Model):
-    """One line for the event hooks, with the phase of its moment."""
+    """One line for the event hooks, with the phase of its moment; with a severity, an alert for the chats."""
 
     at: datetime
     text: str
     warning: bool = False
     phase: Phase
+    severity: Severity | None = None
+    facts: tuple[Fact, ...] = ()
 
 
 class TellCommand(Model):
-    """hooks.tell: post these events to the event hooks, in order."""
+    """hooks.tell: post these events to the event hooks and to the chats, in order."""
 
     ref: CanaryRef
     events: tuple[Event, ...]

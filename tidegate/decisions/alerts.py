@@ -4,23 +4,23 @@ from collections.abc import Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
-from tidegate.domain.alert_provider import AlertProviderSpec, Severity
+from tidegate.domain.alert_provider import AlertProviderSpec, Fact, Severity
 from tidegate.domain.base import Model
 
 Json = dict[str, Any]
+
+TIMEOUT_SECONDS = 5.0
+PAUSES = (1.0, 3.0)
+"""Seconds between the attempts at one post."""
+
+LONGEST_SECONDS = TIMEOUT_SECONDS * (len(PAUSES) + 1) + sum(PAUSES)
+"""What one alert may take when nobody answers."""
 
 _COLOURS = {Severity.INFO: "good", Severity.WARN: "warning", Severity.ERROR: "danger"}
 _HEX = {Severity.INFO: "2EB886", Severity.WARN: "DAA038", Severity.ERROR: "A30200"}
 _CARD_COLOURS = {Severity.INFO: "Good", Severity.WARN: "Warning", Severity.ERROR: "Attention"}
 _CONNECTORS = ".webhook.office.com"
 """Hosts of Teams' older connectors, which know message cards; workflows know adaptive cards."""
-
-
-class Fact(Model):
-    """One line of an alert's details."""
-
-    name: str
-    value: str
 
 
 class Message(Model):

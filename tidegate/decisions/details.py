@@ -2,6 +2,7 @@
 
 from tidegate.contracts import CanaryStatus, Note, ReleaseStatus
 from tidegate.decisions.narration import load_line
+from tidegate.domain.alert_provider import Fact
 from tidegate.domain.verdict import Verdict
 
 HOW_TO = "Signals, each without arguments: `pause`, `resume`, `promote`, `approve`, `abort`."
@@ -21,6 +22,19 @@ def canary_details(status: CanaryStatus) -> str:
     if status.load is not None:
         lines.append(f"load: {load_line(status.load)}")
     return _with_notes(lines, status.waiting_for, status.notes, closed=status.outcome is not None)
+
+
+def facts_of(status: CanaryStatus) -> tuple[Fact, ...]:
+    """What an alert tells of a canary: where it is, its revision and weight, and the numbers that failed."""
+    facts = [
+        ("Cluster", status.cluster),
+        ("Revision", status.revision[:12]),
+        ("Weight", f"{status.weight} %"),
+    ]
+    if status.failed_checks:
+        facts.append(("Failed checks", f"{status.failed_checks} of {status.threshold}"))
+    facts += [(verdict.check, verdict.reason) for verdict in status.verdicts if not verdict.passed]
+    return tuple(Fact(name=name, value=value) for name, value in facts)
 
 
 def release_details(status: ReleaseStatus) -> str:

@@ -5,12 +5,20 @@ from collections.abc import Sequence
 from tidegate.contracts import CanaryOutcome, CanaryRef, ClosedGate, Remains
 from tidegate.domain.errors import AccessDenied, InvalidInput
 from tidegate.domain.hook import HookType
-from tidegate.domain.plan import Bake, Route
+from tidegate.domain.plan import Bake, Purpose, Route
 from tidegate.domain.release import Outcome, Phase, worst
 from tidegate.domain.verdict import LoadReport, Verdict
 
 _SUMMARY_LENGTH = 80
 """Characters of a reason; Temporal takes 400 bytes."""
+
+
+DETECTED = "New revision detected, progressing canary analysis."
+FINISHED = {
+    Purpose.RELEASE: "Canary analysis completed successfully, promotion finished.",
+    Purpose.INITIALISATION: "New workload detected, initialization completed.",
+}
+"""Alerts at a release's beginning and at its good end."""
 
 
 def scaling_up(canary: str) -> str:

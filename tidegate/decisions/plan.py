@@ -1,10 +1,13 @@
 """Compile a canary into its plan, before anything moves."""
 
+from tidegate.decisions.alerts import LONGEST_SECONDS
 from tidegate.decisions.gates import hooks_aside, with_hooks
 from tidegate.decisions.hooks import longest_seconds
+from tidegate.domain.alert_provider import Severity
 from tidegate.domain.canary import Analysis, Canary
 from tidegate.domain.hook import HookType
 from tidegate.domain.plan import (
+    Alerts,
     Bake,
     Drain,
     Hold,
@@ -31,8 +34,19 @@ def compile_plan(canary: Canary, purpose: Purpose, drain_seconds: float) -> Plan
         stages=with_hooks(canary, stages) if purpose is Purpose.RELEASE else stages,
         rollback=hooks_aside(canary, HookType.ROLLBACK) if purpose is Purpose.RELEASE else None,
         events=hooks_aside(canary, HookType.EVENT),
+        alerts=_alerts(canary.spec.analysis),
         threshold=canary.spec.analysis.failed_checks_allowed,
         progress_deadline_seconds=canary.spec.progress_deadline_seconds,
+    )
+
+
+def _alerts(analysis: Analysis) -> Alerts | None:
+    if not analysis.alerts:
+        return None
+    return Alerts(
+        names=tuple(alert.name for alert in analysis.alerts),
+        severity=min((alert.wanted for alert in analysis.alerts), key=list(Severity).index),
+        hook_seconds=LONGEST_SECONDS * len(analysis.alerts),
     )
 
 

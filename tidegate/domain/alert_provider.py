@@ -6,7 +6,7 @@ from typing import Any, Literal, Self
 from pydantic import Field, model_validator
 
 from tidegate.domain.application import Metadata
-from tidegate.domain.base import ManifestModel
+from tidegate.domain.base import ManifestModel, Model
 from tidegate.domain.metric_template import SecretRef
 
 
@@ -21,6 +21,13 @@ class Severity(StrEnum):
         """Whether who wants alerts of `wanted` and worse gets this one."""
         order = list(Severity)
         return order.index(self) >= order.index(wanted)
+
+
+class Fact(Model):
+    """One line of an alert's details."""
+
+    name: str
+    value: str
 
 
 class AlertProviderSpec(ManifestModel):

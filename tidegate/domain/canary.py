@@ -2,8 +2,9 @@
 
 from typing import Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import BeforeValidator, Field, field_validator, model_validator
 
+from tidegate.domain.alert_provider import Severity
 from tidegate.domain.application import Metadata
 from tidegate.domain.base import Duration, ManifestModel, Window
 from tidegate.domain.duration import parse_window
@@ -17,12 +18,26 @@ NO_DATA = "tidegate.dev/no-data"
 """Annotation of a Canary: whether checks without traffic, data or an answer fail (as in Flagger) or wait."""
 
 
+UNRELEASED_KINDS = {
+    "DaemonSet": "release it by a Deployment, or leave this Canary to Flagger",
+    "Service": "name the Deployment behind it, or leave this Canary to Flagger",
+}
+"""Kinds of targets that Flagger knows, and how to do without."""
+
+
 class TargetRef(ManifestModel):
     """The Deployment that carries new versions."""
 
     api_version: str = "apps/v1"
     kind: Literal["Deployment"]
     name: str = Field(min_length=1)
+
+    @field_validator("kind", mode="before")
+    @classmethod
+    def _released_kind(cls, value: object) -> object:
+        if mend := UNRELEASED_KINDS.get(str(value)):
+            raise ValueError(f"a {value} is not released yet; {mend}")
+        return value
 
 
 class ScalerReplicas(ManifestModel):
@@ -133,7 +148,7 @@ class ThresholdRange(ManifestModel):
 
 
 class TemplateRef(ManifestModel):
-    """The MetricTemplate that holds a metric's query."""
+    """Another object among the manifests: a metric's MetricTemplate, an alert's AlertProvider."""
 
     name: str = Field(min_length=1)
     namespace: str = ""
@@ -211,6 +226,19 @@ class SessionAffinity(ManifestModel):
         return self
 
 
+class Alert(ManifestModel):
+    """A chat that is told of the release; `severity` and what is worse, everything when empty."""
+
+    name: str = Field(min_length=1)
+    severity: Literal["", "info", "warn", "error"] = ""
+    provider_ref: TemplateRef
+
+    @property
+    def wanted(self) -> Severity:
+        """The least severity that it wants."""
+        return Severity(self.severity or "info")
+
+
 class Analysis(ManifestModel):
     """How the traffic moves, and what every step must show.
 
@@ -230,11 +258,11 @@ class Analysis(ManifestModel):
     mirror_weight: int = Field(default=0, ge=0, le=100)
     session_affinity: SessionAffinity | None = None
     metrics: tuple[Metric, ...] = ()
+    alerts: tuple[Alert, ...] = ()
     webhooks: tuple[Webhook, ...] = ()
     unsupported: ClassVar = {
         "primaryReadyThreshold": "all pods must be ready: remove it",
         "canaryReadyThreshold": "all pods must be ready: remove it",
-        "alerts": "alerts are not sent yet: remove it",
     }
 
     @model_validator(mode="after")

@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from tidegate.domain.alert_provider import Severity
 from tidegate.domain.base import Model
 from tidegate.domain.hook import HookType
 
@@ -123,6 +124,14 @@ Stage = Annotated[
 ]
 
 
+class Alerts(Model):
+    """The chats that are told of a release: nothing less than `severity` is for any of them."""
+
+    names: tuple[str, ...]
+    severity: Severity
+    hook_seconds: float = 0.0
+
+
 class Purpose(StrEnum):
     """Why a plan is walked."""
 
@@ -142,6 +151,7 @@ class Plan(Model):
     stages: tuple[Stage, ...]
     rollback: Hooks | None = None
     events: Hooks | None = None
+    alerts: Alerts | None = None
     threshold: int = 1
     progress_deadline_seconds: int = 600
 

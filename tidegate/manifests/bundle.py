@@ -4,16 +4,19 @@ Everything that can be wrong with a canary's manifests is found here, before any
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
+from tidegate.domain.alert_provider import AlertProvider
 from tidegate.domain.base import Model
-from tidegate.domain.canary import API_GROUP, Canary, Metric, TemplateRef
+from tidegate.domain.canary import API_GROUP, Alert, Canary, Metric, TemplateRef
 from tidegate.domain.errors import InvalidInput
 from tidegate.domain.manifest import Manifest, dig, group_of, name_of
 from tidegate.domain.metric_template import MetricTemplate
 from tidegate.manifests import autoscaler, istio, scaled_object
 from tidegate.manifests.naming import LONGEST_LABEL, Names, Selector, names, selector_of
 from tidegate.manifests.scope import placed
+
+R = TypeVar("R", MetricTemplate, AlertProvider)
 
 
 class Rendered(NamedTuple):
@@ -30,12 +33,13 @@ class Rendered(NamedTuple):
 
 
 class Bundle(Model):
-    """A Canary and what it refers to. `templates` has a MetricTemplate by each reference's "ns/name"."""
+    """A Canary and what it refers to: MetricTemplates and AlertProviders by each reference's "ns/name"."""
 
     canary: Canary
     target: Manifest
     autoscaler: Manifest | None = None
     templates: dict[str, MetricTemplate] = {}
+    providers: dict[str, AlertProvider] = {}
     warnings: tuple[str, ...] = ()
 
     @property
@@ -61,6 +65,10 @@ class Bundle(Model):
             return None
         ref = self.canary.spec.autoscaler_ref
         return autoscaler.primary_autoscaler(self.autoscaler, self.names.primary, ref)
+
+    def provider_of(self, alert: Alert) -> AlertProvider:
+        """The AlertProvider of an alert."""
+        return self.providers[_key(alert.provider_ref, self.canary)]
 
     def template_of(self, metric: Metric) -> MetricTemplate | None:
         """The MetricTemplate of a metric; None when it has no templateRef, or names one of the cluster's."""
@@ -123,6 +131,7 @@ def _bundle(rendered: Rendered, objects: Sequence[Rendered]) -> Bundle:
             target=target.manifest,
             autoscaler=_autoscaler(canary, objects),
             templates=_templates(canary, objects, warnings),
+            providers=_providers(canary, objects, warnings),
             warnings=(*canary.warnings, *warnings),
         )
         _refuse_long_names(bundle.names)
@@ -216,34 +225,49 @@ def _templates(canary: Canary, objects: Sequence[Rendered], warnings: list[str])
                 warnings.append(f"MetricTemplate {_key(ref, canary)} is not in Git: the cluster's is used")
                 continue
             field = f"spec.analysis.metrics.{index}.templateRef"
-            templates[_key(ref, canary)] = _template(ref, canary, objects, field, warnings)
+            found = _beside(MetricTemplate, ref, canary, objects, field, warnings)
+            warnings.extend(warning for warning in found.warnings if warning not in warnings)
+            templates[_key(ref, canary)] = found
     return templates
 
 
-def _template(
-    ref: TemplateRef, canary: Canary, objects: Sequence[Rendered], field: str, warnings: list[str]
-) -> MetricTemplate:
-    found = [each for each in objects if _is(each.manifest, API_GROUP, "MetricTemplate", ref.name)]
+def _providers(canary: Canary, objects: Sequence[Rendered], warnings: list[str]) -> dict[str, AlertProvider]:
+    providers = {}
+    for index, alert in enumerate(canary.spec.analysis.alerts):
+        field, ref = f"spec.analysis.alerts.{index}.providerRef", alert.provider_ref
+        providers[_key(ref, canary)] = _beside(AlertProvider, ref, canary, objects, field, warnings)
+    return providers
+
+
+def _beside(
+    model: type[R],
+    ref: TemplateRef,
+    canary: Canary,
+    objects: Sequence[Rendered],
+    field: str,
+    warnings: list[str],
+) -> R:
+    """What a Canary refers to by name and namespace."""
+    kind = model.__name__
+    found = [each for each in objects if _is(each.manifest, API_GROUP, kind, ref.name)]
     wanted = ref.namespace or canary.namespace
     exact = [each for each in found if _namespace(each.manifest) == wanted]
     if not exact and len(found) != 1:
         raise InvalidInput(
-            f"no MetricTemplate {wanted}/{ref.name} among the manifests",
+            f"no {kind} {wanted}/{ref.name} among the manifests",
             field=f"{field}.name",
             mend="add it to the application's path, or correct the reference",
         )
-    template = (exact or found)[0]
+    chosen = (exact or found)[0]
     if not exact:
         warnings.append(
-            f"MetricTemplate {wanted}/{ref.name} is in namespace {_namespace(template.manifest)} "
+            f"{kind} {wanted}/{ref.name} is in namespace {_namespace(chosen.manifest)} "
             "once rendered; it is used all the same"
         )
     try:
-        parsed = MetricTemplate.parse(template.manifest)
+        return model.parse(chosen.manifest)
     except InvalidInput as error:
-        raise template.blamed(error) from None
-    warnings.extend(warning for warning in parsed.warnings if warning not in warnings)
-    return parsed
+        raise chosen.blamed(error) from None
 
 
 def _key(ref: TemplateRef, canary: Canary) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from copy import deepcopy
 from typing import Any
 
-from tidegate.domain.canary import Canary, SessionAffinity
+from tidegate.domain.canary import Canary, ServiceMetadata, SessionAffinity
 from tidegate.domain.canary import Service as CanaryService
 from tidegate.domain.manifest import Manifest
 from tidegate.domain.plan import Routing
@@ -38,7 +38,8 @@ def virtual_service(canary: Canary, api_version: str, routing: Routing, *, sessi
     else:
         rules = {"http": list(_http_rules(canary, routing, session))}
     spec = _scope(canary.spec.service, names(canary).apex) | rules
-    return _object(canary, api_version, "VirtualService", names(canary).apex, spec)
+    made = _object(canary, api_version, "VirtualService", names(canary).apex, spec)
+    return made | {"metadata": made["metadata"] | _asked_for(canary)}
 
 
 def weights(virtual_service: Manifest, canary: Canary) -> tuple[int, int, int] | None:
@@ -155,6 +156,13 @@ def _destination_rule(canary: Canary, api_version: str, host: str) -> Manifest:
     if canary.spec.service.traffic_policy:
         spec["trafficPolicy"] = deepcopy(canary.spec.service.traffic_policy)
     return _object(canary, api_version, "DestinationRule", host, spec)
+
+
+def _asked_for(canary: Canary) -> Manifest:
+    """The apex Service's labels and annotations are the VirtualService's too, for external-dns to read."""
+    asked = canary.spec.service.apex or ServiceMetadata()
+    parts = {"labels": dict(asked.labels), "annotations": dict(asked.annotations)}
+    return {name: part for name, part in parts.items() if part}
 
 
 def _object(canary: Canary, api_version: str, kind: str, name: str, spec: Manifest) -> Manifest:

@@ -8,6 +8,7 @@ connection is not here: `temporalio.envconfig` reads it.
 
 from tidegate.settings.loader import load_settings
 from tidegate.settings.model import (
+    AlertSettings,
     ClusterSettings,
     GitCredential,
     GitSettings,
@@ -23,6 +24,7 @@ from tidegate.settings.security import AddressSettings, CodecServerSettings, Enc
 
 __all__ = [
     "AddressSettings",
+    "AlertSettings",
     "ClusterSettings",
     "CodecServerSettings",
     "EncryptionKey",

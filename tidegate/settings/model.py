@@ -147,6 +147,13 @@ class ReleaseSettings(Section):
     an API server's restart."""
 
 
+class AlertSettings(Section):
+    """What alerts of a release say besides what happened."""
+
+    ui_address: WebAddress = ""
+    """Address of Temporal's UI, such as `https://temporal.example.com`, for links to the run. Empty: none."""
+
+
 class WorkerSettings(Section):
     """The worker process."""
 
@@ -205,6 +212,7 @@ class Settings(Section):
     load: LoadSettings = LoadSettings()
     git: GitSettings = GitSettings()
     release: ReleaseSettings = ReleaseSettings()
+    alerts: AlertSettings = AlertSettings()
     worker: WorkerSettings = WorkerSettings()
     encryption: EncryptionSettings = EncryptionSettings()
     codec_server: CodecServerSettings = CodecServerSettings()

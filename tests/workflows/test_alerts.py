@@ -1,0 +1,83 @@
+"""Which moments of a canary are told to its chats, and that nothing waits for them."""
+
+from tests.workflows.neighbours import BAD, CLOSED, Stage, gated, release_plan
+from tests.workflows.test_gates import until_gate
+from tidegate.contracts import ABORT, APPROVE, Event
+from tidegate.domain.alert_provider import Severity
+from tidegate.domain.hook import HookType
+from tidegate.domain.plan import Alerts, Plan
+from tidegate.domain.release import Outcome
+
+ROLLOUT = HookType.CONFIRM_ROLLOUT
+
+
+def alerted(severity: Severity = Severity.INFO, plan: Plan | None = None) -> Plan:
+    """A plan whose canary has a chat that wants this severity and worse."""
+    alerts = Alerts(names=("on-call",), severity=severity)
+    return (plan or release_plan(weights=(10,), hooks=(), seconds=0.2, drain=0.1)).model_copy(
+        update={"alerts": alerts}
+    )
+
+
+def told(stage: Stage) -> list[Event]:
+    return [event for events in stage.neighbours.told for event in events]
+
+
+async def test_a_release_is_told_at_its_beginning_and_at_its_end(stage: Stage) -> None:
+    stage.neighbours.plan = alerted()
+    await (await stage.start_canary()).result()
+    assert [(event.severity, event.text) for event in told(stage)] == [
+        (Severity.INFO, "New revision detected, progressing canary analysis."),
+        (Severity.INFO, "Canary analysis completed successfully, promotion finished."),
+    ]
+
+
+async def test_a_rollback_is_told_with_the_numbers_that_failed(stage: Stage) -> None:
+    stage.neighbours.plan = alerted(Severity.ERROR)
+    stage.neighbours.verdicts = lambda _: BAD
+    outcome = await (await stage.start_canary()).result()
+    assert outcome.outcome is Outcome.ROLLED_BACK
+    (event,) = told(stage)
+    assert (event.severity, "failed checks" in event.text) == (Severity.ERROR, True)
+    facts = {fact.name: fact.value for fact in event.facts}
+    assert (facts["Weight"], facts["Revision"], facts["Failed checks"]) == ("10 %", "a" * 12, "2 of 2")
+    assert facts[BAD.check] == BAD.reason
+
+
+async def test_an_abort_is_a_warning(stage: Stage) -> None:
+    stage.neighbours.plan = alerted(Severity.WARN)
+    stage.neighbours.hang = {"judge"}
+    handle = await stage.start_canary()
+    await stage.until(lambda: "judge" in stage.neighbours.calls)
+    await handle.signal(ABORT)
+    await handle.result()
+    assert [event.severity for event in told(stage)] == [Severity.WARN]
+
+
+async def test_a_gate_that_waits_is_told_while_it_waits(stage: Stage) -> None:
+    stage.neighbours.plan = alerted(Severity.WARN, gated(release_plan(weights=(10,), hooks=()), ROLLOUT))
+    stage.neighbours.answers = {ROLLOUT: [CLOSED]}
+    handle = await stage.start_canary()
+    await until_gate(stage, handle)
+    await stage.until(lambda: bool(stage.neighbours.told))
+    assert "scale_up" not in stage.neighbours.calls
+    ((event,),) = stage.neighbours.told
+    assert (event.severity, "waiting for approval" in event.text) == (Severity.WARN, True)
+    await handle.signal(APPROVE)
+    assert (await handle.result()).outcome is Outcome.PROMOTED
+
+
+async def test_a_chat_that_does_not_answer_holds_no_traffic_up(stage: Stage) -> None:
+    stage.neighbours.plan = alerted()
+    stage.neighbours.hang = {"tell"}
+    handle = await stage.start_canary()
+    await stage.until(lambda: "scale_down" in stage.neighbours.calls)
+    assert stage.neighbours.primary == "new"
+    stage.neighbours.hang.clear()
+    assert (await handle.result()).outcome is Outcome.PROMOTED
+
+
+async def test_without_alerts_nothing_is_told(stage: Stage) -> None:
+    stage.neighbours.plan = release_plan(weights=(10,), hooks=(), seconds=0.2, drain=0.1)
+    await (await stage.start_canary()).result()
+    assert "tell" not in stage.neighbours.calls
