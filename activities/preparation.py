@@ -35,7 +35,7 @@ def prepare(site: Site, command: CanaryCommand) -> StepReport:
     warnings = _undo_unfinished(site, command, live)
     configuration = configured(site)
     purpose, _ = purpose_of(live, site.bundle.target, configuration.digests)
-    notes = _surround(site, command)
+    notes = _surround(site, command, autoscaler=live_autoscaler(site) is None)
     if purpose is Purpose.UPKEEP:
         notes = (*notes, *_keep_up(site, command, configuration))
     return StepReport(notes=notes, warnings=(*warnings, *_complaints(site)))
@@ -58,7 +58,7 @@ def _initialise(site: Site, command: CanaryCommand, live: Manifest | None) -> St
     copied = bring_copies(site, configuration, command.fence)
     site.cluster.fenced_apply_to(ref_of(made), unfinished, command.fence, manager=CANARY_FIELD_MANAGER)
     await_rollout(site, bundle.names.primary, command.deadline_seconds)
-    notes = _surround(site, command)
+    notes = _surround(site, command, autoscaler=True)
     site.change_deployment(bundle.names.primary, command.fence, promotion.initialised)
     return StepReport(notes=(*copied, f"{bundle.names.primary} serves with {replicas} replicas", *notes))
 
@@ -119,17 +119,17 @@ def said_of_size(change: Change) -> tuple[str, ...]:
     )
 
 
-def _surround(site: Site, command: CanaryCommand) -> tuple[str, ...]:
+def _surround(site: Site, command: CanaryCommand, *, autoscaler: bool) -> tuple[str, ...]:
     """Autoscaler and rules at once, and then the services; notes on what was taken over.
 
-    An autoscaler that is there already is a promotion's to change, or an upkeep's.
+    The autoscaler of a primary that serves is a promotion's to change, or an upkeep's.
     """
     if command.ref.owner.create_namespace:
         site.ensure_mesh_namespace()
     at_once(
         *(
             partial(cluster.fenced_apply, manifest, command.fence, manager=CANARY_FIELD_MANAGER)
-            for cluster, manifest in beside_services(site, autoscaler=live_autoscaler(site) is None)
+            for cluster, manifest in beside_services(site, autoscaler=autoscaler)
         )
     )
     # No service is taken over while something that its primary needs is refused.

@@ -9,6 +9,8 @@ import yaml
 from tidegate.domain.canary import UnmanagedMetadata
 from tidegate.domain.errors import InvalidInput
 from tidegate.domain.marks import ASKED_FOR, annotations
+from tidegate.domain.plan import Routing
+from tidegate.manifests.istio import virtual_service
 from tidegate.manifests.services import cannot_follow, services, taken_over
 
 GOLDEN = Path(__file__).parent / "golden" / "services.yaml"
@@ -61,6 +63,11 @@ def test_port_discovery_adds_what_is_not_the_released_port(
         further = [(each["name"], each["protocol"], each["port"]) for each in each["spec"]["ports"][1:]]
         assert further == found
     assert len(made(samples, port, **service)[0]["spec"]["ports"]) == 1
+
+
+def test_the_apexs_metadata_is_the_virtual_services_too(samples: Any) -> None:
+    made_ = virtual_service(samples.parsed(apex=RED, canary=RED), "networking.istio.io/v1", Routing())
+    assert made_["metadata"] == {"name": "podinfo", "namespace": "test", **RED}
 
 
 def taken(wanted: Any, live: Any, **unmanaged: Any) -> Any:

@@ -1,4 +1,4 @@
-"""The primary's autoscaler follows Git with the promotion, and goes back with it; KEDA pauses between them."""
+"""The primary's autoscaler follows Git with the promotion, and goes back with it; KEDA pauses in between."""
 
 from collections.abc import Callable
 from typing import Any
@@ -66,6 +66,15 @@ def test_the_primary_begins_with_the_bounds_of_its_own(world: Any) -> None:
     assert world.deployment("podinfo-primary")["spec"]["replicas"] == 3
     world.step("scale_up")
     assert world.deployment("podinfo")["spec"]["replicas"] == 2
+
+
+def test_an_initialisation_brings_the_bounds_of_git(world: Any) -> None:
+    world.initialise()
+    world.workloads.delete("apps/v1", "Deployment", "test", "podinfo-primary")
+    world.commit("b", change=bounded(7))
+    assert world.plan("b").plan.purpose is Purpose.INITIALISATION
+    world.step("prepare", "b")
+    assert bounds(world) == (2, 7)
 
 
 def test_an_edit_of_the_autoscaler_comes_with_the_promotion(world: Any) -> None:

@@ -1,0 +1,30 @@
+"""Which kinds of targets are released, and what is said of the others."""
+
+from typing import Any
+
+import pytest
+
+from tidegate.domain.canary import Canary
+from tidegate.domain.errors import InvalidInput
+
+
+@pytest.mark.parametrize(
+    ("kind", "line"),
+    [
+        (
+            "DaemonSet",
+            "a DaemonSet is not released yet; release it by a Deployment, or leave this Canary to Flagger",
+        ),
+        (
+            "Service",
+            "a Service is not released yet; name the Deployment behind it, or leave this Canary to Flagger",
+        ),
+        ("StatefulSet", "Input should be 'Deployment'; correct this value (it is 'StatefulSet')"),
+    ],
+)
+def test_a_kind_that_is_not_released_is_refused_with_its_mend(samples: Any, kind: str, line: str) -> None:
+    canary = samples.canary
+    canary["spec"]["targetRef"]["kind"] = kind
+    with pytest.raises(InvalidInput) as raised:
+        Canary.parse(canary)
+    assert str(raised.value) == f"spec.targetRef.kind: {line}"
