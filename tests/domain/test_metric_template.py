@@ -20,6 +20,7 @@ SECRET = {"secretRef": {"name": "credentials"}}
         ({"type": "newrelic", **SECRET}, "https://insights-api.newrelic.com"),
         ({"type": "stackdriver", **SECRET}, "https://monitoring.googleapis.com"),
         ({"type": "cloudwatch", "region": "eu-west-1"}, "https://monitoring.eu-west-1.amazonaws.com"),
+        ({"type": "cloudwatch", "region": "cn-north-1"}, "https://monitoring.cn-north-1.amazonaws.com.cn"),
         (
             {"type": "splunk", **SECRET, "address": "https://api.us1.signalfx.com"},
             "https://stream.us1.signalfx.com",

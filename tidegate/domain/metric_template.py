@@ -74,6 +74,8 @@ class Provider(ManifestModel):
     def base_address(self) -> str:
         """The address that is called; "" for the cluster's own Prometheus, and where a cluster's API is."""
         address = self.address or _PUBLIC.get(self.type, "").format(region=self.region)
+        if self.type == "cloudwatch" and not self.address and self.region.startswith("cn-"):
+            address += ".cn"
         if self.type == "splunk":
             address = _SIGNALFX.sub(r"http\1://stream.", address)
         return address.rstrip("/")

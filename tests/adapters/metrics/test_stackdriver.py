@@ -100,3 +100,9 @@ def test_a_secret_without_a_key_file_is_refused(recorded: Recorded) -> None:
         with pytest.raises(InvalidInput, match=told) as refused:
             recorded.server(PROVIDER, {"project": "a-project", "serviceAccountKey": file})
         assert "c4nary" not in str(refused.value)
+
+
+async def test_a_token_is_not_told_that_a_server_repeats(recorded: Recorded) -> None:
+    recorded.answers = [(200, '{"access_token": "ya29.x"}'), (400, '{"error": {"message": "not ya29.x"}}')]
+    with pytest.raises(InvalidInput, match=r"not \*\*\*"):
+        await server(recorded).query("q")

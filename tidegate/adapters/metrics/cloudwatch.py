@@ -1,7 +1,6 @@
 """Amazon CloudWatch's GetMetricData. The query is its MetricDataQueries, as JSON; the first result counts.
 
-Its window is ten of the metric's intervals, as Flagger's; of that the newest value is taken. The keys are
-those of the template's Secret, else the worker's own environment's, which only sign requests to AWS itself.
+Its window is ten of the metric's intervals, as Flagger's; of that the newest value is taken.
 """
 
 import json
@@ -10,11 +9,12 @@ from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlsplit
 
+from tidegate.adapters.metrics.aws import Identity, identity
 from tidegate.adapters.metrics.exchange import Answer, Exchange
-from tidegate.adapters.metrics.sigv4 import Keys, signed
+from tidegate.adapters.metrics.sigv4 import signed
 from tidegate.adapters.metrics.source import Source, number
 from tidegate.decisions.judge import Sample
-from tidegate.domain.errors import InvalidInput, TidegateError, Unreachable
+from tidegate.domain.errors import TidegateError, Unreachable
 
 WINDOWS = 10
 TIMEOUT_SECONDS = 10.0
@@ -34,22 +34,26 @@ _BUSY = ("Throttling", "InternalService", "ServiceUnavailable", "RequestLimitExc
 class CloudWatch:
     """One region."""
 
-    def __init__(self, exchange: Exchange, host: str, region: str, keys: Keys, window_seconds: float) -> None:
+    def __init__(
+        self, exchange: Exchange, host: str, region: str, identity: Identity, window_seconds: float
+    ) -> None:
         self._exchange = exchange
         self._host = host
         self._region = region
-        self._keys = keys
+        self._identity = identity
         self._window_seconds = window_seconds
 
     async def query(self, query: str) -> Sample:
         """Ask for the last intervals."""
         body = json.dumps(self._request(query)).encode()
+        keys = await self._identity.keys()
+        self._exchange.hide(keys.secret, keys.session)
         sent = {"Host": self._host, "Content-Type": CONTENT_TYPE, "X-Amz-Target": TARGET}
         headers = signed(
             "POST",
             sent,
             body,
-            keys=self._keys,
+            keys=keys,
             region=self._region,
             service="monitoring",
             now=datetime.now(UTC),
@@ -93,31 +97,7 @@ class CloudWatch:
 
 
 def cloudwatch(source: Source) -> CloudWatch:
-    """A template's region, with the keys of its Secret, or those of the worker's environment."""
-    provider, keys = source.provider, _keys(source)
-    exchange = source.exchange(
-        "CloudWatch", "/", secrets=[keys.secret, keys.session], timeout=TIMEOUT_SECONDS
-    )
-    host = urlsplit(provider.base_address).netloc.rpartition("@")[2]
-    return CloudWatch(exchange, host, provider.region, keys, source.window_seconds)
-
-
-def _keys(source: Source) -> Keys:
-    given = source.credentials
-    if given:
-        access, secret = given.needed("AWS_ACCESS_KEY_ID"), given.needed("AWS_SECRET_ACCESS_KEY")
-        return Keys(access, secret, given.values.get("AWS_SESSION_TOKEN", ""))
-    if source.provider.address:
-        raise InvalidInput(
-            "an address of its own is not shown the worker's keys",
-            field="provider.secretRef",
-            mend="name a Secret with AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or remove the address",
-        )
-    access, secret = (source.environ.get(name, "") for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"))
-    if not (access and secret):
-        raise InvalidInput(
-            "there are no keys for CloudWatch",
-            field="provider.secretRef",
-            mend="name a Secret with AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or give both to the worker",
-        )
-    return Keys(access, secret, source.environ.get("AWS_SESSION_TOKEN", ""))
+    """A template's region, for whoever its Secret or the worker's environment names."""
+    exchange = source.exchange("CloudWatch", "/", timeout=TIMEOUT_SECONDS)
+    host = urlsplit(source.provider.base_address).netloc.rpartition("@")[2]
+    return CloudWatch(exchange, host, source.provider.region, identity(source), source.window_seconds)

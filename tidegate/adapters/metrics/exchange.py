@@ -67,6 +67,10 @@ class Exchange:
         self._identity = identity
         self._timeout = timeout
 
+    def hide(self, *secrets: str) -> None:
+        """From now on these are not told either."""
+        self._secrets = (*self._secrets, *secrets)
+
     async def get(self, params: Mapping[str, str] | Sequence[tuple[str, str]]) -> Answer:
         """GET with these parameters besides those of the address."""
         return self._accepted(await self._ask("GET", params=params))

@@ -92,9 +92,12 @@ class Stackdriver:
 
     async def _token(self) -> str:
         """Whoever refuses the claim refuses the account: Google says so with a 400."""
-        answer = await self._tokens.try_post_form({"grant_type": GRANT, "assertion": self._account.claim()})
+        claim = self._account.claim()
+        self._tokens.hide(claim)
+        answer = await self._tokens.try_post_form({"grant_type": GRANT, "assertion": claim})
         match answer.json:
             case {"access_token": str(token)} if answer.status == 200:
+                self._exchange.hide(token)
                 return token
             case {"error": str(name), **more} if 400 <= answer.status < 500 and answer.status != 429:
                 raise self._tokens.denial(f"{name} {more.get('error_description', '')}")
