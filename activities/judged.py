@@ -14,7 +14,7 @@ from tidegate.domain.errors import ReleaseFailed
 from tidegate.domain.manifest import Manifest, ref_of
 from tidegate.domain.marks import JUDGED_CONFIGURATION, JUDGED_TEMPLATE, PRIMARY, SCALED_BY, annotations
 from tidegate.manifests import snapshot
-from tidegate.manifests.configuration import references, written
+from tidegate.manifests.configuration import Configuration, references, written
 from tidegate.manifests.drift import last_writer
 
 _OWN = (JUDGED_TEMPLATE, JUDGED_CONFIGURATION, PRIMARY, SCALED_BY)
@@ -41,8 +41,11 @@ def unmarked(target: Manifest) -> Manifest:
     return _annotated(target, {key: value for key, value in marks.items() if key not in _OWN})
 
 
-def refuse_changed(place: Place, target: Manifest | None) -> None:
-    """ReleaseFailed, naming the writer, when the live template or configuration is not the one remembered."""
+def refuse_changed(place: Place, target: Manifest | None, configuration: Configuration | None = None) -> None:
+    """ReleaseFailed, naming the writer, when the live template or configuration is not the one remembered.
+
+    `configuration` is what will be promoted, where it was read already.
+    """
     judged = annotations(target or {}).get(JUDGED_TEMPLATE)
     if target is None or judged is None:
         return
@@ -52,15 +55,17 @@ def refuse_changed(place: Place, target: Manifest | None) -> None:
             f"{ref_of(target)} was changed by {who} during the analysis: "
             "what was judged is not what Git describes"
         )
-    _refuse_reconfigured(place, target)
+    if (mark := annotations(target).get(JUDGED_CONFIGURATION)) is not None:
+        _refuse_reconfigured(place, target, read_digests(mark), configuration)
 
 
-def _refuse_reconfigured(place: Place, target: Manifest) -> None:
-    judged = annotations(target).get(JUDGED_CONFIGURATION)
-    if judged is None:
-        return
-    live = configuration_of(place, target["spec"]["template"])
-    if changed := changes(read_digests(judged), live.digests):
+def _refuse_reconfigured(
+    place: Place, target: Manifest, judged: Mapping[str, str], known: Configuration | None
+) -> None:
+    """What is promoted is compared itself: it may have been edited after it was read."""
+    read = known is not None and known.digests.keys() == judged.keys()
+    live = known if known and read else configuration_of(place, target["spec"]["template"])
+    if changed := changes(judged, live.digests):
         raise ReleaseFailed(
             f"{'; '.join(changed)} in namespace {place.namespace} during the analysis: "
             "what was judged is not what would be promoted"

@@ -95,7 +95,7 @@ class WorkloadActivities:
 
         def refuse_unjudged(live: Manifest | None) -> None:
             if annotations(live or {}).get(TEMPLATE_HASH) != hash_:
-                refuse_changed(site, site.target())
+                refuse_changed(site, site.target(), configuration)
 
         def promoted(live: Manifest) -> Manifest:
             refuse_unjudged(live)

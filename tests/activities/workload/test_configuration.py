@@ -6,9 +6,10 @@ from typing import Any
 import pytest
 from temporalio.exceptions import ApplicationError
 
+from activities.preparation import configured as read_configuration
 from tidegate.domain.marks import CONFIGURATION, COPIED_FOR, ROLLBACK, annotations
 from tidegate.domain.plan import Purpose
-from tidegate.manifests.configuration import TRACKING, references
+from tidegate.manifests.configuration import TRACKING, Configuration, references
 
 HUSH = base64.b64encode(b"hush").decode()
 
@@ -164,6 +165,20 @@ def test_a_configuration_edited_during_the_analysis_is_not_promoted(configured: 
     with pytest.raises(ApplicationError, match="ConfigMap config has changed in namespace test"):
         configured.step("promote", "b")
     assert (configured.image("podinfo-primary"), len(copies(configured))) == ("podinfo:1", 2)
+
+
+def test_what_is_promoted_is_what_is_compared(configured: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    release(configured, "a", "prepare", "scale_up")
+
+    def edited_for_a_moment(site: Any) -> Configuration:
+        read = read_configuration(site)
+        source, *others = read.sources
+        return read._replace(sources=(source | {"data": {"value": "red"}}, *others))
+
+    monkeypatch.setattr("activities.workload.configured", edited_for_a_moment)
+    with pytest.raises(ApplicationError, match="ConfigMap config has changed in namespace test"):
+        configured.step("promote")
+    assert contents(configured)["data"] == {"value": "blue"}
 
 
 def test_what_opts_out_is_shared_with_the_target(world: Any) -> None:
