@@ -20,6 +20,7 @@ from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
 from tests.workflows.neighbours import (
     BAD,
+    CLOSED,
     Handle,
     Neighbours,
     Stage,
@@ -27,7 +28,21 @@ from tests.workflows.neighbours import (
     release_plan,
     release_request,
 )
-from tidegate.contracts import ABORT, PAUSE, PROMOTE, RESUME, SEARCH_ATTRIBUTES, Limits, Mode, OnConflict
+from tests.workflows.neighbours import gated as with_hooks
+from tidegate.contracts import (
+    ABORT,
+    APPROVE,
+    PAUSE,
+    PROMOTE,
+    RESUME,
+    SEARCH_ATTRIBUTES,
+    AskReport,
+    Consent,
+    Limits,
+    Mode,
+    OnConflict,
+)
+from tidegate.domain.hook import HookType
 from tidegate.domain.plan import Purpose
 from tidegate.domain.release import Phase
 from workflows.canary import Canary
@@ -142,6 +157,19 @@ async def continued_as_new(stage: Stage) -> Handle:
     await stage.until_runs(canary, 2)
     await stage.until_phase(canary, Phase.PAUSED)
     await release.signal(RESUME)
+    return await _ended(release)
+
+
+@kind
+async def gated(stage: Stage) -> Handle:
+    """It has every hook that its steps wait for, and its first gate is opened by hand."""
+    kinds = [kind for kind in HookType if kind is not HookType.EVENT]
+    stage.neighbours.plan = with_hooks(stage.neighbours.plan, *kinds, seconds=60)
+    no_rollback = AskReport(consent=Consent.LATER)
+    stage.neighbours.answers = {HookType.CONFIRM_ROLLOUT: [CLOSED], HookType.ROLLBACK: [no_rollback]}
+    release = await _begun(stage)
+    await stage.until_phase(await stage.canary(), Phase.WAITING)
+    await release.signal(APPROVE)
     return await _ended(release)
 
 
