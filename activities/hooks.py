@@ -124,6 +124,7 @@ def _closed(hook: Webhook, answer: HookAnswer, agreed: Sequence[str]) -> AskRepo
         reason=answer.reason,
         again_seconds=answer.again_seconds,
         postponed=answer.word is Word.LATER,
+        muted=hook.mute_alert,
         agreed=tuple(agreed),
     )
 

@@ -112,7 +112,8 @@ class Gates:
         if isinstance(stage, Gate):
             if self._logbook.status.gate != _told(stage, report.hook):
                 self._logbook.note(text, warning=True)
-                self._logbook.alert(Severity.WARN, text)
+                if not report.muted:
+                    self._logbook.alert(Severity.WARN, text)
             return
         if report.postponed:
             self._logbook.note_once(text, warning=True)

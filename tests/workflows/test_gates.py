@@ -185,7 +185,7 @@ async def test_nothing_is_said_of_a_gate_on_the_way_back(stage: Stage) -> None:
     await handle.signal(ABORT)
     await stage.until(lambda: "restore" in stage.neighbours.calls)
     status = await stage.status(handle)
-    assert (status.phase, status.gate, status.waiting_for) == (Phase.ROLLING_BACK, "", "")
+    assert (status.phase, status.gate, status.waiting_for) == (Phase.ROLLING_BACK, "", "the way back")
     await handle.signal(APPROVE)
     stage.neighbours.hang.clear()
     outcome: CanaryOutcome = await handle.result()

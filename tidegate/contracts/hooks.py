@@ -30,8 +30,8 @@ class AskReport(Model):
     """`hook` is the one that decided: the first that did not agree, or, of type rollback, that did.
 
     `reason` is its last answer in one line. `again_seconds` is how long it wants to be left alone;
-    `postponed` tells that it said so itself, instead of failing. `agreed` names those that agreed;
-    `warnings` say what is worth a note besides.
+    `postponed` tells that it said so itself, instead of failing; `muted`, that no chat is to hear of it.
+    `agreed` names those that agreed; `warnings` say what is worth a note besides.
     """
 
     consent: Consent = Consent.AGREED
@@ -39,6 +39,7 @@ class AskReport(Model):
     reason: str = ""
     again_seconds: float | None = None
     postponed: bool = False
+    muted: bool = False
     agreed: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
 

@@ -114,6 +114,11 @@ async def test_the_first_that_does_not_agree_decides(serve: Serve, canary_ref: M
     assert keeper.asked == ["ann", "ben"]
 
 
+async def test_a_hook_may_be_muted(serve: Serve, canary_ref: MakeRef, ask: Ask) -> None:
+    ref = canary_ref(webhooks=(hook(GATE, "ann", await serve(Gatekeeper(ann=403)), muteAlert=True),))
+    assert (await ask(ref, GATE)).muted
+
+
 async def test_words_are_passed_on(serve: Serve, canary_ref: MakeRef, ask: Ask) -> None:
     keeper = Gatekeeper(ann={"gate": "later", "reason": "at lunch"}, ben={"gate": "never"})
     url = await serve(keeper)
