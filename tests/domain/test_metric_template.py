@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from tidegate.domain.errors import InvalidInput
-from tidegate.domain.metric_template import Provider
+from tidegate.domain.metric_template import MetricTemplate, Provider
 
 SECRET = {"secretRef": {"name": "credentials"}}
 
@@ -35,6 +35,28 @@ SECRET = {"secretRef": {"name": "credentials"}}
 )
 def test_the_address_is_the_given_one_or_the_provider_s_own(provider: dict[str, Any], address: str) -> None:
     assert Provider.parse(provider).base_address == address
+
+
+@pytest.mark.parametrize(
+    ("provider", "warnings"),
+    [
+        ({"type": "prometheus", "address": "http://p", **SECRET, "headers": {"X-A": ["b"]}}, []),
+        ({"type": "cloudwatch", "region": "eu-west-1"}, []),
+        ({"type": "prometheus", "region": "eu-west-1"}, ["region changes nothing for prometheus"]),
+        (
+            {"type": "keptn", "address": "http://k", "insecureSkipVerify": True},
+            ["address, insecureSkipVerify changes nothing for keptn"],
+        ),
+        ({"type": "graphite", "address": "https://g", "insecureSkipVerify": True}, ["nobody verifies whose"]),
+    ],
+)
+def test_a_reader_of_the_plan_is_warned(provider: dict[str, Any], warnings: list[str]) -> None:
+    spec = {"provider": provider, "query": "q"}
+    template = MetricTemplate.parse({"metadata": {"name": "t", "namespace": "test"}, "spec": spec})
+    assert len(template.warnings) == len(warnings)
+    for told, wanted in zip(template.warnings, warnings, strict=True):
+        assert told.startswith("MetricTemplate test/t")
+        assert wanted in told
 
 
 @pytest.mark.parametrize(

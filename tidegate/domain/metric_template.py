@@ -71,6 +71,20 @@ class Provider(ManifestModel):
         return self
 
     @property
+    def unused(self) -> tuple[str, ...]:
+        """Fields that are given, and change nothing for a provider of this type."""
+        given = {
+            "address": self.address,
+            "headers": self.headers,
+            "secretRef": self.secret_ref,
+            "insecureSkipVerify": self.insecure_skip_verify,
+        }
+        unused = given if self.type == "keptn" else {}
+        if self.type != "cloudwatch":
+            unused = {**unused, "region": self.region}
+        return tuple(name for name, value in unused.items() if value)
+
+    @property
     def base_address(self) -> str:
         """The address that is called; "" for the cluster's own Prometheus, and where a cluster's API is."""
         address = self.address or _PUBLIC.get(self.type, "").format(region=self.region)
@@ -125,9 +139,13 @@ class MetricTemplate(ManifestModel):
     @property
     def warnings(self) -> tuple[str, ...]:
         """What a reader of a plan should know of it."""
-        if not self.spec.provider.insecure_skip_verify:
-            return ()
-        return (
-            f"MetricTemplate {self.full_name} has insecureSkipVerify: nobody verifies whose answers "
-            "decide on the release, or who is told its credentials",
-        )
+        provider, told = self.spec.provider, []
+        if provider.unused:
+            unused = ", ".join(provider.unused)
+            told.append(f"MetricTemplate {self.full_name}: {unused} changes nothing for {provider.type}")
+        if provider.insecure_skip_verify and provider.type != "keptn":
+            told.append(
+                f"MetricTemplate {self.full_name} has insecureSkipVerify: nobody verifies whose answers "
+                "decide on the release, or who is told its credentials"
+            )
+        return tuple(told)
