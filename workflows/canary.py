@@ -180,7 +180,8 @@ class Canary:
             if _may_pause_before(stage):
                 await self._unless_aborted(self._rest())
             self._logbook.enter_stage(index, stage)
-            self._events.tell()
+            if not isinstance(stage, Gate):  # whether it is open is worth more than that it was come to
+                self._events.tell()
             if isinstance(stage, ScaleDown) or _comes_after(stage):
                 # It makes the promotion final with its first write: no abort may say otherwise afterwards.
                 await to_the_end(self._perform(stage))
