@@ -32,9 +32,11 @@ PHASES = {ROLLOUT: Phase.WAITING, TRAFFIC: Phase.PROGRESSING, PROMOTION: Phase.W
 NEXT = {ROLLOUT: "scale_up", TRAFFIC: "promote", PROMOTION: "promote"}
 
 
-async def closed(stage: Stage, kind: HookType, *answers: AskReport, signals_per_run: int = 250) -> Handle:
+async def closed(
+    stage: Stage, kind: HookType, *answers: AskReport, signals_per_run: int = 250, bake: float = 30
+) -> Handle:
     """A canary that waits at a gate."""
-    stage.neighbours.plan = gated(release_plan(weights=(10,), hooks=()), kind)
+    stage.neighbours.plan = gated(release_plan(weights=(10,), hooks=(), seconds=bake), kind)
     stage.neighbours.answers = {kind: [CLOSED, *answers]}
     handle = await stage.start_canary(signals_per_run)
     if kind is not ROLLOUT:
@@ -280,22 +282,22 @@ class TestHandover:
         stage.neighbours.plan = gated(
             release_plan(weights=(10,), hooks=(), seconds=0.1, drain=0.1), kind, seconds=0.1
         )
-        stage.neighbours.answers = {kind: [*[CLOSED] * 12, OPEN]}
+        stage.neighbours.answers = {kind: [*[CLOSED] * 6, OPEN]}
         outcome: CanaryOutcome = await (await stage.start_canary()).result()
-        assert (outcome.outcome, questions(stage, kind)) == (Outcome.PROMOTED, 13)
+        assert (outcome.outcome, questions(stage, kind)) == (Outcome.PROMOTED, 7)
         assert stage.neighbours.calls.count("plan") == 1
         halts = [text for text in texts(outcome) if text.startswith("Halt")]
         assert len(halts) == 1
 
     async def test_a_storm_at_a_gate_loses_no_approval(self, dev_stage: Stage) -> None:
         stage = dev_stage
-        handle = await closed(stage, ROLLOUT, signals_per_run=20)
+        handle = await closed(stage, ROLLOUT, signals_per_run=20, bake=0.2)
         await asyncio.gather(*(handle.signal(RESUME) for _ in range(19)), handle.signal(APPROVE))
         assert (await handle.result()).outcome is Outcome.PROMOTED
 
     async def test_an_approval_reaches_the_run_that_carries_on(self, dev_stage: Stage) -> None:
         stage = dev_stage
-        handle = await closed(stage, ROLLOUT, signals_per_run=10)
+        handle = await closed(stage, ROLLOUT, signals_per_run=10, bake=0.2)
         await asyncio.gather(*(handle.signal(RESUME) for _ in range(30)))
         await stage.until_runs(handle, 2)
         assert (await stage.status(handle)).phase is Phase.WAITING
