@@ -45,7 +45,8 @@ def _initialise(site: Site, command: CanaryCommand, live: Manifest | None) -> St
     bundle = site.bundle
     configuration = configured(site)
     hash_ = template_hash(bundle.target, configuration.digests)
-    marks = promotion.initial_marks(hash_, command.ref.owner.source.sha, configuration)
+    revision, epoch = command.ref.owner.source.sha, command.fence.epoch
+    marks = promotion.initial_marks(hash_, revision, epoch, configuration)
     replicas = _initial_replicas(site, live)
     made = primary(bundle.target, replicas=replicas, annotations=marks, copies=configuration.names)
 

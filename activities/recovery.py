@@ -21,7 +21,7 @@ from tidegate.decisions.ownership import epoch_of
 from tidegate.domain.errors import AccessDenied, Permanent, TidegateError, Unreachable
 from tidegate.domain.manifest import Manifest
 from tidegate.manifests import istio
-from tidegate.manifests.splits import is_home, shares
+from tidegate.manifests.splits import exposes
 from tidegate.settings import SettingsError
 from tidegate.settings.model import Settings
 
@@ -89,11 +89,7 @@ class RecoveryActivities:
             return Findings(warnings=(f"no look at what an earlier release left: {error}",))
         except (Permanent, SettingsError):
             return Findings()
-        split = [
-            (ref, live)
-            for ref, live in _marked(routes, request)
-            if shares(live, ref.service) is not None and not is_home(live, ref.service)
-        ]
+        split = [(ref, live) for ref, live in _marked(routes, request) if exposes(live, ref.service)]
         return Findings(
             canaries=tuple(Remains(ref=ref, faults=faults(ref, live, None, None)) for ref, live in split),
             epoch=max((epoch_of(live) for _, live in split), default=0),

@@ -6,7 +6,7 @@ from tidegate.domain.manifest import Manifest, dig, name_of
 from tidegate.domain.marks import CANARY, RELEASE, REVISION, TARGET, annotations
 from tidegate.manifests.naming import PRIMARY_SUFFIX
 from tidegate.manifests.promotion import is_initialising, is_unfinished
-from tidegate.manifests.splits import described, is_home
+from tidegate.manifests.splits import described
 
 
 def marked_canary(virtual_service: Manifest, request: ReleaseRequest) -> CanaryRef | None:
@@ -39,9 +39,7 @@ def faults(
 
 
 def _of_traffic(ref: CanaryRef, routes: Manifest) -> str:
-    if is_home(routes, ref.service):
-        return ""
-    return described(routes, ref.service) or f"VirtualService {ref.service} leads elsewhere"
+    return described(routes, ref.service)
 
 
 def _of_primary(ref: CanaryRef, primary: Manifest) -> str:

@@ -1,5 +1,7 @@
 """Traffic's one step: split it between primary and canary on the mesh control plane."""
 
+import contextlib
+
 from temporalio import activity
 
 from activities.inspection import refuse_missing
@@ -11,13 +13,13 @@ from tidegate.contracts import CANARY_FIELD_MANAGER, FENCE_ANNOTATION, Fence, Ro
 from tidegate.decisions.ownership import other_release, refuse_foreign_routes, with_marks
 from tidegate.domain.errors import Conflict, ReleaseFailed, StaleCommand, TidegateError, Transient
 from tidegate.domain.manifest import Manifest, ref_of
-from tidegate.domain.marks import annotations
+from tidegate.domain.marks import ORIGINAL, annotations
 from tidegate.domain.plan import Routing
-from tidegate.manifests import promotion
+from tidegate.manifests import promotion, takeover
 from tidegate.manifests.drift import drift, last_writer
 from tidegate.manifests.istio import virtual_service, weights
-from tidegate.manifests.sessions import session_of
-from tidegate.manifests.splits import is_home, routed_back, shares
+from tidegate.manifests.sessions import is_sticky, session_of
+from tidegate.manifests.splits import exposes, leads_elsewhere, routed_back, shares
 from tidegate.settings.model import Settings
 
 
@@ -68,14 +70,21 @@ class TrafficActivities:
             back,
             manager=CANARY_FIELD_MANAGER,
         )
-        if not is_home(change.after, ref.service):
+        if exposes(change.after, ref.service):
             raise Conflict(f"{described(live)} does not keep the weights 100/0")
-        return True
+        if is_sticky(live):
+            self._end_sessions(command)
+        return not leads_elsewhere(change.after, ref.service)
+
+    def _end_sessions(self, command: RouteCommand) -> None:
+        """Let the cookies expire, now that the traffic is safe: that takes the manifests."""
+        with contextlib.suppress(TidegateError):
+            _routed(self._sites.find(command.ref), command)
 
 
 def _routed(site: Site, command: RouteCommand) -> StepReport:
     wanted = _written(site, command, command.routing)
-    said = _look_around(site, command) if command.takes_traffic else ()
+    said = _look_around(site, command) if command.takes_traffic and not command.receding else ()
     marked = with_marks(wanted, site.ref)
 
     def desired(live: Manifest | None) -> Manifest:
@@ -84,7 +93,8 @@ def _routed(site: Site, command: RouteCommand) -> StepReport:
         refuse_foreign_routes(live, site.ref, site.mesh.name)
         if live is None and site.ref.owner.create_namespace:
             site.ensure_mesh_namespace()
-        return marked
+        kept = annotations(marked) | takeover.original(live)
+        return marked | {"metadata": marked["metadata"] | {"annotations": kept}}
 
     try:
         change = site.mesh.fenced_apply_to(
@@ -92,8 +102,34 @@ def _routed(site: Site, command: RouteCommand) -> StepReport:
         )
     except _PrimaryNotServing:
         return _without_primary(site, command)
+    if takeover.leftovers(change.after, wanted):
+        change = Change(change.before, _replaced(site, wanted, command))
     _verify(site, wanted, change.after)
-    return StepReport(warnings=(*said, *_drift(site, wanted, change, command)))
+    return StepReport(warnings=(*said, *_taken(site, change), *_drift(site, wanted, change, command)))
+
+
+def _replaced(site: Site, wanted: Manifest, command: RouteCommand) -> Manifest:
+    """The VirtualService without what others had written into it beside our rules."""
+    ref = ref_of(wanted)
+    change = site.mesh.fenced_update(
+        ref.api_version,
+        ref.kind,
+        ref.namespace,
+        ref.name,
+        command.fence,
+        lambda live: takeover.stripped(live, wanted),
+        manager=CANARY_FIELD_MANAGER,
+    )
+    return change.after
+
+
+def _taken(site: Site, change: Change) -> tuple[str, ...]:
+    """What is lost to those who used a VirtualService that was there before its first release."""
+    hosts = takeover.gone(change.before, site.bundle.names.apex)
+    if not hosts:
+        return ()
+    line = f"{described(change.after)} was taken over: its rules to {', '.join(hosts)} are gone"
+    return (f"{line}; what it was is in its annotation {ORIGINAL}",)
 
 
 def _written(site: Site, command: RouteCommand, routing: Routing) -> Manifest:
@@ -143,13 +179,22 @@ def _verify(site: Site, wanted: Manifest, written: Manifest) -> None:
     found, asked = weights(written, site.bundle.canary), weights(wanted, site.bundle.canary)
     if found != asked:
         raise Conflict(f"{described(wanted)} has weights {found} after a write of {asked}")
+    if left := takeover.leftovers(written, wanted):
+        raise Conflict(f"{described(wanted)} keeps {', '.join(left)} of somebody else's")
 
 
 def _is_ours(change: Change, wanted: Manifest, site: Site, command: RouteCommand) -> bool:
-    """Whether an earlier attempt of this very command wrote what was found, and nobody told us."""
+    """Whether this very command wrote what was found and nobody told us, or its run did before a reset."""
     obeyed = Fence.parse(annotations(change.before or {}).get(FENCE_ANNOTATION))
+    if obeyed and _is_before_reset(obeyed, command.after):
+        return True
     found = weights(change.before or {}, site.bundle.canary)
     return obeyed == command.fence and found == weights(wanted, site.bundle.canary)
+
+
+def _is_before_reset(obeyed: Fence, after: Fence | None) -> bool:
+    """A run's own token, and later than the last that it knows of: it gave it before it was reset."""
+    return after is not None and obeyed.epoch == after.epoch and after.is_older_than(obeyed)
 
 
 def _drift(site: Site, wanted: Manifest, change: Change, command: RouteCommand) -> tuple[str, ...]:

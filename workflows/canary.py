@@ -5,6 +5,7 @@ ends on one side. A run that has grown long continues as new where it stands, wi
 """
 
 import asyncio
+import contextlib
 from collections.abc import Coroutine
 from typing import Any, NoReturn, TypeVar
 
@@ -19,9 +20,9 @@ from workflows.hooks import HookCalls
 from workflows.logbook import Logbook
 from workflows.rollback import Fences, WayBack, start_ms
 from workflows.steps import Options, outcome_of, quick, reason_of, restoring, waiting
+from workflows.traffic import Traffic
 
 with workflow.unsafe.imports_passed_through():
-    from activities.traffic import TrafficActivities
     from activities.workload import WorkloadActivities
     from tidegate.contracts import (
         ABORT,
@@ -37,7 +38,6 @@ with workflow.unsafe.imports_passed_through():
         CanaryProgress,
         CanaryRequest,
         CanaryStatus,
-        RouteCommand,
         StepReport,
     )
     from tidegate.decisions import narration
@@ -87,10 +87,10 @@ class Canary:
         self._hooks = HookCalls(request, self._logbook)
         self._analysis = Analysis(request, self._control, self._logbook, self._hooks, self._rest)
         self._gates = Gates(request, self._control, self._logbook, self._hooks, self._analysis, self._rest)
-        self._fences = Fences(request.epoch or start_ms())
+        self._fences = _fences_of(request)
+        self._traffic = Traffic(request, self._fences, self._logbook)
         self._plan: Plan | None = None
         self._stage = 0
-        self._routing: Routing | None = None
         self._purpose = Purpose.UPKEEP
         self._target = ""
         self._reason = ""
@@ -177,6 +177,8 @@ class Canary:
             if self._control.promoted and _is_analysis(stage):
                 self._skip()
                 continue
+            if _is_receding(stage) and (self._traffic.hurried or self._control.promoted):
+                continue
             if _may_pause_before(stage):
                 await self._unless_aborted(self._rest())
             self._logbook.enter_stage(index, stage)
@@ -195,7 +197,7 @@ class Canary:
             case ScaleUp():
                 await self._scale_up()
             case Route():
-                await self._route(stage)
+                await self._traffic.route(stage)
             case Bake():
                 await self._analysis.bake(stage)
                 if self._control.promoted:
@@ -205,7 +207,7 @@ class Canary:
             case Promote():
                 await self._promote()
             case Hold() | Drain():
-                await workflow.sleep(stage.seconds, summary=describe(stage))
+                await self._stand(stage)
             case ScaleDown():
                 await self._scale_down()
 
@@ -222,28 +224,17 @@ class Canary:
         await self._step(WorkloadActivities.scale_up, "Scale up target")
         self._logbook.note(narration.starting_analysis(self._ref.full_name))
 
-    async def _route(self, stage: Route) -> None:
-        summary = describe(stage)
-        self._say_route(stage)
-        self._logbook.update(waiting_for=f"the mesh control plane to route {stage.primary}/{stage.canary}")
-        command = RouteCommand(
-            ref=self._ref, fence=self._fences.next(), routing=stage.routing, expected=self._routing
-        )
-        options = self._quick(summary) if command.takes_traffic else restoring(summary)
-        report = await workflow.execute_activity_method(TrafficActivities.route, command, **options)
-        self._routing = stage.routing
-        self._logbook.update(weight=stage.canary, waiting_for="")
-        self._logbook.report(report)
-
-    def _say_route(self, stage: Route) -> None:
-        promoting = self._logbook.status.phase is Phase.PROMOTING
-        told = narration.routed(self._ref.full_name, stage, promoting=promoting)
-        if promoting and not stage.canary:
-            self._logbook.enter_phase(Phase.FINALISING)
-        if told:
-            self._logbook.note(told)
+    async def _stand(self, stage: Hold | Drain) -> None:
+        """A promotion by hand ends a hold; what is still on its way gets its time in any case."""
+        with contextlib.suppress(TimeoutError):
+            await workflow.wait_condition(
+                lambda: self._control.promoted and isinstance(stage, Hold),
+                timeout=stage.seconds,
+                timeout_summary=describe(stage),
+            )
 
     async def _promote(self) -> None:
+        await self._traffic.end_copies()
         self._logbook.enter_phase(Phase.PROMOTING)
         self._logbook.note(narration.copying(self._ref.full_name, self._target, self._ref.namespace))
         await self._step(WorkloadActivities.promote, "Promote to primary")
@@ -301,7 +292,8 @@ class Canary:
             reason=self._reason,
             stage=self._stage,
             remaining_seconds=self._analysis.remaining,
-            routing=self._routing,
+            routing=self._traffic.routing,
+            routed=self._traffic.routed,
             fence=self._fences.last,
             paused=self._control.paused,
             promoted=self._control.promoted,
@@ -318,8 +310,7 @@ class Canary:
     def _carry_on(self, progress: CanaryProgress) -> None:
         """Stand where the run before this one stood, as do the control, the analysis and the logbook."""
         self._follow(progress.plan, progress.target, progress.reason)
-        self._fences = Fences(progress.fence.epoch, progress.fence)
-        self._stage, self._routing = progress.stage, progress.routing
+        self._stage = progress.stage
         self._skipped_from = progress.skipped_from
         self._logbook.update()
 
@@ -370,17 +361,31 @@ class Canary:
     def _skip(self) -> None:
         """Remember at which weight somebody ended the analysis."""
         if self._skipped_from is None:
-            self._skipped_from = self._routing.canary if self._routing else 0
+            self._skipped_from = self._traffic.share
 
     def _quick(self, summary: str) -> Options:
         return quick(summary, budget_seconds=self._limits.outage_budget_seconds)
+
+
+def _fences_of(request: CanaryRequest) -> Fences:
+    """Those of the run before, where there is one."""
+    if request.progress:
+        return Fences(request.progress.fence.epoch, request.progress.fence)
+    return Fences(request.epoch or start_ms())
 
 
 def _is_analysis(stage: Stage) -> bool:
     """Whether a promotion by hand skips this stage."""
     if isinstance(stage, Gate | Hooks):
         return stage.type not in (HookType.CONFIRM_ROLLOUT, HookType.POST_ROLLOUT)
-    return isinstance(stage, Bake | Hold) or (isinstance(stage, Route) and stage.routing != Routing())
+    if isinstance(stage, Route):
+        return stage.routing != Routing() and not stage.receding
+    return isinstance(stage, Bake)
+
+
+def _is_receding(stage: Stage) -> bool:
+    """Whether it only spreads the last of the promotion over time."""
+    return isinstance(stage, Hold) or (isinstance(stage, Route) and stage.receding)
 
 
 def _comes_after(stage: Stage) -> bool:

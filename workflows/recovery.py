@@ -39,6 +39,9 @@ _LOOK = RetryPolicy(
 """How a start looks for split traffic. With the mesh out of reach it goes on: its sync says so too."""
 
 
+_LOOK_AROUND = "look"
+
+
 async def find_split_traffic(request: ReleaseRequest, fences: Fences, limits: Limits) -> Findings:
     """First of all in a release: what one that was cut off has left split, by its marks."""
     options = quick("Find split traffic", budget_seconds=limits.outage_budget_seconds)
@@ -84,6 +87,7 @@ class Recovery:
         self._fences = fences
         self._tell = tell
         self._limits = Limits()
+        self._waits: dict[str, str] = {}
         self._walked: dict[str, tuple[Remains, WayBack, list[Note]]] = {}
         self.outcomes: list[CanaryOutcome] = []
         self.warnings: tuple[str, ...] = ()
@@ -115,17 +119,24 @@ class Recovery:
         self._limits = found.limits
         self._fences.follow(found.epoch)
         new = [remains for remains in found.canaries if remains.ref.full_name not in self._walked]
-        under_way = [remains for remains, _, _ in self._walked.values()]
-        self._tell(_names([*under_way, *new]))
+        for remains in new:
+            self._wait(remains.ref.full_name, remains.ref.full_name)
         await asyncio.gather(*(self._bring_back(remains) for remains in new))
 
     async def _find(self, summary: str, *, by_marks_alone: bool = False) -> Findings:
-        self._tell("what is there")
-        return await workflow.execute_activity_method(
+        self._wait(_LOOK_AROUND, "what is there")
+        found: Findings = await workflow.execute_activity_method(
             RecoveryActivities.find,
             FindCommand(request=self._request, by_marks_alone=by_marks_alone),
             **fetching(summary, budget_seconds=self._limits.outage_budget_seconds),
         )
+        self._wait(_LOOK_AROUND, "")
+        return found
+
+    def _wait(self, who: str, what: str) -> None:
+        """Show what is waited for, beside what others wait for."""
+        self._waits[who] = what
+        self._tell(", ".join(filter(None, self._waits.values())))
 
     async def _bring_back(self, remains: Remains) -> None:
         """Traffic first. A sound canary is walked too: new fences shut out a late step of the last run."""
@@ -135,7 +146,10 @@ class Recovery:
         def say(report: StepReport) -> None:
             notes.extend(report.told(workflow.now()))
 
-        way = WayBack(ref, self._fences, self._limits, say, lambda what: self._tell(what or ref.full_name))
+        def wait_for(obstacle: str) -> None:
+            self._wait(ref.full_name, obstacle or ref.full_name)
+
+        way = WayBack(ref, self._fences, self._limits, say, wait_for)
         self._walked[ref.full_name] = remains, way, notes
         say(StepReport(notes=tuple(f"Found: {fault}" for fault in remains.faults)))
         say(StepReport(notes=(narration.ROUTING_TO_PRIMARY,)))
@@ -158,10 +172,6 @@ class Recovery:
         return StepReport(
             notes=(f"{workflow_id} ran without its release; it has turned back",) if told else ()
         )
-
-
-def _names(canaries: list[Remains]) -> str:
-    return ", ".join(remains.ref.full_name for remains in canaries)
 
 
 def _outcome(remains: Remains, way: WayBack, notes: list[Note], left: tuple[str, ...]) -> CanaryOutcome:

@@ -235,6 +235,8 @@ class World:
         fence: Fence | None = None,
         expected: int | None = None,
         mirror: int = 0,
+        after: Fence | None = None,
+        receding: bool = False,
         turning_back: bool = False,
     ) -> StepReport:
         command = RouteCommand(
@@ -242,6 +244,8 @@ class World:
             fence=fence or self.fence(),
             routing=Routing(canary=weight, mirror=mirror),
             expected=None if expected is None else Routing(canary=expected),
+            after=after,
+            receding=receding,
             turning_back=turning_back,
         )
         return self._call(self._traffic.route, command)

@@ -120,7 +120,7 @@ def test_the_articles_canary_makes_exactly_these_objects(samples: Any) -> None:
     bundle = _bundle(samples.seed("0c62d7c"))
     version = "networking.istio.io/v1"
     made = [
-        primary(bundle.target, replicas=2, annotations=initial_marks("0123456789abcdef", "0c62d7c")),
+        primary(bundle.target, replicas=2, annotations=initial_marks("0123456789abcdef", "0c62d7c", 7)),
         primary_autoscaler(bundle.autoscaler, bundle.names.primary),
         *services(bundle.canary, bundle.target),
         *destination_rules(bundle.canary, version),

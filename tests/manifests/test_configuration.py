@@ -158,7 +158,7 @@ def test_a_primary_and_its_copies_are_exactly_these_objects(samples: Any) -> Non
         primary(
             target,
             replicas=2,
-            annotations=initial_marks("0123456789abcdef", "0c62d7c", configuration),
+            annotations=initial_marks("0123456789abcdef", "0c62d7c", 7, configuration),
             copies=configuration.names,
         ),
         *configuration.copies,

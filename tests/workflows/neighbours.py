@@ -294,7 +294,11 @@ class Neighbours:
     async def ask(self, command: AskCommand) -> AskReport:
         await self._did(f"ask {command.type}")
         self.questions.append(command)
-        answers = self.answers.get(command.type, [OPEN])
+        return self.answer(command.type)
+
+    def answer(self, kind: HookType) -> AskReport:
+        """The next answer of the hooks of a type."""
+        answers = self.answers.get(kind, [OPEN])
         return answers.pop(0) if len(answers) > 1 else answers[0]
 
     @activity.defn(name="hooks_tell")

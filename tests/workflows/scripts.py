@@ -10,17 +10,19 @@ from temporalio.client import Client
 from temporalio.exceptions import ApplicationError
 
 from tests.workflows.neighbours import BAD, GOOD, Neighbours, Stage
-from tidegate.contracts import ABORT, PAUSE, PROMOTE, RESUME
+from tidegate.contracts import ABORT, APPROVE, PAUSE, PROMOTE, RESUME, AskReport, Consent
 from tidegate.decisions.plan import compile_plan
 from tidegate.domain.canary import Canary
 from tidegate.domain.duration import format_duration
+from tidegate.domain.hook import HookType
 from tidegate.domain.plan import Plan, Purpose
 from tidegate.domain.verdict import Verdict
 
 CANCEL, STORM = "cancel", "storm"
-STEPS = ("plan", "prepare", "scale_up", "route", "judge", "promote")
+STEPS = ("plan", "prepare", "scale_up", "route", "judge", "ask", "promote")
 """Those that fail. There is no load test: the server that skips time loses workflow tasks that cancel an
 activity which has just ended."""
+HOOKS = tuple(kind for kind in HookType if kind not in (HookType.ROLLOUT, HookType.EVENT))
 
 
 @dataclass(frozen=True)
@@ -47,6 +49,7 @@ class Script:
     """One canary's fate. `acts` are what people do while the n-th call, of whichever step, is under way."""
 
     plan: Plan
+    answers: dict[HookType, list[Consent]]
     verdicts: tuple[bool, ...]
     faults: tuple[Fault, ...]
     obstacles: tuple[Obstacle, ...]
@@ -74,8 +77,11 @@ ANALYSES: tuple[dict[str, Any], ...] = (
 """Every strategy, as an analysis has it."""
 
 
-def compiled(steps: dict[str, Any], threshold: int, seconds: float) -> Plan:
-    """The plan that a manifest with these steps becomes; without a load test."""
+def compiled(
+    steps: dict[str, Any], threshold: int, seconds: float, kinds: tuple[HookType, ...] = HOOKS
+) -> Plan:
+    """The plan that a manifest with these steps and hooks becomes; without a load test."""
+    hooks = [{"name": "sesame", "type": kind.value, "url": "http://gate.test/"} for kind in kinds]
     manifest = {
         "metadata": {"name": "podinfo", "namespace": "test"},
         "spec": {
@@ -85,6 +91,7 @@ def compiled(steps: dict[str, Any], threshold: int, seconds: float) -> Plan:
                 "interval": format_duration(seconds),
                 "threshold": threshold,
                 "metrics": [{"name": "request-success-rate", "thresholdRange": {"min": 99}}],
+                "webhooks": hooks,
                 **steps,
             },
         },
@@ -102,7 +109,9 @@ obstacles = st.one_of(
     ),
 )
 """A refused restoring or scale-down is left undone and told: tests/workflows/test_canary.py."""
-acts = st.tuples(st.integers(2, 14), st.sampled_from([PAUSE, RESUME, PROMOTE, ABORT, CANCEL, STORM]))
+answers = st.lists(st.sampled_from([Consent.AGREED, Consent.LATER, Consent.LATER, Consent.NEVER]), max_size=3)
+"""What the hooks of a type answer at first; after that they all agree, and none wants a rollback."""
+acts = st.tuples(st.integers(2, 14), st.sampled_from([PAUSE, RESUME, PROMOTE, APPROVE, ABORT, CANCEL, STORM]))
 scripts = st.builds(
     Script,
     plan=st.builds(
@@ -110,9 +119,11 @@ scripts = st.builds(
         steps=st.sampled_from(ANALYSES),
         threshold=st.integers(1, 3),
         seconds=st.sampled_from([0.5, 30.0]),
+        kinds=st.sampled_from([HOOKS, HOOKS, ()]),
     ),
     verdicts=st.lists(st.booleans(), max_size=6).map(tuple),
     faults=st.lists(faults, max_size=2).map(tuple),
+    answers=st.dictionaries(st.sampled_from(HOOKS), answers, max_size=3),
     obstacles=st.lists(obstacles, max_size=2).map(tuple),
     acts=st.lists(acts, max_size=4).map(tuple),
     signals_per_run=st.sampled_from([2, 5, 250]),
@@ -129,10 +140,22 @@ class Actors(Neighbours):
     aborted_before: int | None = None
     """How many calls there had been when the first abort or cancellation was taken."""
     seen_weights: list[tuple[str, int]] = field(default_factory=list)
+    heard: list[tuple[HookType, Consent]] = field(default_factory=list)
+    """What the hooks answered, in order."""
     busy: int = 0
     """Steps under way."""
     _counts: dict[str, int] = field(default_factory=dict)
     _refusals: dict[Obstacle, int] = field(default_factory=dict)
+
+    def answer(self, kind: HookType) -> AskReport:
+        """The script's next answer of the hooks of a type."""
+        assert self.script is not None
+        given = self.script.answers.get(kind, [])
+        count = sum(heard is kind for heard, _ in self.heard)
+        at_last = Consent.LATER if kind is HookType.ROLLBACK else Consent.AGREED
+        consent = given[count] if count < len(given) else at_last
+        self.heard.append((kind, consent))
+        return AskReport(consent=consent, hook="sesame", reason="" if consent is Consent.AGREED else "no")
 
     async def _did(self, call: str) -> None:
         step = call.split()[0]
@@ -174,11 +197,12 @@ class Actors(Neighbours):
     async def _act(self, count: int, step: str) -> None:
         """What is cut off by this must not end before the workflow has turned back."""
         assert self.script is not None
-        turning = "restore" in self.calls or step == "scale_down"
+        turning = "restore" in self.calls or "scale_down" in self.calls
         for at, act in self.script.acts:
             if at == count:
                 await self._do(act)
-                for _ in range(300 if act in (ABORT, CANCEL) and not turning else 0):
+                cut_off = act in (ABORT, CANCEL) or (step == "ask" and act in (PROMOTE, APPROVE))
+                for _ in range(300 if cut_off and not turning else 0):
                     if len(self.calls) > count:
                         break
                     await asyncio.sleep(0.01)

@@ -6,9 +6,9 @@ import pytest
 from temporalio.client import WorkflowFailureError
 from temporalio.exceptions import ApplicationError, CancelledError
 
-from tests.workflows.neighbours import BAD, GOOD, Handle, Stage, bootstrap_plan
+from tests.workflows.neighbours import BAD, GOOD, Handle, Stage, bootstrap_plan, release_plan
 from tidegate.contracts import ABORT, PAUSE, PROMOTE, RESUME, AbortRequest, CanaryOutcome, Fence
-from tidegate.domain.plan import Purpose
+from tidegate.domain.plan import Hold, Plan, Promote, Purpose, Route
 from tidegate.domain.release import Outcome, Phase
 
 
@@ -388,3 +388,61 @@ async def turned_back(stage: Stage, handle: Handle, *reason: str) -> CanaryOutco
     stage.neighbours.hang.clear()
     outcome: CanaryOutcome = await handle.result()
     return outcome
+
+
+def receding(seconds: float = 0.2) -> Plan:
+    """50 % at once, and after the promotion 30 % for a while."""
+    plan = release_plan(weights=(50,), hooks=(), seconds=0.2, drain=0.1)
+    at = plan.stages.index(Promote()) + 1
+    steps = (Route(primary=70, canary=30, receding=True), Hold(seconds=seconds, weight=30))
+    return plan.model_copy(update={"stages": (*plan.stages[:at], *steps, *plan.stages[at:])})
+
+
+async def test_a_promotion_that_recedes_is_not_undone_by_what_fails_meanwhile(stage: Stage) -> None:
+    stage.neighbours.plan = receding()
+    refused = ApplicationError("somebody deleted it", type="ReleaseFailed", non_retryable=True)
+    handle = await stage.come_to("promote")
+    stage.neighbours.fail = {"route": [refused]}
+    stage.neighbours.hang.clear()
+    outcome = await handle.result()
+    assert (outcome.outcome, stage.neighbours.primary) == (Outcome.PROMOTED, "new")
+    assert [call for call in stage.neighbours.calls if call.startswith("route")] == [
+        "route 50",
+        "route 30",
+        "route 0",
+    ]
+    assert any(note.text == "the traffic goes over at once: somebody deleted it" for note in outcome.notes)
+
+
+async def test_a_promotion_by_hand_ends_the_receding_and_says_nothing_of_the_analysis(stage: Stage) -> None:
+    stage.neighbours.plan = receding(seconds=86400)
+    handle = await stage.come_to("promote")
+    stage.neighbours.hang.clear()
+    await stage.until(lambda: "route 30" in stage.neighbours.calls)
+    await handle.signal(PROMOTE)
+    outcome = await handle.result()
+    assert (outcome.outcome, outcome.reason) == (
+        Outcome.PROMOTED,
+        "podinfo.test passed its analysis and serves all traffic from the primary",
+    )
+
+
+async def test_after_a_promotion_by_hand_no_weight_rises_again(stage: Stage) -> None:
+    stage.neighbours.plan = receding()
+    handle = await stage.come_to("scale_up")
+    await handle.signal(PROMOTE)
+    stage.neighbours.hang.clear()
+    await handle.result()
+    assert [call for call in stage.neighbours.calls if call.startswith("route")] == ["route 0"]
+
+
+async def test_copies_end_before_a_promotion_by_hand(stage: Stage) -> None:
+    plan = release_plan(weights=(50,), hooks=(), seconds=0.2, drain=0.1)
+    mirrored = (*plan.stages[:2], Route(primary=100, canary=0, mirror=100), *plan.stages[2:])
+    stage.neighbours.plan = plan.model_copy(update={"stages": mirrored})
+    handle = await stage.come_to("route 0 mirror 100")
+    await handle.signal(PROMOTE)
+    stage.neighbours.hang.clear()
+    await handle.result()
+    calls = stage.neighbours.calls
+    assert calls[calls.index("route 0 mirror 100") + 1 :][:2] == ["route 0", "promote"]

@@ -18,8 +18,9 @@ from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 from tests.workflows import scripts
 from tests.workflows.neighbours import Handle, Neighbours, Stage
 from tests.workflows.scripts import CANCEL, Actors, Script
-from tidegate.contracts import ABORT, RESUME, CanaryOutcome
+from tidegate.contracts import ABORT, APPROVE, PROMOTE, RESUME, CanaryOutcome, Consent
 from tidegate.domain import release as domain
+from tidegate.domain.hook import HookType
 from tidegate.domain.release import Outcome
 from workflows.canary import Canary
 
@@ -103,6 +104,7 @@ def keeps_its_promises(people: Actors, outcome: Outcome) -> None:
     tokens = [(fence.epoch, fence.sequence) for fence in people.fences]
     assert tokens == sorted(tokens), story
     _abort_wins(people, outcome, story)
+    _has_consent(people, outcome, story)
 
 
 def _rises_to_the_promotion(calls: list[str]) -> None:
@@ -122,6 +124,21 @@ def _abort_wins(people: Actors, outcome: Outcome, story: str) -> None:
     """Unless the promotion was being made final already, or it had turned back for another reason."""
     if people.aborted_before is None:
         return
-    final = people.calls[people.aborted_before - 1] == "scale_down" or outcome is Outcome.ROLLED_BACK
+    last = people.calls[people.aborted_before - 1]
+    final = last in ("scale_down", "ask post-rollout") or outcome is Outcome.ROLLED_BACK
     assert final or outcome in (Outcome.ABORTED, Outcome.FAILED), f"{people.asked}: {story}"
     assert {ABORT, CANCEL} & set(people.asked)
+
+
+def _has_consent(people: Actors, outcome: Outcome, story: str) -> None:
+    """Nothing is promoted past a gate that is closed, unless somebody said so, nor after a never."""
+    if outcome is not Outcome.PROMOTED:
+        return
+    by_hand = {APPROVE, PROMOTE} & set(people.asked)
+    for gate in (HookType.CONFIRM_ROLLOUT, HookType.CONFIRM_PROMOTION):
+        said = [consent for kind, consent in people.heard if kind is gate]
+        assert by_hand or said[-1:] in ([], [Consent.AGREED]), f"{people.heard}: {story}"
+    before = [
+        consent for kind, consent in people.heard if kind not in (HookType.POST_ROLLOUT, HookType.ROLLBACK)
+    ]
+    assert by_hand or Consent.NEVER not in before, f"{people.heard}: {story}"

@@ -20,6 +20,8 @@ class CanaryStatus(Model):
     revision: str
     phase: Phase
     weight: int = 0
+    matched: bool = False
+    """Whether the weight is one of matching requests alone."""
     stage: int = 0
     stages: int = 0
     doing: str = ""
@@ -50,6 +52,8 @@ class CanaryProgress(Model):
     remaining_seconds: float | None = None
     """What is left of the bake under way; None when none is."""
     routing: Routing | None = None
+    routed: Fence | None = None
+    """The token of the command that gave the canary this."""
     fence: Fence
     paused: bool = False
     promoted: bool = False

@@ -112,16 +112,19 @@ class StepReport(Model):
 
 
 class RouteCommand(Model):
-    """traffic.route: what the canary gets; `expected` is what it was given before.
+    """traffic.route: what the canary gets; `expected` is what it was given before, with the token `after`.
 
     `turning_back`: the live routes are put to 100/0 as they are, for which no manifest is needed.
+    `receding`: the canary was promoted, and nobody judges its target any more.
     """
 
     ref: CanaryRef
     fence: Fence
     routing: Routing = Routing()
     expected: Routing | None = None
+    after: Fence | None = None
     turning_back: bool = False
+    receding: bool = False
 
     @property
     def takes_traffic(self) -> bool:

@@ -13,7 +13,7 @@ def canary_details(status: CanaryStatus) -> str:
     """A canary's current details: phase, weight, stage, verdicts, failed checks, and what it waits for."""
     lines = [
         f"**{status.phase}** {status.canary} at `{status.revision[:12]}` on {status.cluster}",
-        f"traffic: primary {100 - status.weight} %, canary {status.weight} %",
+        f"{_whose(status)}: primary {100 - status.weight} %, canary {status.weight} %",
         f"stage {status.stage} of {status.stages}: {status.doing}" if status.stages else status.doing,
     ]
     if status.threshold:
@@ -24,12 +24,16 @@ def canary_details(status: CanaryStatus) -> str:
     return _with_notes(lines, status.waiting_for, status.notes, closed=status.outcome is not None)
 
 
+def _whose(status: CanaryStatus) -> str:
+    return "matching requests" if status.matched else "traffic"
+
+
 def facts_of(status: CanaryStatus) -> tuple[Fact, ...]:
     """What an alert tells of a canary: where it is, its revision and weight, and the numbers that failed."""
     facts = [
         ("Cluster", status.cluster),
         ("Revision", status.revision[:12]),
-        ("Weight", f"{status.weight} %"),
+        ("Weight", f"{status.weight} %{f' of {_whose(status)}' if status.matched else ''}"),
     ]
     if status.failed_checks:
         facts.append(("Failed checks", f"{status.failed_checks} of {status.threshold}"))

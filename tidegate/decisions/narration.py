@@ -37,6 +37,10 @@ def routed(canary: str, route: Route, *, promoting: bool) -> str:
         return f"Advance {canary} primary weight {route.primary}" if route.canary else ROUTING_TO_PRIMARY
     if route.at_once:
         return "Routing all traffic to canary"
+    if route.matched and route.canary == 100:
+        return "Routing all matching requests to canary"
+    if route.matched and route.canary:
+        return f"Advance {canary} canary weight {route.canary} of matching requests"
     if route.canary:
         return f"Advance {canary} canary weight {route.canary}"
     return f"Starting traffic mirroring to {canary}: {route.mirror} %" if route.mirror else ""

@@ -120,7 +120,10 @@ def _receding(analysis: Analysis, weight: int) -> tuple[Stage, ...]:
     return tuple(
         stage
         for share in left
-        for stage in (Route(primary=100 - share, canary=share), hold.model_copy(update={"weight": share}))
+        for stage in (
+            Route(primary=100 - share, canary=share, receding=True),
+            hold.model_copy(update={"weight": share}),
+        )
     )
 
 

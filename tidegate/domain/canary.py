@@ -325,6 +325,21 @@ class CanarySpec(ManifestModel):
         "upstreamRef": "only Istio is supported: remove it",
     }
 
+    @model_validator(mode="after")
+    def _connections_have_no_requests(self) -> Self:
+        """Istio splits connections by weight, and knows nothing else of them."""
+        asked = {
+            "analysis.match": self.analysis.match,
+            "analysis.mirror": self.analysis.mirror,
+            "analysis.sessionAffinity": self.analysis.session_affinity,
+            "service.delegation": self.service.delegation,
+        }
+        if self.service.is_tcp and (given := [name for name, value in asked.items() if value]):
+            raise ValueError(
+                f"has appProtocol tcp and {given[0]}, which Istio has for HTTP alone; remove one"
+            )
+        return self
+
 
 class Canary(ManifestModel):
     """One Flagger Canary manifest."""

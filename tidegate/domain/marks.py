@@ -47,6 +47,9 @@ RELEASE = "tidegate.dev/release"
 CANARY = "tidegate.dev/canary"
 """On a VirtualService: name of the Canary, in the same namespace."""
 
+ORIGINAL = "tidegate.dev/original"
+"""On a VirtualService that was there before its first release: JSON of the spec that it had."""
+
 TARGET = "tidegate.dev/target"
 """On a VirtualService: name of the canary's target."""
 

@@ -34,6 +34,7 @@ class Route(Model):
 
     `mirror` percent of the requests are copied to the canary. With `matched`, the split is that of the
     requests which the canary's rules match; all others are the primary's. `at_once`: blue/green's one move.
+    `receding`: after the promotion, on the way to 100/0.
     """
 
     kind: Literal["route"] = "route"
@@ -42,6 +43,7 @@ class Route(Model):
     mirror: int = Field(default=0, ge=0, le=100)
     matched: bool = False
     at_once: bool = False
+    receding: bool = False
 
     @property
     def routing(self) -> Routing:

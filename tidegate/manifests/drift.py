@@ -42,7 +42,14 @@ def _spec(virtual_service: Manifest, part: str) -> Any:
 
 
 def _rules(virtual_service: Manifest) -> list[Manifest]:
-    """The routes without what is compared on its own: their destinations and the mirror."""
+    """The routes without what is compared on its own: their weights and the mirror."""
     own = ("route", "mirror", "mirrorPercentage")
     routes = [*(_spec(virtual_service, "http") or ()), *(_spec(virtual_service, "tcp") or ())]
-    return [{key: item for key, item in route.items() if key not in own} for route in routes]
+    return [
+        {key: item for key, item in route.items() if key not in own} | {"to": _hosts(route)}
+        for route in routes
+    ]
+
+
+def _hosts(route: Manifest) -> list[object]:
+    return [dig(each, "destination", "host") for each in route.get("route") or ()]

@@ -10,7 +10,7 @@ from tidegate.domain.manifest import Manifest
 from tidegate.domain.plan import Routing
 from tidegate.manifests.naming import names
 from tidegate.manifests.sessions import canary_match, cookies, expiry, outdated_match, primary_match
-from tidegate.manifests.splits import mirrored, shares
+from tidegate.manifests.splits import leads_elsewhere, mirrored, shares
 
 GROUP = "networking.istio.io"
 VERSIONS = ("v1", "v1beta1", "v1alpha3")
@@ -45,7 +45,7 @@ def virtual_service(canary: Canary, api_version: str, routing: Routing, *, sessi
 def weights(virtual_service: Manifest, canary: Canary) -> tuple[int, int, int] | None:
     """(primary, canary, mirrored) in percent; None when the routes do not lead to the canary's two sides."""
     apex = names(canary).apex
-    split = shares(virtual_service, apex)
+    split = None if leads_elsewhere(virtual_service, apex) else shares(virtual_service, apex)
     return None if split is None else (*split, mirrored(virtual_service, apex))
 
 

@@ -34,12 +34,13 @@ NOTHING_TRACKED = Configuration()
 
 
 def initial_marks(
-    template_hash: str, revision: str, configuration: Configuration = NOTHING_TRACKED
+    template_hash: str, revision: str, epoch: int, configuration: Configuration = NOTHING_TRACKED
 ) -> dict[str, str]:
-    """Annotations of a primary that is being made."""
+    """Annotations of a primary that is being made by the release whose fences have this epoch."""
     return {
         TEMPLATE_HASH: template_hash,
         REVISION: revision,
+        PROMOTED_BY: str(epoch),
         INITIALISING: "true",
         **configuration.marks,
     }

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator
 
 from tidegate.domain.canary import Canary, SessionAffinity
-from tidegate.domain.manifest import Manifest
+from tidegate.domain.manifest import Manifest, dig
 
 _SET_COOKIE = "Set-Cookie"
 
@@ -34,6 +34,13 @@ def primary_match(affinity: SessionAffinity, session: str) -> Manifest:
 def outdated_match(affinity: SessionAffinity) -> Manifest:
     """Requests that bring the canary's cookie of whichever release."""
     return _with_cookie(affinity.cookie_name, "")
+
+
+def is_sticky(virtual_service: Manifest) -> bool:
+    """Whether a live VirtualService has destinations that set a cookie."""
+    rules = dig(virtual_service, "spec", "http") or ()
+    parts = [part for rule in rules for part in rule.get("route") or ()]
+    return any(_SET_COOKIE in (dig(part, "headers", "response", "add") or {}) for part in parts)
 
 
 def cookies(canary: Canary, session: str) -> Iterator[Manifest]:

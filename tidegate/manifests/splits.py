@@ -14,14 +14,18 @@ HOME = (100, 0)
 
 
 def shares(virtual_service: Manifest, service: str) -> tuple[int, int] | None:
-    """(primary, canary) in percent; None when the first rule does not lead to these two sides.
+    """(primary, canary) in percent; None when no rule leads to these two sides.
 
     Of several rules, the last that gives the canary anything: those before it are for few.
     """
-    found = [_split(rule, service) for rule in _rules(virtual_service)]
-    if not found or found[0] is None:
-        return None
-    return next((split for split in reversed(found) if split not in (None, HOME)), HOME)
+    found = [split for rule in _rules(virtual_service) if (split := _split(rule, service))]
+    return next((split for split in reversed(found) if split != HOME), HOME) if found else None
+
+
+def leads_elsewhere(virtual_service: Manifest, service: str) -> bool:
+    """Whether the last rule, which is for all others, does not lead to these two sides."""
+    rules = list(_rules(virtual_service))
+    return not rules or _split(rules[-1], service) is None
 
 
 def mirrored(virtual_service: Manifest, service: str) -> int:
@@ -35,16 +39,31 @@ def mirrored(virtual_service: Manifest, service: str) -> int:
 
 
 def is_home(virtual_service: Manifest, service: str) -> bool:
-    """Whether the canary gets nothing, neither requests nor copies of them."""
-    return shares(virtual_service, service) == HOME and not mirrored(virtual_service, service)
+    """Whether the primary gets everything: no request and no copy goes to the canary, or elsewhere."""
+    return not (leads_elsewhere(virtual_service, service) or exposes(virtual_service, service))
+
+
+def exposes(virtual_service: Manifest, service: str) -> bool:
+    """Whether the canary gets anything: requests, or copies of them."""
+    return shares(virtual_service, service) not in (None, HOME) or bool(mirrored(virtual_service, service))
 
 
 def described(virtual_service: Manifest, service: str) -> str:
-    """The split in words, such as "traffic 90/10"; "" when the routes lead elsewhere."""
+    """What is not at home, in words such as "traffic 90/10"."""
     split, copies = shares(virtual_service, service), mirrored(virtual_service, service)
-    if split is None:
-        return ""
-    return f"traffic {split[0]}/{split[1]}" + (f", {copies}% mirrored" if copies else "")
+    found = []
+    if split is not None and exposes(virtual_service, service):
+        whose = " of matching requests" if _is_for_few(virtual_service, service) else ""
+        found.append(f"traffic {split[0]}/{split[1]}{whose}" + (f", {copies}% mirrored" if copies else ""))
+    if leads_elsewhere(virtual_service, service):
+        found.append(f"VirtualService {service} leads elsewhere")
+    return ", ".join(found)
+
+
+def _is_for_few(virtual_service: Manifest, service: str) -> bool:
+    """Whether all but those whom a rule matches are at home."""
+    last = _split([*_rules(virtual_service)][-1], service)
+    return last == HOME and shares(virtual_service, service) != HOME
 
 
 def routed_back(live: Manifest, service: str) -> Manifest:

@@ -1,0 +1,56 @@
+"""A VirtualService that was there before its first release: kept as it was, and then replaced as a whole.
+
+Server-side apply leaves the fields of other managers alone: hosts, gateways and other protocols' rules of a
+VirtualService that somebody else had written would stay beside ours.
+"""
+
+import json
+from collections.abc import Iterator
+
+from tidegate.domain.manifest import Manifest, dig
+from tidegate.domain.marks import ORIGINAL, RELEASE, annotations
+from tidegate.manifests.naming import CANARY_SUFFIX, PRIMARY_SUFFIX
+
+LARGEST = 100_000
+"""Characters of a spec that is kept; Kubernetes takes 256 KiB for all annotations of an object together."""
+
+_KEPT = ("exportTo",)
+"""Fields of a spec that no release writes, and that stay as they are."""
+
+
+def original(live: Manifest | None) -> dict[str, str]:
+    """The annotation that keeps what a VirtualService had been: once taken, for as long as it is there."""
+    if live is None:
+        return {}
+    kept = annotations(live).get(ORIGINAL)
+    if kept is None and RELEASE not in annotations(live):
+        text = json.dumps(live.get("spec") or {}, separators=(",", ":"), sort_keys=True)
+        kept = text if len(text) <= LARGEST else None
+    return {} if kept is None else {ORIGINAL: kept}
+
+
+def leftovers(written: Manifest, wanted: Manifest) -> tuple[str, ...]:
+    """The fields of a written spec that were not asked for."""
+    found, asked = written.get("spec") or {}, wanted["spec"]
+    return tuple(name for name in found if name not in asked and name not in _KEPT)
+
+
+def stripped(live: Manifest, wanted: Manifest) -> Manifest:
+    """The live VirtualService without them."""
+    spec = {name: value for name, value in live["spec"].items() if name in wanted["spec"] or name in _KEPT}
+    return live | {"spec": spec}
+
+
+def gone(live: Manifest | None, service: str) -> tuple[str, ...]:
+    """Where the rules led that a takeover ends: to others than the service and its two sides."""
+    if live is None or RELEASE in annotations(live):
+        return ()
+    own = {f"{service}{suffix}" for suffix in ("", PRIMARY_SUFFIX, CANARY_SUFFIX)}
+    return tuple(dict.fromkeys(host for host in _hosts(live) if host.partition(".")[0] not in own))
+
+
+def _hosts(virtual_service: Manifest) -> Iterator[str]:
+    for protocol in ("http", "tcp", "tls"):
+        for rule in dig(virtual_service, "spec", protocol) or ():
+            for each in rule.get("route") or ():
+                yield str(dig(each, "destination", "host") or "")
