@@ -9,7 +9,7 @@ from tidegate.adapters.kubernetes import Clusters
 from tidegate.contracts import CANARY_FIELD_MANAGER, FIELD_MANAGER, CanaryRef
 from tidegate.decisions.health.status import number, observed
 from tidegate.decisions.rollout import rollout_of, troubles, wanted_replicas
-from tidegate.domain.errors import ReleaseFailed, Unreachable
+from tidegate.domain.errors import ReleaseFailed
 from tidegate.domain.manifest import Manifest, ref_of
 from tidegate.domain.marks import JUDGED_TEMPLATE, annotations
 from tidegate.domain.verdict import Result, Verdict
@@ -33,11 +33,8 @@ class Inspection:
         self._sites = Sites(clusters, manifests, settings)
 
     def look(self, ref: CanaryRef) -> tuple[Verdict, ...]:
-        """As `Inspects` has it; empty with the cluster out of reach, for the numbers remain."""
-        try:
-            return _readiness(self._sites.named_place(ref))
-        except Unreachable:
-            return ()
+        """As `Inspects` has it; Unreachable when the cluster is, and the numbers remain."""
+        return _readiness(self._sites.named_place(ref))
 
 
 def refuse_missing(place: Place) -> Manifest:

@@ -20,7 +20,6 @@ from tidegate.contracts import CanaryRef, JudgeCommand, Judgement
 from tidegate.decisions.judge import Sample, judge
 from tidegate.decisions.queries import Check, checks
 from tidegate.domain.errors import InvalidInput, Permanent, Unreachable
-from tidegate.domain.verdict import Verdict
 from tidegate.manifests.bundle import Bundle
 from tidegate.settings import Settings
 
@@ -59,17 +58,22 @@ class MetricsActivities:
         A server out of reach is Unreachable at first, for Temporal to try again, and in the end inconclusive.
         The workload is a check of its own when none of its pods is ready. ReleaseFailed: nothing to judge.
         """
-        ill, measured = await _all(self._look(command.ref), self._measure(command.ref))
-        return Judgement(verdicts=(*ill, *measured))
+        look, measured = await _all(self._look(command.ref), self._measure(command.ref))
+        return Judgement(verdicts=(*look.verdicts, *measured.verdicts), warnings=look.warnings)
 
-    async def _look(self, ref: CanaryRef) -> tuple[Verdict, ...]:
-        return await offload(self._inspection.look, ref) if self._inspection else ()
+    async def _look(self, ref: CanaryRef) -> Judgement:
+        if self._inspection is None:
+            return Judgement()
+        try:
+            return Judgement(verdicts=await offload(self._inspection.look, ref))
+        except Unreachable as error:
+            return Judgement(warnings=(f"the workload was not looked at: {error}",))
 
-    async def _measure(self, ref: CanaryRef) -> tuple[Verdict, ...]:
+    async def _measure(self, ref: CanaryRef) -> Judgement:
         bundle = await offload(self._manifests.bundle, ref)
         asked = await offload(self._checks, bundle, ref.owner.cluster)
         samples = await _all(*(self._sample(ref, check) for check in asked))
-        return judge(zip((check.criterion for check in asked), samples, strict=True))
+        return Judgement(verdicts=judge(zip((check.criterion for check in asked), samples, strict=True)))
 
     def _checks(self, bundle: Bundle, cluster: str) -> tuple[Check, ...]:
         return checks(bundle.canary, templates_of(bundle, partial(self._clusters.cluster, cluster)))

@@ -4,14 +4,15 @@ import contextlib
 
 from temporalio import activity
 
+from activities.homing import led_home
 from activities.inspection import refuse_missing
 from activities.site import Bundles, Site, Sites, described
 from activities.step import step
 from activities.surroundings import mended
 from tidegate.adapters.kubernetes import Change, Clusters
 from tidegate.contracts import CANARY_FIELD_MANAGER, FENCE_ANNOTATION, Fence, RouteCommand, StepReport
-from tidegate.decisions.ownership import other_release, refuse_foreign_routes, with_marks
-from tidegate.domain.errors import Conflict, ReleaseFailed, StaleCommand, TidegateError, Transient
+from tidegate.decisions.ownership import refuse_foreign_routes, with_marks
+from tidegate.domain.errors import Conflict, ReleaseFailed, TidegateError, Transient
 from tidegate.domain.manifest import Manifest, ref_of
 from tidegate.domain.marks import ORIGINAL, annotations
 from tidegate.domain.plan import Routing
@@ -19,7 +20,7 @@ from tidegate.manifests import promotion, takeover
 from tidegate.manifests.drift import drift, last_writer
 from tidegate.manifests.istio import virtual_service, weights
 from tidegate.manifests.sessions import is_sticky, session_of
-from tidegate.manifests.splits import exposes, leads_elsewhere, routed_back, shares
+from tidegate.manifests.splits import leads_elsewhere, shares
 from tidegate.settings.model import Settings
 
 
@@ -56,22 +57,7 @@ class TrafficActivities:
         if live is None or shares(live, ref.service) is None:
             return False
 
-        def back(live: Manifest) -> Manifest:
-            if owner := other_release(live, ref):
-                raise StaleCommand(f"{described(live)} belongs to {owner} by now")
-            return routed_back(live, ref.service)
-
-        change = place.mesh.fenced_update(
-            live["apiVersion"],
-            "VirtualService",
-            ref.namespace,
-            ref.service,
-            command.fence,
-            back,
-            manager=CANARY_FIELD_MANAGER,
-        )
-        if exposes(change.after, ref.service):
-            raise Conflict(f"{described(live)} does not keep the weights 100/0")
+        change = led_home(place, live, command.fence)
         if is_sticky(live):
             self._end_sessions(command)
         return not leads_elsewhere(change.after, ref.service)

@@ -12,6 +12,7 @@ from activities.autoscalers import (
     scaled_object_of,
 )
 from activities.configuration import bring_copies, remove_stale_copies
+from activities.homing import kept_home
 from activities.judged import marked, refuse_changed, unmarked
 from activities.preparation import configured, prepare, said_of_size
 from activities.restoration import restored
@@ -163,7 +164,8 @@ class WorkloadActivities:
         live = place.target()
         if live is None:
             return StepReport(notes=notes, warnings=(f"there is no {target} to scale down",))
-        warnings = pause(place, live, command.fence, self._scaled_object(command))
+        warnings = kept_home(place, command.fence)
+        warnings += pause(place, live, command.fence, self._scaled_object(command))
         place.change_deployment(target, command.fence, lambda live: _scaled(unmarked(live), 0))
         try:
             await_no_replicas(place, target, min(SCALE_DOWN_SECONDS, command.deadline_seconds))

@@ -128,6 +128,8 @@ class Analysis:
         )
         if not await self._is_answered(load):
             return ()
+        for text in judgement.warnings:
+            self._logbook.note_once(text, warning=True)
         report = await load
         verdicts = report.verdicts + judgement.verdicts
         self._logbook.update(verdicts=verdicts, load=report.load, waiting_for="")

@@ -70,5 +70,7 @@ class Case(NamedTuple):
     fresh: bool = False
     prepare: Callable[["Scene"], Awaitable[None]] | None = None
     patience: float = 120.0
+    may_be_missed: bool = False
+    """Whether the fault may lie between two calls: then the usual end comes, and there is nothing to name."""
     bounded: bool = True
     """Whether it is among the cases that are run without --all."""

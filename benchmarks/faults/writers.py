@@ -168,7 +168,8 @@ def _case(writer: Writer, kind: Kind, stage: str, point: Point) -> Case:
         inject=_harming(writer.harm, point),
         outcomes=writer.ends if kind is Kind.GOOD else frozenset({USUAL[kind]}) | _may_not_stand(kind),
         named=writer.said,
-        allowed=_anything if writer.unavoidable else none_allowed,
+        # Half of the traffic goes to pods that are not there yet, until the next routing.
+        allowed=_anything if writer.unavoidable or stage == "scale-up" else none_allowed,
         target_lost=writer.target_lost,
         bounded=BOUNDED.get(writer.name) == (stage, kind),
     )

@@ -68,7 +68,10 @@ def test_the_primarys_scaled_object_is_exactly_this(samples: Any) -> None:
     ],
 )
 def test_the_targets_name_in_a_query_becomes_the_primarys(query: str, rewritten: str) -> None:
-    spec: dict[str, Any] = {"scaleTargetRef": {"name": "podinfo"}, "triggers": [{"metadata": {"query": query}}]}
+    spec: dict[str, Any] = {
+        "scaleTargetRef": {"name": "podinfo"},
+        "triggers": [{"metadata": {"query": query}}],
+    }
     after = scaled_object.rewritten(spec, "podinfo", "podinfo-primary", {})
     assert after["triggers"][0]["metadata"]["query"] == rewritten
     assert spec["triggers"][0]["metadata"]["query"] == query

@@ -154,6 +154,7 @@ class JudgeCommand(Model):
 
 
 class Judgement(Model):
-    """A verdict for every check, in the manifest's order."""
+    """A verdict for every check, in the manifest's order; `warnings` say what could not be looked at."""
 
     verdicts: tuple[Verdict, ...] = ()
+    warnings: tuple[str, ...] = ()

@@ -33,7 +33,7 @@ def mirrored(virtual_service: Manifest, service: str) -> int:
     copies = [
         dig(rule, "mirrorPercentage", "value")
         for rule in _rules(virtual_service)
-        if dig(rule, "mirror", "host") == service + CANARY_SUFFIX
+        if _short(dig(rule, "mirror", "host")) == service + CANARY_SUFFIX
     ]
     return max((100 if value is None else round(value) for value in copies), default=0)
 
@@ -71,16 +71,21 @@ def routed_back(live: Manifest, service: str) -> Manifest:
     hosts = service + PRIMARY_SUFFIX, service + CANARY_SUFFIX
     changed = deepcopy(live)
     for rule in _rules(changed):
-        if dig(rule, "mirror", "host") == hosts[1]:
+        if _short(dig(rule, "mirror", "host")) == hosts[1]:
             del rule["mirror"]
             rule.pop("mirrorPercentage", None)
-        found = {dig(each, "destination", "host"): each for each in rule.get("route") or ()}
+        found = {_short(dig(each, "destination", "host")): each for each in rule.get("route") or ()}
         if found and set(found) <= set(hosts):
             rule["route"] = [
                 found.get(host, _like(found, host)) | {"weight": weight}
                 for host, weight in zip(hosts, (100, 0), strict=True)
             ]
     return changed
+
+
+def _short(host: object) -> str:
+    """A host's Service, where it is written with namespace and domain."""
+    return str(host or "").partition(".")[0]
 
 
 def _like(found: dict[str, Manifest], host: str) -> Manifest:
@@ -95,7 +100,7 @@ def _rules(virtual_service: Manifest) -> Iterator[Manifest]:
 
 
 def _split(rule: Manifest, service: str) -> tuple[int, int] | None:
-    found = {dig(each, "destination", "host"): each for each in rule.get("route") or ()}
+    found = {_short(dig(each, "destination", "host")): each for each in rule.get("route") or ()}
     hosts = (service + PRIMARY_SUFFIX, service + CANARY_SUFFIX)
     if not found or not set(found) <= set(hosts):
         return None
