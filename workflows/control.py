@@ -123,7 +123,7 @@ class Aborted(Exception):
 async def unless_aborted(control: Control, work: Coroutine[Any, Any, T]) -> T:
     """The work's result, unless an abort comes first: then the work is cancelled where it stands."""
     task = asyncio.create_task(work)
-    task.add_done_callback(_forget)
+    task.add_done_callback(forget)
     try:
         await workflow.wait_condition(lambda: task.done() or control.aborted)
     finally:
@@ -145,7 +145,7 @@ async def to_the_end_at_first(work: Coroutine[Any, Any, T]) -> T:
     """The same where more would follow: a cancellation that came meanwhile is obeyed afterwards."""
     task = asyncio.create_task(work)
     if await _outlast(task):
-        _forget(task)
+        forget(task)
         raise asyncio.CancelledError
     return task.result()
 
@@ -161,7 +161,7 @@ async def _outlast(task: asyncio.Task[Any]) -> bool:
     return cancelled
 
 
-def _forget(task: asyncio.Task[Any]) -> None:
-    """When an abort wins, nobody asks how the step ended: it is not worth a line in the log."""
+def forget(task: asyncio.Task[Any]) -> None:
+    """A done callback: once somebody else has won, how a step ended is not worth a line in the log."""
     if not task.cancelled():
         task.exception()

@@ -11,7 +11,7 @@ from datetime import timedelta
 from temporalio import workflow
 
 from workflows.analysis import Analysis
-from workflows.control import Control, Rest
+from workflows.control import Control, Rest, forget
 from workflows.hooks import HookCalls
 from workflows.logbook import Logbook
 
@@ -100,6 +100,7 @@ class Gates:
     async def _unless_over(self, stage: Gate | Hooks) -> AskReport | None:
         """The hooks' answer; None when a person's came first, for whom nobody waits for a slow hook."""
         question = asyncio.create_task(self._hooks.ask(stage))
+        question.add_done_callback(forget)
         try:
             await workflow.wait_condition(lambda: question.done() or self._is_over(stage))
         finally:
