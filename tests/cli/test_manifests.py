@@ -143,9 +143,9 @@ IN_GIT, IN_FILE = "repository/deploy/canary.yaml", "application.yaml"
         (
             IN_GIT,
             "stepWeight: 25",
-            "iterations: 3",
-            "deploy/canary.yaml: Canary test/podinfo: spec.analysis.iterations: is not supported yet; "
-            "A/B and blue/green are not supported yet: use stepWeight or stepWeights",
+            "canaryReadyThreshold: 50",
+            "deploy/canary.yaml: Canary test/podinfo: spec.analysis.canaryReadyThreshold: is not supported yet; "
+            "all pods must be ready: remove it",
         ),
         (
             IN_FILE,

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tidegate.domain import application, canary, metric_template
+from tidegate.domain import alert_provider, application, canary, metric_template
 from tidegate.domain.base import ManifestModel
 
 PARTS: dict[tuple[str, str], type[ManifestModel]] = {
@@ -31,6 +31,8 @@ PARTS: dict[tuple[str, str], type[ManifestModel]] = {
     ("Canary", "spec.analysis.metrics[].templateRef"): canary.TemplateRef,
     ("Canary", "spec.analysis.metrics[].thresholdRange"): canary.ThresholdRange,
     ("Canary", "spec.analysis.webhooks[]"): canary.Webhook,
+    ("Canary", "spec.analysis.alerts[]"): canary.Alert,
+    ("AlertProvider", "spec"): alert_provider.AlertProviderSpec,
     ("MetricTemplate", "spec"): metric_template.MetricTemplateSpec,
     ("MetricTemplate", "spec.provider"): metric_template.Provider,
     ("MetricTemplate", "spec.provider.secretRef"): metric_template.SecretRef,
@@ -38,6 +40,7 @@ PARTS: dict[tuple[str, str], type[ManifestModel]] = {
 TOP = (
     application.Application,
     application.Metadata,
+    alert_provider.AlertProvider,
     canary.Canary,
     metric_template.MetricTemplate,
 )
