@@ -81,7 +81,8 @@ NEIGHBOURS = (
             "scale-down",
         ),
         stages_back=("route-back", "restore", "scale-down"),
-        given_up={"survey": _NOTHING_DONE} | dict.fromkeys(("health", "plan"), _NOTHING_DONE | _MISSED),
+        given_up={"survey": _NOTHING_DONE, "bake-50": EITHER_END}
+        | dict.fromkeys(("health", "plan"), _NOTHING_DONE | _MISSED),
     ),
     Neighbour(
         name="Prometheus",

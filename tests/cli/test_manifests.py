@@ -144,8 +144,8 @@ IN_GIT, IN_FILE = "repository/deploy/canary.yaml", "application.yaml"
             IN_GIT,
             "stepWeight: 25",
             "canaryReadyThreshold: 50",
-            "deploy/canary.yaml: Canary test/podinfo: spec.analysis.canaryReadyThreshold: is not supported yet; "
-            "all pods must be ready: remove it",
+            "deploy/canary.yaml: Canary test/podinfo: spec.analysis.canaryReadyThreshold: "
+            "is not supported yet; all pods must be ready: remove it",
         ),
         (
             IN_FILE,
