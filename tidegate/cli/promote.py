@@ -8,7 +8,7 @@ from tidegate.cli.signalling import Steering, ended, name_of, steer
 from tidegate.contracts import PROMOTE
 from tidegate.domain.release import Phase
 
-PROMOTING = (Phase.PROMOTING, Phase.FINALISING, Phase.SUCCEEDED)
+PROMOTING = (Phase.PROMOTING, Phase.FINALISING)
 
 
 @exits
@@ -18,8 +18,10 @@ def promote(application: Name = None, file: OptionalFile = None, json: Json = Fa
 
 
 def _seen(seen: Observation) -> bool:
-    promoting = bool(seen.canaries) and all(each.phase in PROMOTING for each in seen.canaries)
-    return ended(seen) or promoting
+    """Once the last canary has succeeded, the release's own outcome is a moment away."""
+    phases = [each.phase for each in seen.canaries]
+    under_way = all(phase in (*PROMOTING, Phase.SUCCEEDED) for phase in phases)
+    return ended(seen) or (under_way and any(phase in PROMOTING for phase in phases))
 
 
 def _sentence(seen: Observation) -> str:
