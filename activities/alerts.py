@@ -6,36 +6,61 @@ from collections.abc import Mapping
 from temporalio import activity
 
 from activities.offload import offload
+from activities.step import step
 from tidegate.adapters.alerts import post_alert
-from tidegate.adapters.metrics.servers import Clusters as ClusterApis
-from tidegate.adapters.reach import Reach
+from tidegate.adapters.manifest_source import ManifestSource
+from tidegate.adapters.metrics.servers import Clusters
+from tidegate.adapters.reach import Reach, check_resolved
 from tidegate.adapters.secrets import secret_values
-from tidegate.contracts import CanaryRef, Event
+from tidegate.contracts import AlertCommand, CanaryRef, Event
 from tidegate.decisions.alerts import PAUSES, Message
 from tidegate.domain.alert_provider import AlertProvider, Severity
-from tidegate.domain.canary import Alert
-from tidegate.domain.errors import TidegateError, Unreachable
-from tidegate.manifests.bundle import Bundle
+from tidegate.domain.errors import InvalidInput, TidegateError, Unreachable
 from tidegate.settings import Settings
 
+_TOLD = "told"
 
-class AlertSender:
+
+class AlertsActivities:
     """Posts to chats, with what their Secrets hold at that moment."""
 
-    def __init__(self, settings: Settings, clusters: ClusterApis) -> None:
+    def __init__(self, manifests: ManifestSource, settings: Settings, clusters: Clusters) -> None:
+        self._manifests = manifests
         self._clusters = clusters
         self._reach = Reach(settings, clusters)
+        self._egress = settings.addresses.egress
         self._ui = settings.alerts.ui_address
 
-    async def send(self, alert: Alert, bundle: Bundle, ref: CanaryRef, event: Event) -> str:
-        """Why it was not taken; empty when it was, or is not wanted. It never fails."""
-        severity = event.severity
-        if severity is None or not severity.reaches(alert.wanted):
-            return ""
-        message = self._message(ref, event, severity)
+    @activity.defn(name="alerts_tell")
+    @step
+    async def tell(self, command: AlertCommand) -> None:
+        """Post an alert to every chat that wants it, to all at once. What fails is logged, and nothing else.
+
+        It is told once: an attempt that follows a worker's death, or one that was too slow, finds that the
+        posting had begun, and leaves it at that.
+        """
+        bundle = await offload(self._manifests.bundle, command.ref)
+        if _TOLD in activity.info().heartbeat_details:
+            activity.logger.warning("an alert may not have been taken: %s", command.alert.text)
+            return
+        activity.heartbeat(_TOLD)
+        severity = command.alert.severity
+        wanted = [
+            alert
+            for alert in bundle.canary.spec.analysis.alerts
+            if severity is not None and severity.reaches(alert.wanted)
+        ]
+        message = self._message(command.ref, command.alert, severity or Severity.INFO)
+        posts = (self._send(bundle.provider_of(alert), command.ref, message) for alert in wanted)
+        for alert, reason in zip(wanted, await asyncio.gather(*posts), strict=True):
+            if reason:
+                activity.logger.warning("alert %s: %s", alert.name, reason)
+
+    async def _send(self, provider: AlertProvider, ref: CanaryRef, message: Message) -> str:
+        """Why it was not taken; empty when it was. It never fails."""
         for pause in (*PAUSES, None):
             try:
-                await self._post(bundle.provider_of(alert), ref, message)
+                await self._post(provider, ref, message)
             except Unreachable as error:
                 if pause is None:
                     return str(error)
@@ -47,14 +72,26 @@ class AlertSender:
         return ""
 
     async def _post(self, provider: AlertProvider, ref: CanaryRef, message: Message) -> None:
-        cluster = ref.owner.cluster
+        cluster, proxy = ref.owner.cluster, provider.spec.proxy
+        if proxy:
+            self._egress.check(proxy, "spec.proxy")
+            await check_resolved(self._egress, proxy)
         secret = await offload(self._secret, provider, ref)
+        if self._reach.is_proxied(cluster, secret.get("address") or provider.spec.address):
+            _refuse_unsendable(provider, secret)
         await post_alert(provider.spec, secret, message, lambda url: self._reach.target(cluster, url))
 
     def _secret(self, provider: AlertProvider, ref: CanaryRef) -> Mapping[str, str]:
+        """No repository may send the Secrets of other namespaces to where it likes."""
         if provider.spec.secret_ref is None:
             return {}
         namespace = provider.metadata.namespace or ref.namespace
+        if namespace != ref.namespace:
+            raise InvalidInput(
+                f"the Secret of an AlertProvider in namespace {namespace} is not read for {ref.full_name}",
+                field="spec.secretRef",
+                mend="put the AlertProvider and its Secret into the canary's namespace",
+            )
         name = ref.owner.cluster
         return secret_values(self._clusters.cluster(name), name, namespace, provider.spec.secret_ref.name)
 
@@ -67,4 +104,14 @@ class AlertSender:
             severity=severity,
             facts=event.facts,
             link=f"{self._ui}/namespaces/{run}" if self._ui else "",
+        )
+
+
+def _refuse_unsendable(provider: AlertProvider, secret: Mapping[str, str]) -> None:
+    """The service proxy is the cluster's API: it would take a token for ours, and a proxy would see ours."""
+    if provider.spec.proxy or secret.get("token"):
+        raise InvalidInput(
+            "neither a proxy nor a token can go through the cluster's service proxy",
+            field="spec.proxy" if provider.spec.proxy else "spec.secretRef",
+            mend="give an address that the worker reaches directly",
         )

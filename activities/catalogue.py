@@ -4,6 +4,7 @@ import os
 from collections.abc import Callable
 from typing import Any
 
+from activities.alerts import AlertsActivities
 from activities.git import GitActivities
 from activities.hooks import HooksActivities
 from activities.inspection import Inspection
@@ -47,6 +48,7 @@ def all_activities(settings: Settings, *, search_attributes: bool) -> list[Calla
         workload.scale_down,
         TrafficActivities(clusters, manifests, settings).route,
         LoadTestActivities(manifests, settings, clusters).run,
+        AlertsActivities(manifests, settings, clusters).tell,
         hooks.ask,
         hooks.tell,
         MetricsActivities(manifests, settings, clusters, inspection=inspection).judge,

@@ -1,13 +1,18 @@
 """The live routes put to 100/0 as they are: what this takes is the mesh, and neither Git nor the workload."""
 
+from temporalio import activity
+
 from activities.site import Place, described
 from tidegate.adapters.kubernetes import Change
 from tidegate.contracts import CANARY_FIELD_MANAGER, Fence
 from tidegate.decisions.ownership import other_release
-from tidegate.domain.errors import Conflict, StaleCommand, TidegateError
+from tidegate.domain.errors import Conflict, ReleaseFailed, StaleCommand, TidegateError, Transient
 from tidegate.domain.manifest import Manifest
 from tidegate.manifests import splits
 from tidegate.manifests.drift import last_writer
+
+_ATTEMPTS = 60
+"""A minute or more: whoever keeps traffic on the target keeps its pods too, and is named."""
 
 
 def led_home(place: Place, live: Manifest, fence: Fence) -> Change:
@@ -48,5 +53,10 @@ def kept_home(place: Place, fence: Fence) -> tuple[str, ...]:
         return ()
     found = splits.described(live, place.ref.service)
     who = last_writer(live, CANARY_FIELD_MANAGER)
-    led_home(place, live, fence)
+    try:
+        led_home(place, live, fence)
+    except Transient as error:
+        if activity.info().attempt < _ATTEMPTS:
+            raise
+        raise ReleaseFailed(f"{described(live)} has {found} of {who}, and keeps it: {error}") from error
     return (f"{described(live)} was changed by {who} after the last routing: {found}; corrected",)

@@ -4,20 +4,18 @@ from collections.abc import Mapping, Sequence
 
 from temporalio import activity
 
-from activities.alerts import AlertSender
 from activities.heartbeat import beating
 from activities.offload import offload
 from activities.step import step
 from tidegate.adapters.manifest_source import ManifestSource
-from tidegate.adapters.metrics.servers import Clusters as ClusterApis
 from tidegate.adapters.reach import Clusters, Reach
 from tidegate.adapters.webhook import Payload, ask_webhook
 from tidegate.contracts import AskCommand, AskReport, CanaryRef, Consent, Event, TellCommand
 from tidegate.decisions.hook_answers import HookAnswer, Word
 from tidegate.domain.canary import Webhook
+from tidegate.domain.errors import TidegateError
 from tidegate.domain.hook import HookType
 from tidegate.domain.release import Phase
-from tidegate.manifests.bundle import Bundle
 from tidegate.settings import Settings
 
 
@@ -46,10 +44,9 @@ class HookCaller:
 class HooksActivities:
     """Everything that is asked of a canary's hooks once, or told them."""
 
-    def __init__(self, manifests: ManifestSource, settings: Settings, clusters: ClusterApis) -> None:
+    def __init__(self, manifests: ManifestSource, settings: Settings, clusters: Clusters) -> None:
         self._manifests = manifests
         self._caller = HookCaller(settings, clusters)
-        self._sender = AlertSender(settings, clusters)
 
     @activity.defn(name="hooks_ask")
     @step
@@ -83,7 +80,7 @@ class HooksActivities:
     @activity.defn(name="hooks_tell")
     @step
     async def tell(self, command: TellCommand) -> None:
-        """Post notes to the event hooks and alerts to the chats, in order. What fails is logged, and no more.
+        """Post notes to the event hooks, in order. What cannot be posted is logged, and nothing else.
 
         An attempt that follows a worker's death goes on after what was posted. A hook that is not there is
         spared the rest.
@@ -92,25 +89,20 @@ class HooksActivities:
         hooks = list(bundle.canary.spec.analysis.hooks(HookType.EVENT))
         posted = next(iter(activity.info().heartbeat_details), 0)
         for index, event in enumerate(command.events[posted:], posted):
-            if event.severity is None:
-                await self._post(hooks, command.ref, event)
-            else:
-                await self._alert(bundle, command.ref, event)
+            await self._post(hooks, command.ref, event)
             activity.heartbeat(index + 1)
 
     async def _post(self, hooks: list[Webhook], ref: CanaryRef, event: Event) -> None:
         """To every hook; one that gives no answer is taken out."""
         for hook in list(hooks):
-            answer = await self._caller.call(hook, ref, event.phase, _metadata(event))
+            try:
+                answer = await self._caller.call(hook, ref, event.phase, _metadata(event))
+            except TidegateError as error:
+                answer = HookAnswer(reason=str(error), answered=False)
             if not answer.agreed:
                 activity.logger.warning("event hook %s: %s", hook.name, answer.reason)
             if not answer.answered:
                 hooks.remove(hook)
-
-    async def _alert(self, bundle: Bundle, ref: CanaryRef, event: Event) -> None:
-        for alert in bundle.canary.spec.analysis.alerts:
-            if reason := await self._sender.send(alert, bundle, ref, event):
-                activity.logger.warning("alert %s: %s", alert.name, reason)
 
     async def _hooks(self, ref: CanaryRef, kind: HookType) -> tuple[Webhook, ...]:
         bundle = await offload(self._manifests.bundle, ref)

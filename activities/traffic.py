@@ -115,6 +115,8 @@ def _taken(site: Site, change: Change) -> tuple[str, ...]:
     if not hosts:
         return ()
     line = f"{described(change.after)} was taken over: its rules to {', '.join(hosts)} are gone"
+    if ORIGINAL not in annotations(change.after):
+        return (f"{line}; what it was is too large to be kept",)
     return (f"{line}; what it was is in its annotation {ORIGINAL}",)
 
 

@@ -26,7 +26,7 @@ from tidegate.decisions.plan import compile_plan
 from tidegate.decisions.revision import purpose_of, template_hash
 from tidegate.decisions.rollout import wanted_replicas
 from tidegate.domain.errors import NotReady, TidegateError
-from tidegate.domain.manifest import Manifest, name_of
+from tidegate.domain.manifest import Manifest, dig, name_of
 from tidegate.domain.marks import TEMPLATE_HASH, annotations
 from tidegate.manifests import promotion
 from tidegate.manifests.autoscaler import min_replicas
@@ -57,7 +57,7 @@ class WorkloadActivities:
             plan=compile_plan(site.bundle.canary, purpose, self._drain_seconds),
             target=site.bundle.names.target,
             reason=reason,
-            warnings=site.bundle.warnings,
+            warnings=(*site.bundle.warnings, *_owned_by_flagger(primary)),
         )
 
     @activity.defn(name="workload_prepare")
@@ -190,6 +190,18 @@ class WorkloadActivities:
             return remove_strays(self._sites.find(command.ref), command.fence)
         except TidegateError as error:
             return (f"autoscalers of an earlier revision were not looked for: {error}",)
+
+
+def _owned_by_flagger(primary: Manifest | None) -> tuple[str, ...]:
+    """Kubernetes deletes with a Canary what Flagger made for it."""
+    owners = dig(primary, "metadata", "ownerReferences") or ()
+    names = [owner["name"] for owner in owners if str(owner.get("apiVersion", "")).startswith("flagger.app/")]
+    if primary is None or not names:
+        return ()
+    return (
+        f"{name_of(primary)} is owned by Flagger's Canary {names[0]}, and goes with it: delete that one "
+        "by --cascade=orphan",
+    )
 
 
 def _with_readiness(place: Place, command: CanaryCommand, report: StepReport) -> StepReport:

@@ -162,6 +162,7 @@ class Analysis:
         self._logbook.update(failed_checks=failed)
         name = self._ref.full_name
         self._logbook.note(narration.halted(name, verdicts, failed, status.threshold), warning=True)
+        self._logbook.on_news()
         if failed >= status.threshold:
             self._logbook.note(narration.threshold_reached(name, failed), warning=True)
             raise ReleaseFailed(narration.threshold_reason(verdicts, failed, status.threshold))

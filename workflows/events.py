@@ -1,6 +1,7 @@
-"""A canary's notes and alerts for those who listen: posted a stage at a time, beside the release.
+"""A canary's notes and alerts for those who listen, beside the release.
 
-Event hooks get every note. Chats get alerts, and those at once: a canary may wait at a gate for days.
+Event hooks get every note, many in a post. Chats get alerts, each in a post of its own and at once: a
+listener that is away must not silence a rollback.
 """
 
 import asyncio
@@ -12,8 +13,10 @@ from workflows.logbook import Logbook
 from workflows.steps import reason_of, telling
 
 with workflow.unsafe.imports_passed_through():
+    from activities.alerts import AlertsActivities
     from activities.hooks import HooksActivities
-    from tidegate.contracts import CanaryRequest, Event, TellCommand
+    from tidegate.contracts import AlertCommand, CanaryRequest, Event, TellCommand
+    from tidegate.decisions.alerts import LONGEST_SECONDS
     from tidegate.domain.plan import Alerts, Hooks, Plan
 
 
@@ -26,7 +29,8 @@ class Events:
         self._hooks: Hooks | None = None
         self._alerts: Alerts | None = None
         self._under_way: asyncio.Task[None] | None = None
-        logbook.on_alert = self.tell
+        self._alerting: set[asyncio.Task[None]] = set()
+        logbook.on_news, logbook.on_alert = self.tell, self._tell_chats
         if request.progress:
             self.follow(request.progress.plan)
 
@@ -37,20 +41,21 @@ class Events:
     @property
     def untold(self) -> tuple[Event, ...]:
         """What a fresh run has to tell; nothing where nobody listens."""
-        return tuple(event for event in self._logbook.untold if self._is_heard(event))
+        return tuple(self._logbook.untold) if self._hooks else ()
 
     def tell(self) -> None:
         """Begin to post what is new, unless a post is under way: then it goes with the next."""
         if self._is_busy():
             return
         events, self._logbook.untold = self.untold, []
-        if events:
-            self._under_way = asyncio.create_task(self._post(events))
+        if self._hooks and events:
+            self._under_way = asyncio.create_task(self._post(self._hooks, events))
 
     async def settle(self) -> None:
-        """Wait for the post that is under way."""
-        while self._under_way is not None and not self._under_way.done():
-            await workflow.wait([self._under_way])
+        """Wait for the posts that are under way."""
+        posts = [*self._alerting, *((self._under_way,) if self._under_way else ())]
+        if posts:
+            await workflow.wait(posts)
 
     async def close(self) -> None:
         """Post the rest."""
@@ -58,26 +63,37 @@ class Events:
         self.tell()
         await self.settle()
 
-    def _is_heard(self, event: Event) -> bool:
-        if event.severity is None:
-            return self._hooks is not None
-        return self._alerts is not None and event.severity.reaches(self._alerts.severity)
-
     def _is_busy(self) -> bool:
         return self._under_way is not None and not self._under_way.done()
 
-    async def _post(self, events: tuple[Event, ...]) -> None:
-        names = [*(self._hooks.hooks if self._hooks else ()), *(self._alerts.names if self._alerts else ())]
-        summary = f"Tell {', '.join(names)} of {len(events)} event{'' if len(events) == 1 else 's'}"
-        seconds = sum(listeners.hook_seconds for listeners in (self._hooks, self._alerts) if listeners)
+    def _tell_chats(self, alert: Event) -> None:
+        if (
+            self._alerts is None
+            or alert.severity is None
+            or not alert.severity.reaches(self._alerts.severity)
+        ):
+            return
+        task = asyncio.create_task(self._alert(self._alerts, alert))
+        self._alerting.add(task)
+        task.add_done_callback(self._alerting.discard)
+
+    async def _alert(self, chats: Alerts, alert: Event) -> None:
+        summary = f"Alert {', '.join(chats.names)}: {alert.severity}"
         try:
             await workflow.execute_activity_method(
-                HooksActivities.tell,
-                TellCommand(ref=self._ref, events=events),
-                **telling(summary, hook_seconds=seconds),
+                AlertsActivities.tell,
+                AlertCommand(ref=self._ref, alert=alert),
+                **telling(summary, hook_seconds=LONGEST_SECONDS),
             )
         except ActivityError as error:
             workflow.logger.warning("%s: %s", summary, reason_of(error))
-        if any(event.severity for event in self.untold):
-            self._under_way = None
-            self.tell()
+
+    async def _post(self, hooks: Hooks, events: tuple[Event, ...]) -> None:
+        summary = f"Tell {', '.join(hooks.hooks)} of {len(events)} event{'' if len(events) == 1 else 's'}"
+        options = telling(summary, hook_seconds=hooks.hook_seconds)
+        try:
+            await workflow.execute_activity_method(
+                HooksActivities.tell, TellCommand(ref=self._ref, events=events), **options
+            )
+        except ActivityError as error:
+            workflow.logger.warning("%s: %s", summary, reason_of(error))

@@ -71,8 +71,9 @@ class Gates:
         self.leave()
 
     def leave(self) -> None:
-        """No gate waits any more, be it open or given up."""
+        """No gate waits any more, be it open or given up; what is left of a bake behind it is no other's."""
         self._control.leave_gate()
+        self._analysis.remaining = None
         self._logbook.clear()
 
     def _is_over(self, stage: Gate | Hooks) -> bool:
@@ -94,6 +95,7 @@ class Gates:
             again_at=workflow.now() + timedelta(seconds=seconds),
         )
         self._halt(stage, report)
+        self._logbook.on_news()
         self._show(stage, closed)
         return closed
 

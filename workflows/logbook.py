@@ -43,7 +43,8 @@ class Logbook:
         self.timings: list[StageTiming] = list(progress.timings) if progress else []
         self.status = progress.status if progress else _opening_status(request)
         self.untold: list[Event] = list(progress.untold) if progress else []
-        self.on_alert: Callable[[], None] = lambda: None
+        self.on_news: Callable[[], None] = lambda: None
+        self.on_alert: Callable[[Event], None] = lambda _: None
         self._obstacle = ""
         self._obstacle_phase: Phase | None = None
 
@@ -73,8 +74,7 @@ class Logbook:
             severity=severity,
             facts=facts_of(self.status),
         )
-        self.untold = [*self.untold, event][-_LAST_NOTES:]
-        self.on_alert()
+        self.on_alert(event)
 
     def note_once(self, text: str, *, warning: bool = False) -> None:
         """Write one line down, unless it is the last one already."""

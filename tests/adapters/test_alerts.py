@@ -10,7 +10,7 @@ from tidegate.adapters.alerts import post_alert
 from tidegate.adapters.reach import Direct
 from tidegate.decisions.alerts import Message
 from tidegate.domain.alert_provider import AlertProviderSpec, Severity
-from tidegate.domain.errors import AccessDenied, InvalidInput, TidegateError, Unreachable
+from tidegate.domain.errors import AccessDenied, InvalidInput, ReleaseFailed, TidegateError, Unreachable
 
 Serve = Callable[[Callable[[web.Request], Awaitable[web.StreamResponse]]], Awaitable[str]]
 MESSAGE = Message(title="podinfo.test", text="promoted", severity=Severity.INFO)
@@ -63,7 +63,8 @@ async def test_the_secrets_address_and_token_are_used(serve: Serve) -> None:
         (404, "", InvalidInput, "answered 404"),
         (403, "", AccessDenied, "answered 403"),
         (429, "", Unreachable, "answered 429"),
-        (502, "bad gateway", Unreachable, "answered 502: bad gateway"),
+        (503, "", Unreachable, "answered 503"),
+        (502, "bad gateway", ReleaseFailed, "may not have taken it: it answered 502: bad gateway"),
     ],
 )
 async def test_a_refusal_is_told_by_what_may_help(
@@ -80,7 +81,7 @@ async def test_nobody_there_is_out_of_reach() -> None:
 
 
 async def test_no_error_repeats_a_secret(serve: Serve) -> None:
-    handler, _ = answering(500, "token xoxb-secret-token is bad")
-    with pytest.raises(Unreachable) as raised:
+    handler, _ = answering(500, "token xoxb-secret-token at /T0/secret-hook-path is bad")
+    with pytest.raises(ReleaseFailed) as raised:
         await post(await serve(handler) + "/T0/secret-hook-path", {"token": "xoxb-secret-token"})
     assert "secret" not in str(raised.value)

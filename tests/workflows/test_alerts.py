@@ -20,7 +20,7 @@ def alerted(severity: Severity = Severity.INFO, plan: Plan | None = None) -> Pla
 
 
 def told(stage: Stage) -> list[Event]:
-    return [event for events in stage.neighbours.told for event in events]
+    return stage.neighbours.alerts
 
 
 async def test_a_release_is_told_at_its_beginning_and_at_its_end(stage: Stage) -> None:
@@ -59,9 +59,9 @@ async def test_a_gate_that_waits_is_told_while_it_waits(stage: Stage) -> None:
     stage.neighbours.answers = {ROLLOUT: [CLOSED]}
     handle = await stage.start_canary()
     await until_gate(stage, handle)
-    await stage.until(lambda: bool(stage.neighbours.told))
+    await stage.until(lambda: bool(stage.neighbours.alerts))
     assert "scale_up" not in stage.neighbours.calls
-    ((event,),) = stage.neighbours.told
+    (event,) = stage.neighbours.alerts
     assert (event.severity, "waiting for approval" in event.text) == (Severity.WARN, True)
     await handle.signal(APPROVE)
     assert (await handle.result()).outcome is Outcome.PROMOTED
@@ -69,7 +69,7 @@ async def test_a_gate_that_waits_is_told_while_it_waits(stage: Stage) -> None:
 
 async def test_a_chat_that_does_not_answer_holds_no_traffic_up(stage: Stage) -> None:
     stage.neighbours.plan = alerted()
-    stage.neighbours.hang = {"tell"}
+    stage.neighbours.hang = {"alert"}
     handle = await stage.start_canary()
     await stage.until(lambda: "scale_down" in stage.neighbours.calls)
     assert stage.neighbours.primary == "new"
@@ -80,4 +80,4 @@ async def test_a_chat_that_does_not_answer_holds_no_traffic_up(stage: Stage) -> 
 async def test_without_alerts_nothing_is_told(stage: Stage) -> None:
     stage.neighbours.plan = release_plan(weights=(10,), hooks=(), seconds=0.2, drain=0.1)
     await (await stage.start_canary()).result()
-    assert "tell" not in stage.neighbours.calls
+    assert "alert" not in stage.neighbours.calls

@@ -13,7 +13,7 @@ from tidegate.decisions.hook_answers import LAST_SUCCESS, HookAnswer, Word, late
 from tidegate.decisions.hooks import pauses
 from tidegate.domain.base import Model
 from tidegate.domain.canary import Webhook
-from tidegate.domain.redaction import redacted, url_secrets
+from tidegate.domain.redaction import path_secrets, redacted, url_secrets
 
 MAX_REASON = 200
 MAX_ANSWER = 4 * 1024
@@ -73,7 +73,7 @@ async def _attempt(http: httpx.AsyncClient, hook: Webhook, payload: Payload, tar
 async def _read(url: str, response: httpx.Response) -> _Attempt:
     """A word of the hook's own goes before its status, and is final."""
     agrees = response.status_code <= LAST_SUCCESS
-    body = await _body(response) if not agrees or _is_short_json(response) else b""
+    body = await _body(response) if not agrees or _is_json(response) else b""
     word, told = word_of(response.headers, body)
     if word is None and agrees:
         return _Attempt()
@@ -96,15 +96,9 @@ async def _body(response: httpx.Response) -> bytes:
         return b""
 
 
-def _is_short_json(response: httpx.Response) -> bool:
+def _is_json(response: httpx.Response) -> bool:
     """Whether an agreeing answer may hold a word: no other is waited for to its end."""
-    length = response.headers.get("Content-Length", "")
-    return (
-        length.isascii()
-        and length.isdecimal()
-        and int(length[:9]) <= MAX_ANSWER
-        and "json" in response.headers.get("Content-Type", "")
-    )
+    return "json" in response.headers.get("Content-Type", "")
 
 
 def _again_seconds(response: httpx.Response) -> float | None:
@@ -113,7 +107,7 @@ def _again_seconds(response: httpx.Response) -> float | None:
 
 def _reason(url: str, response: httpx.Response, word: Word | None, said: str) -> str:
     """What the hook said, without the secrets that it may have echoed."""
-    said = redacted(" ".join(said.split()), url_secrets(url))[:MAX_REASON]
+    said = redacted(" ".join(said.split()), (*url_secrets(url), *path_secrets(url)))[:MAX_REASON]
     status = f"{response.status_code} {response.reason_phrase}".strip()
     answered = f"{shown(url)} answered {status}{f', {word}' if word else ''}"
     return f"{answered}{f': {said}' if said else ''}"

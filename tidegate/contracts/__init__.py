@@ -14,6 +14,7 @@ from tidegate.contracts.fence import (
     Fence,
 )
 from tidegate.contracts.hooks import (
+    AlertCommand,
     AskCommand,
     AskReport,
     ClosedGate,
@@ -105,6 +106,7 @@ __all__ = [
     "SUBMIT",
     "TASK_TIMEOUT",
     "AbortRequest",
+    "AlertCommand",
     "ApplicationRef",
     "AskCommand",
     "AskReport",

@@ -63,8 +63,15 @@ class Event(Model):
     facts: tuple[Fact, ...] = ()
 
 
+class AlertCommand(Model):
+    """alerts.tell: post this event, which has a severity, to the chats that want it."""
+
+    ref: CanaryRef
+    alert: Event
+
+
 class TellCommand(Model):
-    """hooks.tell: post these events to the event hooks and to the chats, in order."""
+    """hooks.tell: post these events to the event hooks, in order."""
 
     ref: CanaryRef
     events: tuple[Event, ...]

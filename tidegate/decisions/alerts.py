@@ -51,14 +51,14 @@ def endpoint(provider: AlertProviderSpec, address: str) -> str:
 
 
 def _slack(provider: AlertProviderSpec, message: Message) -> Json:
-    fields = [
-        {"title": fact.name, "value": fact.value, "short": len(fact.value) < 30} for fact in message.facts
-    ]
+    shown = [Fact(name=_escaped(fact.name), value=_escaped(fact.value)) for fact in message.facts]
+    text = _escaped(message.text)
+    fields = [{"title": fact.name, "value": fact.value, "short": len(fact.value) < 30} for fact in shown]
     attachment: Json = {
         "color": _COLOURS[message.severity],
         "author_name": message.title,
-        "text": message.text,
-        "fallback": f"{message.title}: {message.text}",
+        "text": text,
+        "fallback": f"{message.title}: {text}",
         "mrkdwn_in": ["text"],
         "fields": fields,
     }
@@ -111,8 +111,13 @@ def _is_connector(address: str) -> bool:
 
 
 def _plain(message: Message) -> str:
-    lines = [f"*{message.title}*", message.text, *_lines(message.facts)]
+    lines = [f"*{message.title}*", *map(_escaped, (message.text, *_lines(message.facts)))]
     return "\n".join([*lines, f"<{message.link}|Run in Temporal>"] if message.link else lines)
+
+
+def _escaped(text: str) -> str:
+    """Slack's and Google's own marks, taken literally: a number that is < another is no link."""
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
 def _lines(facts: Sequence[Fact]) -> list[str]:

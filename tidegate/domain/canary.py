@@ -186,7 +186,7 @@ class Metric(ManifestModel):
     @property
     def range(self) -> ThresholdRange:
         """The bounds in force; the deprecated `threshold` is a maximum, but for the success rate."""
-        if self.threshold_range is not None:
+        if self.threshold_range is not None and self.threshold_range != ThresholdRange():
             return self.threshold_range
         if self.name == "request-success-rate":
             return ThresholdRange(min=self.threshold)

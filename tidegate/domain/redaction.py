@@ -36,6 +36,10 @@ _FORMS = (
 )
 
 
+LONG_PART = 16
+"""Characters of a part of a path that nobody would have chosen to be read."""
+
+
 def redacted(text: str, secrets: Iterable[str] = ()) -> str:
     """The text without the known secrets, and without what looks like one."""
     for secret in sorted(set(secrets), key=len, reverse=True):
@@ -64,6 +68,18 @@ def _decoded(text: str) -> str:
         return b64decode(text, validate=True).decode()
     except ValueError:
         return ""
+
+
+def path_secrets(url: str) -> list[str]:
+    """What a hook's path and query may give away: chats tell their callers apart by nothing else."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return []
+    values = [value for pair in parts.query.split("&") for value in pair.partition("=")[2:]]
+    long = [part for part in (*parts.path.split("/"), *values) if len(part) >= LONG_PART]
+    whole = [part for part in (parts.path, parts.query) if long and len(part) >= LONG_PART]
+    return [*whole, *long]
 
 
 def url_secrets(url: str) -> list[str]:

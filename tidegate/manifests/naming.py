@@ -9,7 +9,7 @@ from tidegate.domain.manifest import Manifest, dig
 SELECTOR_LABELS = ("app", "name", "app.kubernetes.io/name")
 """The first of these in the target's selector tells the target's pods from the primary's."""
 
-OWNER_LABELS = ("app.kubernetes.io/instance",)
+OWNER_LABELS = ("app.kubernetes.io/instance", "argocd.argoproj.io/instance")
 """Argo CD's mark on what it owns: a copy that bore it would be pruned as an object absent from Git."""
 
 PRIMARY_SUFFIX = "-primary"

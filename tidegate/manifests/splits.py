@@ -44,8 +44,18 @@ def is_home(virtual_service: Manifest, service: str) -> bool:
 
 
 def exposes(virtual_service: Manifest, service: str) -> bool:
-    """Whether the canary gets anything: requests, or copies of them."""
-    return shares(virtual_service, service) not in (None, HOME) or bool(mirrored(virtual_service, service))
+    """Whether the canary gets anything: requests, or copies of them; beside whomever else."""
+    given = any(_gives(rule, service + CANARY_SUFFIX) for rule in _rules(virtual_service))
+    return given or bool(mirrored(virtual_service, service))
+
+
+def _gives(rule: Manifest, host: str) -> bool:
+    """Whether a rule gives a host any share; one alone needs no weight."""
+    route = rule.get("route") or ()
+    alone = 100 if len(route) == 1 else 0
+    return any(
+        _short(dig(part, "destination", "host")) == host and (part.get("weight") or alone) for part in route
+    )
 
 
 def described(virtual_service: Manifest, service: str) -> str:
@@ -80,7 +90,15 @@ def routed_back(live: Manifest, service: str) -> Manifest:
                 found.get(host, _like(found, host)) | {"weight": weight}
                 for host, weight in zip(hosts, (100, 0), strict=True)
             ]
+        elif hosts[1] in found:
+            rule["route"] = _without(rule["route"], found[hosts[1]])
     return changed
+
+
+def _without(route: list[Manifest], canary: Manifest) -> list[Manifest]:
+    """Whoever else has a share of a mixed rule gets the canary's too: the first of them."""
+    first, *others = [part for part in route if part is not canary]
+    return [first | {"weight": first.get("weight", 0) + canary.get("weight", 0)}, *others]
 
 
 def _short(host: object) -> str:

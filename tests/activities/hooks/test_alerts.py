@@ -1,4 +1,4 @@
-"""hooks_tell, as far as chats are told."""
+"""alerts_tell against real servers."""
 
 import base64
 import dataclasses
@@ -11,9 +11,9 @@ from aiohttp import web
 from temporalio.testing import ActivityEnvironment
 
 from activities import alerts
-from activities.hooks import HooksActivities
+from activities.alerts import AlertsActivities
 from tidegate.adapters.manifest_source import ManifestSource
-from tidegate.contracts import CanaryRef, Event, TellCommand
+from tidegate.contracts import AlertCommand, CanaryRef, Event
 from tidegate.domain.alert_provider import Fact, Severity
 from tidegate.domain.manifest import Manifest
 from tidegate.domain.release import Phase
@@ -86,11 +86,11 @@ def environment() -> ActivityEnvironment:
     return ActivityEnvironment()
 
 
-def activities(source: ManifestSource, secret: dict[str, str] | None = None) -> HooksActivities:
+def activities(source: ManifestSource, secret: dict[str, str] | None = None) -> AlertsActivities:
     settings = Settings(
         clusters={"mesh02": ClusterSettings()}, alerts=AlertSettings(ui_address="https://temporal.test")
     )
-    return HooksActivities(source, settings, Cluster(secret or {}))
+    return AlertsActivities(source, settings, Cluster(secret or {}))
 
 
 async def test_each_chat_gets_what_is_severe_enough_for_it(
@@ -101,14 +101,12 @@ async def test_each_chat_gets_what_is_severe_enough_for_it(
     providers = [provider(name, address=f"{url}/{name}") for name in ("all", "some", "few")]
     wanted = (alert("all"), alert("some", "warn"), alert("few", "error"))
     ref = canary_ref(*providers, alerts=wanted)
-    await environment.run(activities(manifest_source).tell, TellCommand(ref=ref, events=EVENTS))
-    assert chat.told == [
-        ("all", "begun"),
-        ("all", "waits"),
-        ("some", "waits"),
-        ("all", "failed"),
-        ("some", "failed"),
-        ("few", "failed"),
+    for event in EVENTS:
+        await environment.run(activities(manifest_source).tell, AlertCommand(ref=ref, alert=event))
+    assert [sorted(chat.told[:1]), sorted(chat.told[1:3]), sorted(chat.told[3:])] == [
+        [("all", "begun")],
+        [("all", "waits"), ("some", "waits")],
+        [("all", "failed"), ("few", "failed"), ("some", "failed")],
     ]
     assert chat.fields[0] == ["0c62d7c", "20 %"]
     info = environment.info
@@ -124,7 +122,7 @@ async def test_a_chats_address_may_be_in_a_secret(
     chat = Chat()
     secret = {"address": f"{await serve(chat)}/hidden\n"}
     ref = canary_ref(provider("chat", secretRef={"name": "on-call"}), alerts=(alert("chat"),))
-    await environment.run(activities(manifest_source, secret).tell, TellCommand(ref=ref, events=EVENTS[:1]))
+    await environment.run(activities(manifest_source, secret).tell, AlertCommand(ref=ref, alert=EVENTS[0]))
     assert chat.told == [("hidden", "begun")]
 
 
@@ -133,18 +131,27 @@ async def test_a_chat_that_stumbles_is_told_again_and_once(
 ) -> None:
     chat = Chat(503, 200)
     ref = canary_ref(provider("chat", address=await serve(chat)), alerts=(alert("chat"),))
-    await environment.run(activities(manifest_source).tell, TellCommand(ref=ref, events=EVENTS[:1]))
+    await environment.run(activities(manifest_source).tell, AlertCommand(ref=ref, alert=EVENTS[0]))
     assert [text for _, text in chat.told] == ["begun", "begun"]
 
 
-async def test_what_was_told_before_a_workers_death_is_not_told_again(
+async def test_what_may_have_been_told_before_a_workers_death_is_not_told_again(
     serve: Serve, canary_ref: MakeRef, manifest_source: ManifestSource, environment: ActivityEnvironment
 ) -> None:
     chat = Chat()
     ref = canary_ref(provider("chat", address=await serve(chat)), alerts=(alert("chat"),))
-    environment.info = dataclasses.replace(environment.info, heartbeat_details=[2])
-    await environment.run(activities(manifest_source).tell, TellCommand(ref=ref, events=EVENTS))
-    assert [text for _, text in chat.told] == ["failed"]
+    environment.info = dataclasses.replace(environment.info, heartbeat_details=["told"])
+    await environment.run(activities(manifest_source).tell, AlertCommand(ref=ref, alert=EVENTS[2]))
+    assert chat.told == []
+
+
+async def test_a_chat_that_took_it_and_said_so_badly_is_not_told_twice(
+    serve: Serve, canary_ref: MakeRef, manifest_source: ManifestSource, environment: ActivityEnvironment
+) -> None:
+    chat = Chat(500)
+    ref = canary_ref(provider("chat", address=await serve(chat)), alerts=(alert("chat"),))
+    await environment.run(activities(manifest_source).tell, AlertCommand(ref=ref, alert=EVENTS[0]))
+    assert [text for _, text in chat.told] == ["begun"]
 
 
 @pytest.mark.parametrize(
@@ -153,6 +160,7 @@ async def test_what_was_told_before_a_workers_death_is_not_told_again(
         ({"address": "http://127.0.0.1:9"}, "is out of reach"),
         ({"secretRef": {"name": "gone"}}, "there is no Secret test/gone in cluster mesh02"),
         ({"address": "http://169.254.169.254/x"}, "may not be called"),
+        ({"address": "http://chat.test/x", "proxy": "http://169.254.169.254:80"}, "may not be called"),
     ],
 )
 async def test_a_chat_that_cannot_be_told_holds_nothing_up(
@@ -164,6 +172,6 @@ async def test_a_chat_that_cannot_be_told_holds_nothing_up(
     reason: str,
 ) -> None:
     ref = canary_ref(provider("chat", **spec), alerts=(alert("chat"),))
-    await environment.run(activities(manifest_source).tell, TellCommand(ref=ref, events=EVENTS[:1]))
+    await environment.run(activities(manifest_source).tell, AlertCommand(ref=ref, alert=EVENTS[0]))
     assert "alert chat: " in caplog.text
     assert reason in caplog.text
