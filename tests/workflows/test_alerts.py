@@ -50,6 +50,8 @@ async def test_an_abort_is_a_warning(stage: Stage) -> None:
     handle = await stage.start_canary()
     await stage.until(lambda: "judge" in stage.neighbours.calls)
     await handle.signal(ABORT)
+    await stage.until(lambda: "route 0" in stage.neighbours.calls)
+    stage.neighbours.hang.clear()
     await handle.result()
     assert [event.severity for event in told(stage)] == [Severity.WARN]
 
