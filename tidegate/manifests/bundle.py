@@ -11,7 +11,7 @@ from tidegate.domain.base import Model
 from tidegate.domain.canary import API_GROUP, Alert, Canary, Metric, TemplateRef
 from tidegate.domain.errors import InvalidInput
 from tidegate.domain.manifest import Manifest, dig, group_of, name_of
-from tidegate.domain.metric_template import MetricTemplate, MetricTemplateSpec
+from tidegate.domain.metric_template import MetricTemplate
 from tidegate.manifests import autoscaler, istio, scaled_object
 from tidegate.manifests.naming import LONGEST_LABEL, Names, Selector, names, selector_of
 from tidegate.manifests.scope import placed
@@ -273,14 +273,12 @@ def _beside(
 
 
 def _refuse_foreign_secret(found: MetricTemplate | AlertProvider, namespace: str, canary: Canary) -> None:
-    """No cluster was asked whether this repository may write there: it must not send that place's Secrets."""
-    spec = found.spec
-    ref = spec.provider.secret_ref if isinstance(spec, MetricTemplateSpec) else spec.secret_ref
-    if ref is not None and namespace != canary.namespace:
+    """A chat's address is Git's word alone: it must not be able to collect another namespace's token."""
+    if isinstance(found, AlertProvider) and found.spec.secret_ref and namespace != canary.namespace:
         raise InvalidInput(
             f"refers to a Secret of the namespace {namespace}, and the Canary is in {canary.namespace}",
-            field="spec.provider.secretRef" if isinstance(spec, MetricTemplateSpec) else "spec.secretRef",
-            mend="move both into the Canary's namespace, or keep a MetricTemplate in the cluster alone",
+            field="spec.secretRef",
+            mend="move both into the Canary's namespace",
         )
 
 
