@@ -99,7 +99,10 @@ def _failing_promotion() -> Case:
     async def inject(scene: Scene, release: Release) -> None:
         await release.until(PROMOTE)
         with release.fault():
-            metadata = {"name": DEPENDENCY, "namespace": release.application.namespace}
+            # Whatever else starts unready pods: a tracked ConfigMap would end the release by itself.
+            untracked = {"flagger.app/config-tracking": "disabled"}
+            namespace = release.application.namespace
+            metadata = {"name": DEPENDENCY, "namespace": namespace, "annotations": untracked}
             client = scene.world.clients[CLUSTER]
             await client.create(CONFIG_MAPS, {"metadata": metadata, "data": {"unready": "true"}})
             await release.ended(within=110)
