@@ -93,7 +93,13 @@ class AlertsActivities:
                 mend="put the AlertProvider and its Secret into the canary's namespace",
             )
         name = ref.owner.cluster
-        return secret_values(self._clusters.cluster(name), name, namespace, provider.spec.secret_ref.name)
+        return secret_values(
+            self._clusters.cluster(name),
+            name,
+            namespace,
+            provider.spec.secret_ref.name,
+            field="secretRef",
+        )
 
     def _message(self, ref: CanaryRef, event: Event, severity: Severity) -> Message:
         info = activity.info()

@@ -14,13 +14,18 @@ class Reader(Protocol):
     def get(self, api_version: str, kind: str, namespace: str, name: str) -> Manifest | None: ...
 
 
-def secret_values(cluster: Reader, called: str, namespace: str, name: str) -> Mapping[str, str]:
-    """The values by their keys, as text; InvalidInput when the cluster, `called` so, has none. It blocks."""
+def secret_values(
+    cluster: Reader, called: str, namespace: str, name: str, *, field: str
+) -> Mapping[str, str]:
+    """The values by their keys, as text; InvalidInput when the cluster, `called` so, has none. It blocks.
+
+    `field` of a manifest is what names the Secret.
+    """
     secret = cluster.get("v1", "Secret", namespace, name)
     if secret is None:
         raise InvalidInput(
             f"there is no Secret {namespace}/{name} in cluster {called}",
-            field="secretRef",
+            field=field,
             mend="create it, or correct the name",
         )
     return {key: _decoded(value) for key, value in (dig(secret, "data") or {}).items()}

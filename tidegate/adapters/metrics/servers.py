@@ -1,6 +1,5 @@
 """The server for each check: its provider, its credentials from the cluster's Secret, its reach."""
 
-import base64
 from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Protocol
@@ -17,9 +16,9 @@ from tidegate.adapters.metrics.source import Credentials, MetricsServer, Objects
 from tidegate.adapters.metrics.splunk import splunk
 from tidegate.adapters.metrics.stackdriver import stackdriver
 from tidegate.adapters.reach import Reach, ServiceProxy
+from tidegate.adapters.secrets import secret_values
 from tidegate.decisions.queries import Check
 from tidegate.domain.errors import InvalidInput
-from tidegate.domain.manifest import dig
 from tidegate.domain.metric_template import Provider
 from tidegate.settings import Settings
 
@@ -123,18 +122,6 @@ class Servers:
         ref = check.provider.secret_ref
         if ref is None:
             return Credentials()
-        name = f"{check.namespace}/{ref.name}"
-        secret = self._clusters.cluster(cluster).get("v1", "Secret", check.namespace, ref.name)
-        if secret is None:
-            raise InvalidInput(
-                f"there is no Secret {name} in cluster {cluster}",
-                field="provider.secretRef",
-                mend="create it, or correct the name",
-            )
-        data = dig(secret, "data") or {}
-        return Credentials(name, {key: _decoded(value) for key, value in data.items()})
-
-
-def _decoded(value: str) -> str:
-    """A value as text; the end of line that files leave behind is nobody's password."""
-    return base64.b64decode(value).decode("utf-8", "replace").strip("\r\n")
+        api = self._clusters.cluster(cluster)
+        values = secret_values(api, cluster, check.namespace, ref.name, field="provider.secretRef")
+        return Credentials(f"{check.namespace}/{ref.name}", values)
