@@ -12,9 +12,9 @@ from tidegate.adapters.manifest_source import ManifestSource
 from tidegate.adapters.metrics.servers import Clusters
 from tidegate.adapters.reach import Reach, check_resolved
 from tidegate.adapters.secrets import secret_values
-from tidegate.contracts import AlertCommand, CanaryRef, Event
+from tidegate.contracts import AlertCommand, CanaryRef
 from tidegate.decisions.alerts import PAUSES, Message
-from tidegate.domain.alert_provider import AlertProvider, Severity
+from tidegate.domain.alert_provider import AlertProvider
 from tidegate.domain.errors import InvalidInput, TidegateError, Unreachable
 from tidegate.settings import Settings
 
@@ -41,16 +41,12 @@ class AlertsActivities:
         """
         bundle = await offload(self._manifests.bundle, command.ref)
         if _TOLD in activity.info().heartbeat_details:
-            activity.logger.warning("an alert may not have been taken: %s", command.alert.text)
+            activity.logger.warning("an alert may not have been taken: %s", command.text)
             return
         activity.heartbeat(_TOLD)
-        severity = command.alert.severity
-        wanted = [
-            alert
-            for alert in bundle.canary.spec.analysis.alerts
-            if severity is not None and severity.reaches(alert.wanted)
-        ]
-        message = self._message(command.ref, command.alert, severity or Severity.INFO)
+        alerts = bundle.canary.spec.analysis.alerts
+        wanted = [alert for alert in alerts if command.severity.reaches(alert.wanted)]
+        message = self._message(command)
         posts = (self._send(bundle.provider_of(alert), command.ref, message) for alert in wanted)
         for alert, reason in zip(wanted, await asyncio.gather(*posts), strict=True):
             if reason:
@@ -58,18 +54,18 @@ class AlertsActivities:
 
     async def _send(self, provider: AlertProvider, ref: CanaryRef, message: Message) -> str:
         """Why it was not taken; empty when it was. It never fails."""
-        for pause in (*PAUSES, None):
+        reason = ""
+        for pause in (0.0, *PAUSES):
+            await asyncio.sleep(pause)
             try:
                 await self._post(provider, ref, message)
             except Unreachable as error:
-                if pause is None:
-                    return str(error)
-                await asyncio.sleep(pause)
+                reason = str(error)
             except TidegateError as error:
                 return str(error)
             else:
                 return ""
-        return ""
+        return reason
 
     async def _post(self, provider: AlertProvider, ref: CanaryRef, message: Message) -> None:
         cluster, proxy = ref.owner.cluster, provider.spec.proxy
@@ -82,33 +78,21 @@ class AlertsActivities:
         await post_alert(provider.spec, secret, message, lambda url: self._reach.target(cluster, url))
 
     def _secret(self, provider: AlertProvider, ref: CanaryRef) -> Mapping[str, str]:
-        """No repository may send the Secrets of other namespaces to where it likes."""
+        """Of the canary's own namespace: the manifests are refused otherwise."""
         if provider.spec.secret_ref is None:
             return {}
-        namespace = provider.metadata.namespace or ref.namespace
-        if namespace != ref.namespace:
-            raise InvalidInput(
-                f"the Secret of an AlertProvider in namespace {namespace} is not read for {ref.full_name}",
-                field="spec.secretRef",
-                mend="put the AlertProvider and its Secret into the canary's namespace",
-            )
-        name = ref.owner.cluster
-        return secret_values(
-            self._clusters.cluster(name),
-            name,
-            namespace,
-            provider.spec.secret_ref.name,
-            field="secretRef",
-        )
+        cluster, name = ref.owner.cluster, provider.spec.secret_ref.name
+        api = self._clusters.cluster(cluster)
+        return secret_values(api, cluster, ref.namespace, name, field="secretRef")
 
-    def _message(self, ref: CanaryRef, event: Event, severity: Severity) -> Message:
+    def _message(self, command: AlertCommand) -> Message:
         info = activity.info()
         run = f"{info.workflow_namespace}/workflows/{info.workflow_id}/{info.workflow_run_id}"
         return Message(
-            title=ref.full_name,
-            text=event.text,
-            severity=severity,
-            facts=event.facts,
+            title=command.ref.full_name,
+            text=command.text,
+            severity=command.severity,
+            facts=command.facts,
             link=f"{self._ui}/namespaces/{run}" if self._ui else "",
         )
 

@@ -17,6 +17,8 @@ with workflow.unsafe.imports_passed_through():
     from activities.hooks import HooksActivities
     from tidegate.contracts import AlertCommand, CanaryRequest, Event, TellCommand
     from tidegate.decisions.alerts import LONGEST_SECONDS
+    from tidegate.decisions.details import facts_of
+    from tidegate.domain.alert_provider import Severity
     from tidegate.domain.plan import Alerts, Hooks, Plan
 
 
@@ -66,25 +68,21 @@ class Events:
     def _is_busy(self) -> bool:
         return self._under_way is not None and not self._under_way.done()
 
-    def _tell_chats(self, alert: Event) -> None:
-        if (
-            self._alerts is None
-            or alert.severity is None
-            or not alert.severity.reaches(self._alerts.severity)
-        ):
+    def _tell_chats(self, severity: Severity, text: str) -> None:
+        chats = self._alerts
+        if chats is None or not severity.reaches(chats.severity):
             return
-        task = asyncio.create_task(self._alert(self._alerts, alert))
+        facts = facts_of(self._logbook.status)
+        command = AlertCommand(ref=self._ref, severity=severity, text=text, facts=facts)
+        task = asyncio.create_task(self._alert(chats, command))
         self._alerting.add(task)
         task.add_done_callback(self._alerting.discard)
 
-    async def _alert(self, chats: Alerts, alert: Event) -> None:
-        summary = f"Alert {', '.join(chats.names)}: {alert.severity}"
+    async def _alert(self, chats: Alerts, command: AlertCommand) -> None:
+        summary = f"Alert {', '.join(chats.names)}: {command.severity}"
+        options = telling(summary, hook_seconds=LONGEST_SECONDS)
         try:
-            await workflow.execute_activity_method(
-                AlertsActivities.tell,
-                AlertCommand(ref=self._ref, alert=alert),
-                **telling(summary, hook_seconds=LONGEST_SECONDS),
-            )
+            await workflow.execute_activity_method(AlertsActivities.tell, command, **options)
         except ActivityError as error:
             workflow.logger.warning("%s: %s", summary, reason_of(error))
 

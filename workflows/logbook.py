@@ -19,7 +19,7 @@ with workflow.unsafe.imports_passed_through():
         StageTiming,
         StepReport,
     )
-    from tidegate.decisions.details import canary_details, facts_of
+    from tidegate.decisions.details import canary_details
     from tidegate.domain.alert_provider import Severity
     from tidegate.domain.plan import Plan, Purpose, Stage, describe
     from tidegate.domain.release import Outcome, Phase
@@ -44,7 +44,7 @@ class Logbook:
         self.status = progress.status if progress else _opening_status(request)
         self.untold: list[Event] = list(progress.untold) if progress else []
         self.on_news: Callable[[], None] = lambda: None
-        self.on_alert: Callable[[Event], None] = lambda _: None
+        self.on_alert: Callable[[Severity, str], None] = lambda *_: None
         self._obstacle = ""
         self._obstacle_phase: Phase | None = None
 
@@ -66,15 +66,7 @@ class Logbook:
 
     def alert(self, severity: Severity, text: str) -> None:
         """Tell the chats now, with what is known at this moment."""
-        event = Event(
-            at=workflow.now(),
-            text=text[:_NOTE_LENGTH],
-            warning=severity is not Severity.INFO,
-            phase=self.status.phase,
-            severity=severity,
-            facts=facts_of(self.status),
-        )
-        self.on_alert(event)
+        self.on_alert(severity, text[:_NOTE_LENGTH])
 
     def note_once(self, text: str, *, warning: bool = False) -> None:
         """Write one line down, unless it is the last one already."""

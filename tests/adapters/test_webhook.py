@@ -11,7 +11,7 @@ from aiohttp import web
 
 from benchmarks.faults.wiring import throw_away_certificate
 from tidegate.adapters.reach import Direct
-from tidegate.adapters.webhook import Payload, ask_webhook, call_webhook
+from tidegate.adapters.webhook import Payload, ask_webhook
 from tidegate.decisions import hooks
 from tidegate.decisions.hook_answers import HookAnswer, Word
 from tidegate.domain.canary import Webhook
@@ -38,7 +38,7 @@ def hook(url: str, timeout: str, retries: int) -> Webhook:
 
 
 async def call(url: str, patience: str = "5s", retries: int = 0) -> str:
-    return await call_webhook(hook(url, patience, retries), PAYLOAD, Direct(url))
+    return (await ask_webhook(hook(url, patience, retries), PAYLOAD, Direct(url))).reason
 
 
 def answering(

@@ -160,7 +160,7 @@ class Neighbours:
     answers: dict[HookType, list[AskReport]] = field(default_factory=dict)
     """What the hooks of a type answer, question by question; the last one stays. Without any they agree."""
     questions: list[AskCommand] = field(default_factory=list)
-    alerts: list[Event] = field(default_factory=list)
+    alerts: list[AlertCommand] = field(default_factory=list)
     told: list[tuple[Event, ...]] = field(default_factory=list)
 
     async def _did(self, call: str) -> None:
@@ -311,7 +311,7 @@ class Neighbours:
     @activity.defn(name="alerts_tell")
     async def alert(self, command: AlertCommand) -> None:
         await self._did("alert")
-        self.alerts.append(command.alert)
+        self.alerts.append(command)
 
     @activity.defn(name="metrics_judge")
     async def judge(self, command: JudgeCommand) -> Judgement:

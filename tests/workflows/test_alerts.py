@@ -2,7 +2,7 @@
 
 from tests.workflows.neighbours import BAD, CLOSED, Stage, gated, release_plan
 from tests.workflows.test_gates import until_gate
-from tidegate.contracts import ABORT, APPROVE, Event
+from tidegate.contracts import ABORT, APPROVE, AlertCommand
 from tidegate.domain.alert_provider import Severity
 from tidegate.domain.hook import HookType
 from tidegate.domain.plan import Alerts, Plan
@@ -19,7 +19,7 @@ def alerted(severity: Severity = Severity.INFO, plan: Plan | None = None) -> Pla
     )
 
 
-def told(stage: Stage) -> list[Event]:
+def told(stage: Stage) -> list[AlertCommand]:
     return stage.neighbours.alerts
 
 

@@ -36,11 +36,6 @@ class _Attempt(Model):
     pause: float = 0.0
 
 
-async def call_webhook(hook: Webhook, payload: Payload, target: Target) -> str:
-    """POST until it succeeds or the hook's retries are used up: "" or the last reason, in one line."""
-    return (await ask_webhook(hook, payload, target)).reason
-
-
 async def ask_webhook(hook: Webhook, payload: Payload, target: Target) -> HookAnswer:
     """POST until there is an answer or the hook's retries are used up: the last answer.
 

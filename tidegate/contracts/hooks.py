@@ -52,22 +52,22 @@ class ClosedGate(Model):
     again_at: datetime
 
 
+class AlertCommand(Model):
+    """alerts.tell: post this to the chats that want the severity."""
+
+    ref: CanaryRef
+    severity: Severity
+    text: str
+    facts: tuple[Fact, ...] = ()
+
+
 class Event(Model):
-    """One line for the event hooks, with the phase of its moment; with a severity, an alert for the chats."""
+    """One line for the event hooks, with the phase of its moment."""
 
     at: datetime
     text: str
     warning: bool = False
     phase: Phase
-    severity: Severity | None = None
-    facts: tuple[Fact, ...] = ()
-
-
-class AlertCommand(Model):
-    """alerts.tell: post this event, which has a severity, to the chats that want it."""
-
-    ref: CanaryRef
-    alert: Event
 
 
 class TellCommand(Model):

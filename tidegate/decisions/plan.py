@@ -1,6 +1,5 @@
 """Compile a canary into its plan, before anything moves."""
 
-from tidegate.decisions.alerts import LONGEST_SECONDS
 from tidegate.decisions.gates import hooks_aside, with_hooks
 from tidegate.decisions.hooks import longest_seconds
 from tidegate.domain.alert_provider import Severity
@@ -46,7 +45,6 @@ def _alerts(analysis: Analysis) -> Alerts | None:
     return Alerts(
         names=tuple(alert.name for alert in analysis.alerts),
         severity=min((alert.wanted for alert in analysis.alerts), key=list(Severity).index),
-        hook_seconds=LONGEST_SECONDS * len(analysis.alerts),
     )
 
 

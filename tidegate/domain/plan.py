@@ -131,7 +131,6 @@ class Alerts(Model):
 
     names: tuple[str, ...]
     severity: Severity
-    hook_seconds: float = 0.0
 
 
 class Purpose(StrEnum):

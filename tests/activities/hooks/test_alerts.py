@@ -3,7 +3,6 @@
 import base64
 import dataclasses
 from collections.abc import Awaitable, Callable
-from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -13,15 +12,13 @@ from temporalio.testing import ActivityEnvironment
 from activities import alerts
 from activities.alerts import AlertsActivities
 from tidegate.adapters.manifest_source import ManifestSource
-from tidegate.contracts import AlertCommand, CanaryRef, Event
+from tidegate.contracts import AlertCommand, CanaryRef
 from tidegate.domain.alert_provider import Fact, Severity
 from tidegate.domain.manifest import Manifest
-from tidegate.domain.release import Phase
 from tidegate.settings import AlertSettings, ClusterSettings, Settings
 
 Serve = Callable[[Callable[[web.Request], Awaitable[web.StreamResponse]]], Awaitable[str]]
 MakeRef = Callable[..., CanaryRef]
-AT = datetime(2026, 11, 23, 2, 0, tzinfo=UTC)
 
 
 class Cluster:
@@ -68,12 +65,12 @@ def alert(name: str, severity: str = "") -> dict[str, Any]:
     return {"name": name, "severity": severity, "providerRef": {"name": name}}
 
 
-def event(severity: Severity, text: str) -> Event:
+ALERTS = ((Severity.INFO, "begun"), (Severity.WARN, "waits"), (Severity.ERROR, "failed"))
+
+
+def command(ref: CanaryRef, alert: tuple[Severity, str] = ALERTS[0]) -> AlertCommand:
     facts = (Fact(name="Revision", value="0c62d7c"), Fact(name="Weight", value="20 %"))
-    return Event(at=AT, text=text, phase=Phase.PROGRESSING, severity=severity, facts=facts)
-
-
-EVENTS = (event(Severity.INFO, "begun"), event(Severity.WARN, "waits"), event(Severity.ERROR, "failed"))
+    return AlertCommand(ref=ref, severity=alert[0], text=alert[1], facts=facts)
 
 
 @pytest.fixture(autouse=True)
@@ -101,8 +98,8 @@ async def test_each_chat_gets_what_is_severe_enough_for_it(
     providers = [provider(name, address=f"{url}/{name}") for name in ("all", "some", "few")]
     wanted = (alert("all"), alert("some", "warn"), alert("few", "error"))
     ref = canary_ref(*providers, alerts=wanted)
-    for event in EVENTS:
-        await environment.run(activities(manifest_source).tell, AlertCommand(ref=ref, alert=event))
+    for each in ALERTS:
+        await environment.run(activities(manifest_source).tell, command(ref, each))
     assert [sorted(chat.told[:1]), sorted(chat.told[1:3]), sorted(chat.told[3:])] == [
         [("all", "begun")],
         [("all", "waits"), ("some", "waits")],
@@ -122,7 +119,7 @@ async def test_a_chats_address_may_be_in_a_secret(
     chat = Chat()
     secret = {"address": f"{await serve(chat)}/hidden\n"}
     ref = canary_ref(provider("chat", secretRef={"name": "on-call"}), alerts=(alert("chat"),))
-    await environment.run(activities(manifest_source, secret).tell, AlertCommand(ref=ref, alert=EVENTS[0]))
+    await environment.run(activities(manifest_source, secret).tell, command(ref))
     assert chat.told == [("hidden", "begun")]
 
 
@@ -131,7 +128,7 @@ async def test_a_chat_that_stumbles_is_told_again_and_once(
 ) -> None:
     chat = Chat(503, 200)
     ref = canary_ref(provider("chat", address=await serve(chat)), alerts=(alert("chat"),))
-    await environment.run(activities(manifest_source).tell, AlertCommand(ref=ref, alert=EVENTS[0]))
+    await environment.run(activities(manifest_source).tell, command(ref))
     assert [text for _, text in chat.told] == ["begun", "begun"]
 
 
@@ -141,7 +138,7 @@ async def test_what_may_have_been_told_before_a_workers_death_is_not_told_again(
     chat = Chat()
     ref = canary_ref(provider("chat", address=await serve(chat)), alerts=(alert("chat"),))
     environment.info = dataclasses.replace(environment.info, heartbeat_details=["told"])
-    await environment.run(activities(manifest_source).tell, AlertCommand(ref=ref, alert=EVENTS[2]))
+    await environment.run(activities(manifest_source).tell, command(ref, ALERTS[2]))
     assert chat.told == []
 
 
@@ -150,7 +147,7 @@ async def test_a_chat_that_took_it_and_said_so_badly_is_not_told_twice(
 ) -> None:
     chat = Chat(500)
     ref = canary_ref(provider("chat", address=await serve(chat)), alerts=(alert("chat"),))
-    await environment.run(activities(manifest_source).tell, AlertCommand(ref=ref, alert=EVENTS[0]))
+    await environment.run(activities(manifest_source).tell, command(ref))
     assert [text for _, text in chat.told] == ["begun"]
 
 
@@ -172,6 +169,6 @@ async def test_a_chat_that_cannot_be_told_holds_nothing_up(
     reason: str,
 ) -> None:
     ref = canary_ref(provider("chat", **spec), alerts=(alert("chat"),))
-    await environment.run(activities(manifest_source).tell, AlertCommand(ref=ref, alert=EVENTS[0]))
+    await environment.run(activities(manifest_source).tell, command(ref))
     assert "alert chat: " in caplog.text
     assert reason in caplog.text
