@@ -12,7 +12,7 @@ from tidegate.adapters.reach import Clusters, Reach
 from tidegate.adapters.webhook import Payload, ask_webhook
 from tidegate.contracts import AskCommand, AskReport, CanaryRef, Consent, Event, TellCommand
 from tidegate.decisions.hook_answers import HookAnswer, Word
-from tidegate.domain.canary import Webhook
+from tidegate.domain.analysis import Webhook
 from tidegate.domain.errors import TidegateError
 from tidegate.domain.hook import HookType
 from tidegate.domain.release import Phase

@@ -19,7 +19,7 @@ from tidegate.adapters.reach import Clusters, check_resolved
 from tidegate.contracts import BakeCommand, BakeReport
 from tidegate.decisions.hey import HeyCommand
 from tidegate.decisions.hooks import is_native_load, native_load
-from tidegate.domain.canary import Webhook
+from tidegate.domain.analysis import Webhook
 from tidegate.domain.hook import HookType
 from tidegate.domain.verdict import LoadReport, Result, Verdict
 from tidegate.settings import LoadSettings, Settings

@@ -7,7 +7,8 @@ from collections.abc import Callable
 from typing import Protocol
 
 from tidegate.decisions.queries import TemplateOf
-from tidegate.domain.canary import API_GROUP, Metric
+from tidegate.domain.analysis import Metric
+from tidegate.domain.canary import API_GROUP
 from tidegate.domain.errors import InvalidInput
 from tidegate.domain.manifest import Manifest
 from tidegate.domain.metric_template import MetricTemplate

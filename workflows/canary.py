@@ -19,8 +19,9 @@ from workflows.gates import Gates
 from workflows.hooks import HookCalls
 from workflows.logbook import Logbook
 from workflows.rollback import Fences, WayBack, start_ms
-from workflows.steps import Options, outcome_of, quick, reason_of, restoring, waiting
+from workflows.steps import Options, outcome_of, quick, reason_of
 from workflows.traffic import Traffic
+from workflows.workload import Workload
 
 with workflow.unsafe.imports_passed_through():
     from activities.workload import WorkloadActivities
@@ -33,7 +34,6 @@ with workflow.unsafe.imports_passed_through():
         RESUME,
         STATUS,
         AbortRequest,
-        CanaryCommand,
         CanaryOutcome,
         CanaryProgress,
         CanaryRequest,
@@ -89,13 +89,13 @@ class Canary:
         self._gates = Gates(request, self._control, self._logbook, self._hooks, self._analysis, self._rest)
         self._fences = _fences_of(request)
         self._traffic = Traffic(request, self._fences, self._logbook)
+        self._workload = Workload(request, self._fences, self._logbook)
         self._plan: Plan | None = None
         self._stage = 0
         self._purpose = Purpose.UPKEEP
         self._target = ""
         self._reason = ""
         self._skipped_from: int | None = None
-        self._deadline = 0.0
         if progress is not None:
             self._carry_on(progress)
 
@@ -167,7 +167,7 @@ class Canary:
     def _follow(self, plan: Plan, target: str, reason: str) -> None:
         self._plan, self._purpose = plan, plan.purpose
         self._target, self._reason = target, reason
-        self._deadline = float(plan.progress_deadline_seconds)
+        self._workload.follow(plan, target)
         self._events.follow(plan)
         self._hooks.follow(plan)
 
@@ -193,9 +193,9 @@ class Canary:
     async def _perform(self, stage: Stage) -> None:
         match stage:
             case Prepare():
-                await self._step(WorkloadActivities.prepare, "Prepare primary and routes")
+                await self._workload.prepare()
             case ScaleUp():
-                await self._scale_up()
+                await self._workload.scale_up()
             case Route():
                 await self._traffic.route(stage)
             case Bake():
@@ -209,7 +209,7 @@ class Canary:
             case Hold() | Drain():
                 await self._stand(stage)
             case ScaleDown():
-                await self._scale_down()
+                await self._workload.scale_down()
 
     async def _consult(self, stage: Gate | Hooks) -> None:
         if _comes_after(stage):
@@ -218,11 +218,6 @@ class Canary:
         await self._gates.open(stage)
         if self._control.promoted and _is_analysis(stage):
             self._skip()
-
-    async def _scale_up(self) -> None:
-        self._logbook.note(narration.scaling_up(self._ref.full_name))
-        await self._step(WorkloadActivities.scale_up, "Scale up target")
-        self._logbook.note(narration.starting_analysis(self._ref.full_name))
 
     async def _stand(self, stage: Hold | Drain) -> None:
         """A promotion by hand ends a hold; what is still on its way gets its time in any case."""
@@ -236,34 +231,7 @@ class Canary:
     async def _promote(self) -> None:
         await self._traffic.end_copies()
         self._logbook.enter_phase(Phase.PROMOTING)
-        self._logbook.note(narration.copying(self._ref.full_name, self._target, self._ref.namespace))
-        await self._step(WorkloadActivities.promote, "Promote to primary")
-
-    async def _scale_down(self) -> None:
-        """The traffic is where it belongs: this is tried until it works, and undoes no promotion."""
-        if self._purpose is Purpose.RELEASE:
-            self._logbook.note(narration.promoted(self._ref.full_name))
-        try:
-            await self._step(WorkloadActivities.scale_down, "Scale down target", last=True)
-        except ActivityError as error:
-            self._logbook.note(f"the target was not scaled down: {reason_of(error)}", warning=True)
-
-    async def _step(self, method: Any, summary: str, *, last: bool = False) -> None:
-        """One mutating step of the workload, watched until it is done."""
-        command = CanaryCommand(ref=self._ref, fence=self._fences.next(), deadline_seconds=self._deadline)
-        self._logbook.update(waiting_for=f"{summary.lower()}, for {self._deadline:g}s at most")
-        options = (
-            restoring(summary, deadline_seconds=self._deadline)
-            if last
-            else waiting(
-                summary,
-                deadline_seconds=self._deadline,
-                budget_seconds=self._limits.outage_budget_seconds,
-            )
-        )
-        report = await workflow.execute_activity_method(method, command, **options)
-        self._logbook.update(waiting_for="")
-        self._logbook.report(report)
+        await self._workload.promote()
 
     async def _rest(self) -> None:
         """A place where nothing is under way: hold while paused, hand over when this run has grown long."""

@@ -11,7 +11,8 @@ from tidegate.adapters.kubernetes import Clusters
 from tidegate.adapters.metrics import Servers
 from tidegate.decisions.judge import Criterion
 from tidegate.decisions.queries import Check
-from tidegate.domain.canary import Canary, ThresholdRange
+from tidegate.domain.analysis import ThresholdRange
+from tidegate.domain.canary import Canary
 from tidegate.domain.errors import AccessDenied
 from tidegate.domain.metric_template import Provider
 from tidegate.manifests.bundle import Bundle

@@ -14,7 +14,7 @@ from tidegate.adapters.reach import Direct
 from tidegate.adapters.webhook import Payload, ask_webhook
 from tidegate.decisions import hooks
 from tidegate.decisions.hook_answers import HookAnswer, Word
-from tidegate.domain.canary import Webhook
+from tidegate.domain.analysis import Webhook
 
 Serve = Callable[[Callable[[web.Request], Awaitable[web.StreamResponse]]], Awaitable[str]]
 PAYLOAD = Payload(

@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 
 from tidegate.decisions.hooks import check_hooks, is_native_load, qualified
-from tidegate.domain.canary import Canary, Webhook
+from tidegate.domain.analysis import Webhook
+from tidegate.domain.canary import Canary
 from tidegate.domain.errors import InvalidInput
 
 HEY = "hey -z 1m -q 10 -c 2 http://podinfo-canary.test:9898/"

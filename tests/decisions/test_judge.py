@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tidegate.decisions.judge import Criterion, Measure, Sample, is_waiting, judge
-from tidegate.domain.canary import ThresholdRange
+from tidegate.domain.analysis import ThresholdRange
 from tidegate.domain.verdict import Missing, Result, Verdict
 
 NAMES = {

@@ -6,7 +6,8 @@ import pytest
 
 from tidegate.decisions.judge import Measure
 from tidegate.decisions.queries import checks, render_query
-from tidegate.domain.canary import Canary, Metric
+from tidegate.domain.analysis import Metric
+from tidegate.domain.canary import Canary
 from tidegate.domain.errors import InvalidInput
 from tidegate.domain.metric_template import MetricTemplate
 

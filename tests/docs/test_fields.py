@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tidegate.domain import alert_provider, application, canary, metric_template
+from tidegate.domain import alert_provider, analysis, application, canary, metric_template, service
 from tidegate.domain.base import ManifestModel
 
 PARTS: dict[tuple[str, str], type[ManifestModel]] = {
@@ -19,19 +19,19 @@ PARTS: dict[tuple[str, str], type[ManifestModel]] = {
     ("Canary", "spec.targetRef"): canary.TargetRef,
     ("Canary", "spec.autoscalerRef"): canary.AutoscalerRef,
     ("Canary", "spec.autoscalerRef.primaryScalerReplicas"): canary.ScalerReplicas,
-    ("Canary", "spec.service"): canary.Service,
-    ("Canary", "spec.service.rewrite"): canary.Rewrite,
-    ("Canary", "spec.service.apex"): canary.ServiceMetadata,
-    ("Canary", "spec.service.primary"): canary.ServiceMetadata,
-    ("Canary", "spec.service.canary"): canary.ServiceMetadata,
-    ("Canary", "spec.service.unmanagedMetadata"): canary.UnmanagedMetadata,
-    ("Canary", "spec.analysis"): canary.Analysis,
-    ("Canary", "spec.analysis.sessionAffinity"): canary.SessionAffinity,
-    ("Canary", "spec.analysis.metrics[]"): canary.Metric,
-    ("Canary", "spec.analysis.metrics[].templateRef"): canary.TemplateRef,
-    ("Canary", "spec.analysis.metrics[].thresholdRange"): canary.ThresholdRange,
-    ("Canary", "spec.analysis.webhooks[]"): canary.Webhook,
-    ("Canary", "spec.analysis.alerts[]"): canary.Alert,
+    ("Canary", "spec.service"): service.Service,
+    ("Canary", "spec.service.rewrite"): service.Rewrite,
+    ("Canary", "spec.service.apex"): service.ServiceMetadata,
+    ("Canary", "spec.service.primary"): service.ServiceMetadata,
+    ("Canary", "spec.service.canary"): service.ServiceMetadata,
+    ("Canary", "spec.service.unmanagedMetadata"): service.UnmanagedMetadata,
+    ("Canary", "spec.analysis"): analysis.Analysis,
+    ("Canary", "spec.analysis.sessionAffinity"): analysis.SessionAffinity,
+    ("Canary", "spec.analysis.metrics[]"): analysis.Metric,
+    ("Canary", "spec.analysis.metrics[].templateRef"): analysis.TemplateRef,
+    ("Canary", "spec.analysis.metrics[].thresholdRange"): analysis.ThresholdRange,
+    ("Canary", "spec.analysis.webhooks[]"): analysis.Webhook,
+    ("Canary", "spec.analysis.alerts[]"): analysis.Alert,
     ("AlertProvider", "spec"): alert_provider.AlertProviderSpec,
     ("MetricTemplate", "spec"): metric_template.MetricTemplateSpec,
     ("MetricTemplate", "spec.provider"): metric_template.Provider,

@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 import yaml
 
-from tidegate.domain.canary import UnmanagedMetadata
 from tidegate.domain.errors import InvalidInput
 from tidegate.domain.marks import ASKED_FOR, annotations
 from tidegate.domain.plan import Routing
+from tidegate.domain.service import UnmanagedMetadata
 from tidegate.manifests.istio import virtual_service
 from tidegate.manifests.services import cannot_follow, services, taken_over
 

@@ -3,8 +3,8 @@
 import importlib.util
 from pathlib import Path
 
-BEFORE = '        await self._step(WorkloadActivities.scale_up, "Scale up target")\n'
-CHANGE = '        await workflow.sleep(0.05, summary="A second thought")\n'
+BEFORE = "                await self._workload.scale_up()\n"
+CHANGE = '                await workflow.sleep(0.05, summary="A second thought")\n'
 
 
 def changed_canary(folder: Path) -> type:

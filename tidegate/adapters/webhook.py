@@ -11,8 +11,8 @@ from tidegate.adapters.patience import retry_after
 from tidegate.adapters.reach import Direct, Target, TooLarge, client, read_bounded, shown, why
 from tidegate.decisions.hook_answers import LAST_SUCCESS, HookAnswer, Word, later_seconds, word_of
 from tidegate.decisions.hooks import pauses
+from tidegate.domain.analysis import Webhook
 from tidegate.domain.base import Model
-from tidegate.domain.canary import Webhook
 from tidegate.domain.redaction import path_secrets, redacted, url_secrets
 
 MAX_REASON = 200

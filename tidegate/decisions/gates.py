@@ -7,7 +7,8 @@ events beside all of it) are not here.
 from collections.abc import Iterable, Sequence
 
 from tidegate.decisions.hooks import longest_seconds
-from tidegate.domain.canary import Analysis, Canary
+from tidegate.domain.analysis import Analysis
+from tidegate.domain.canary import Canary
 from tidegate.domain.hook import HookType
 from tidegate.domain.plan import Bake, Gate, Hooks, Promote, Route, ScaleDown, ScaleUp, Stage
 

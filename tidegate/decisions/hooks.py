@@ -5,7 +5,8 @@ from itertools import takewhile
 from urllib.parse import urlsplit
 
 from tidegate.decisions.hey import FIELD, HeyCommand, is_hey, parse_hey
-from tidegate.domain.canary import Canary, Webhook
+from tidegate.domain.analysis import Webhook
+from tidegate.domain.canary import Canary
 from tidegate.domain.errors import InvalidInput
 from tidegate.domain.hook import HookType
 

@@ -10,8 +10,8 @@ from collections.abc import Iterable, Sequence
 from enum import StrEnum
 from typing import Literal
 
+from tidegate.domain.analysis import ThresholdRange
 from tidegate.domain.base import Model
-from tidegate.domain.canary import ThresholdRange
 from tidegate.domain.verdict import Missing, Result, Verdict
 
 

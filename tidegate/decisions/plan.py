@@ -3,7 +3,8 @@
 from tidegate.decisions.gates import hooks_aside, with_hooks
 from tidegate.decisions.hooks import longest_seconds
 from tidegate.domain.alert_provider import Severity
-from tidegate.domain.canary import Analysis, Canary
+from tidegate.domain.analysis import Analysis
+from tidegate.domain.canary import Canary
 from tidegate.domain.hook import HookType
 from tidegate.domain.plan import (
     Alerts,

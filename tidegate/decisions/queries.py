@@ -8,8 +8,9 @@ import re
 from collections.abc import Callable, Mapping
 
 from tidegate.decisions.judge import Criterion, Measure
+from tidegate.domain.analysis import Metric
 from tidegate.domain.base import Model
-from tidegate.domain.canary import Canary, Metric
+from tidegate.domain.canary import Canary
 from tidegate.domain.errors import InvalidInput
 from tidegate.domain.metric_template import MetricTemplate, Provider
 

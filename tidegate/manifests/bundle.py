@@ -7,8 +7,9 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple, TypeVar
 
 from tidegate.domain.alert_provider import AlertProvider
+from tidegate.domain.analysis import Alert, Metric, TemplateRef
 from tidegate.domain.base import Model
-from tidegate.domain.canary import API_GROUP, Alert, Canary, Metric, TemplateRef
+from tidegate.domain.canary import API_GROUP, Canary
 from tidegate.domain.errors import InvalidInput
 from tidegate.domain.manifest import Manifest, dig, group_of, name_of
 from tidegate.domain.metric_template import MetricTemplate

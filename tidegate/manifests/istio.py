@@ -4,10 +4,12 @@ from collections.abc import Iterator, Sequence
 from copy import deepcopy
 from typing import Any
 
-from tidegate.domain.canary import Canary, ServiceMetadata, SessionAffinity
-from tidegate.domain.canary import Service as CanaryService
+from tidegate.domain.analysis import SessionAffinity
+from tidegate.domain.canary import Canary
 from tidegate.domain.manifest import Manifest
 from tidegate.domain.plan import Routing
+from tidegate.domain.service import Service as CanaryService
+from tidegate.domain.service import ServiceMetadata
 from tidegate.manifests.naming import names
 from tidegate.manifests.sessions import canary_match, cookies, expiry, outdated_match, primary_match
 from tidegate.manifests.splits import leads_elsewhere, mirrored, shares

@@ -3,9 +3,10 @@
 import json
 from collections.abc import Iterator, Mapping
 
-from tidegate.domain.canary import Canary, ServiceMetadata, UnmanagedMetadata
+from tidegate.domain.canary import Canary
 from tidegate.domain.manifest import Manifest, dig, name_of
 from tidegate.domain.marks import ASKED_FOR, annotations
+from tidegate.domain.service import ServiceMetadata, UnmanagedMetadata
 from tidegate.manifests.naming import names, selector_of
 
 HEADLESS = "None"

@@ -9,7 +9,8 @@ import hashlib
 import re
 from collections.abc import Iterator
 
-from tidegate.domain.canary import Canary, SessionAffinity
+from tidegate.domain.analysis import SessionAffinity
+from tidegate.domain.canary import Canary
 from tidegate.domain.manifest import Manifest, dig
 
 _SET_COOKIE = "Set-Cookie"

@@ -13,7 +13,7 @@ from tidegate.adapters.metrics.servers import Servers
 from tidegate.adapters.reach import Direct
 from tidegate.decisions.judge import Criterion
 from tidegate.decisions.queries import Check
-from tidegate.domain.canary import ThresholdRange
+from tidegate.domain.analysis import ThresholdRange
 from tidegate.domain.errors import AccessDenied, InvalidInput, Unreachable
 from tidegate.domain.metric_template import Provider
 from tidegate.settings import ClusterSettings, Settings

@@ -1,0 +1,74 @@
+"""The target and its primary: brought up, promoted, and laid to rest, each in one watched step."""
+
+from typing import Any
+
+from temporalio import workflow
+from temporalio.exceptions import ActivityError
+
+from workflows.logbook import Logbook
+from workflows.rollback import Fences
+from workflows.steps import reason_of, restoring, waiting
+
+with workflow.unsafe.imports_passed_through():
+    from activities.workload import WorkloadActivities
+    from tidegate.contracts import CanaryCommand, CanaryRequest
+    from tidegate.decisions import narration
+    from tidegate.domain.plan import Plan, Purpose
+
+
+class Workload:
+    """One canary's Deployments. `follow` has to say first what the plan allows them."""
+
+    def __init__(self, request: CanaryRequest, fences: Fences, logbook: Logbook) -> None:
+        self._ref = request.ref
+        self._limits = request.limits
+        self._fences = fences
+        self._logbook = logbook
+        self._purpose = Purpose.UPKEEP
+        self._target = ""
+        self._deadline = 0.0
+
+    def follow(self, plan: Plan, target: str) -> None:
+        """From now on each step has as long as this plan gives it."""
+        self._purpose, self._target = plan.purpose, target
+        self._deadline = float(plan.progress_deadline_seconds)
+
+    async def prepare(self) -> None:
+        """The primary and what is around it exist and are current."""
+        await self._step(WorkloadActivities.prepare, "Prepare primary and routes")
+
+    async def scale_up(self) -> None:
+        """The target runs the new version, and all its pods are ready."""
+        self._logbook.note(narration.scaling_up(self._ref.full_name))
+        await self._step(WorkloadActivities.scale_up, "Scale up target")
+        self._logbook.note(narration.starting_analysis(self._ref.full_name))
+
+    async def promote(self) -> None:
+        """The primary runs the new version, and all its pods are ready."""
+        self._logbook.note(narration.copying(self._ref.full_name, self._target, self._ref.namespace))
+        await self._step(WorkloadActivities.promote, "Promote to primary")
+
+    async def scale_down(self) -> None:
+        """The traffic is where it belongs: this is tried until it works, and undoes no promotion."""
+        if self._purpose is Purpose.RELEASE:
+            self._logbook.note(narration.promoted(self._ref.full_name))
+        try:
+            await self._step(WorkloadActivities.scale_down, "Scale down target", last=True)
+        except ActivityError as error:
+            self._logbook.note(f"the target was not scaled down: {reason_of(error)}", warning=True)
+
+    async def _step(self, method: Any, summary: str, *, last: bool = False) -> None:
+        command = CanaryCommand(ref=self._ref, fence=self._fences.next(), deadline_seconds=self._deadline)
+        self._logbook.update(waiting_for=f"{summary.lower()}, for {self._deadline:g}s at most")
+        options = (
+            restoring(summary, deadline_seconds=self._deadline)
+            if last
+            else waiting(
+                summary,
+                deadline_seconds=self._deadline,
+                budget_seconds=self._limits.outage_budget_seconds,
+            )
+        )
+        report = await workflow.execute_activity_method(method, command, **options)
+        self._logbook.update(waiting_for="")
+        self._logbook.report(report)
