@@ -83,6 +83,17 @@ def load_test(namespace: str, rate: int = 10) -> dict[str, Any]:
     }
 
 
+def tcp_gateway(namespace: str, port: int) -> dict[str, Any]:
+    """A Gateway that takes connections on a port, whoever they are for."""
+    server = {"port": {"number": port, "name": "tcp", "protocol": "TCP"}, "hosts": ["*"]}
+    return {
+        "apiVersion": "networking.istio.io/v1",
+        "kind": "Gateway",
+        "metadata": {"name": "connections", "namespace": namespace},
+        "spec": {"selector": {"istio": "ingressgateway"}, "servers": [server]},
+    }
+
+
 def request_rate(address: str) -> str:
     """A MetricTemplate: the canary's requests a second."""
     labels = 'destination_workload="{{ target }}",destination_workload_namespace="{{ namespace }}"'

@@ -16,18 +16,23 @@ from tests.e2e.user import Application, serves
 
 OLD, NEW = "3.1.0", "3.1.1"
 WITHOUT_STEPS: dict[str, Any] = {"stepWeight": None, "maxWeight": None}
+TCP_PORT = 13306
 COOKIE = "^(.*?;)?(canary=always)(;.*)?$"
 
 
 @dataclass
 class Visitor:
-    """Who answered one visitor, and when; `headers` are what all requests of theirs bring."""
+    """Who answered one visitor, and when; `headers` are what all requests of theirs bring.
+
+    `url` is where they call, in the place of the gateway's port for requests.
+    """
 
     headers: dict[str, str] = field(default_factory=dict)
     keeps_cookies: bool = False
     cookies: dict[str, str] = field(default_factory=dict)
     seen: list[tuple[float, str]] = field(default_factory=list)
     told: list[str] = field(default_factory=list)
+    url: str = ""
 
     @property
     def versions(self) -> list[str]:
@@ -39,12 +44,17 @@ class Visitor:
         """When that version answered for the first time."""
         return next(at for at, each in self.seen if each == version)
 
+    def last(self, version: str) -> float:
+        """When that version answered for the last time."""
+        return max(at for at, each in self.seen if each == version)
+
     async def ask(self, application: Application) -> None:
         """One request, on a connection of its own."""
+        url = self.url or application.world.gateway_url
         headers = {"Host": application.host, **self.headers}
         if self.cookies:
             headers["Cookie"] = "; ".join(f"{name}={value}" for name, value in self.cookies.items())
-        async with aiohttp.request("GET", application.world.gateway_url, headers=headers) as response:
+        async with aiohttp.request("GET", url, headers=headers) as response:
             assert response.status == 200, await response.text()
             self.seen.append((time.monotonic(), str((await response.json())["version"])))
             if self.keeps_cookies:
@@ -199,3 +209,24 @@ async def test_a_delegate_splits_what_another_virtual_service_gives_it(podinfo: 
 
     assert (ended.code, ended.outcome["outcome"]) == (0, "promoted"), ended
     assert (seen.weights, set(seen.answers)) == ([0, 25, 50, 0], {200})
+
+
+async def test_connections_are_split_by_weight(podinfo: Application) -> None:
+    """The gateway's port for requests knows nothing of it afterwards, the one for connections does."""
+    gateway = podinfo.folder / "gateway.yaml"
+    gateway.write_text(yaml.safe_dump(manifests.tcp_gateway(podinfo.namespace, TCP_PORT)))
+    await podinfo.user.kubectl("asm", "apply", "-f", str(gateway))
+    canary = manifests.canary(podinfo.namespace, stepWeight=50, maxWeight=50, interval="3s")
+    canary["spec"]["service"] = {"port": 9898, "appProtocol": "TCP", "gateways": ["connections"]}
+    documents = [manifests.deployment(podinfo.namespace, NEW), canary]
+    await podinfo.commit_files({"podinfo.yaml": yaml.safe_dump_all(documents)})
+    address = f"http://{podinfo.world.gateway_address}:{TCP_PORT}/"
+    command = await podinfo.begin("--no-validate")
+    await command.until_phase("Progressing")
+    visitor = Visitor(url=address)
+    async with visited(podinfo, visitor):
+        ended = await command.ended()
+
+    assert (ended.code, ended.outcome["outcome"]) == (0, "promoted"), ended
+    assert visitor.first(NEW) < visitor.last(OLD)
+    assert visitor.versions[-1] == NEW

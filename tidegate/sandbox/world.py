@@ -78,6 +78,11 @@ class World:
         return self._envoy.gateway_url
 
     @property
+    def gateway_address(self) -> str:
+        """The ingress gateway's address for connections, on the TCP ports that its Gateways name."""
+        return self._envoy.gateway_address
+
+    @property
     def egress_url(self) -> str:
         """The HTTP proxy through which the mesh's services are called by their names."""
         return self._envoy.egress_url

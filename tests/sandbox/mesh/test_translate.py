@@ -364,3 +364,47 @@ def test_a_destination_rule_limits_the_hop_to_the_pods(mesh: Any, layout: Layout
 )
 def test_durations_are_read_as_seconds(duration: str, expected: float) -> None:
     assert seconds(duration) == pytest.approx(expected)
+
+
+def tcp_gateway(mesh: Any, *ports: int) -> dict[str, Any]:
+    servers = [
+        {"port": {"number": port, "name": f"tcp-{port}", "protocol": "TCP"}, "hosts": ["*"]} for port in ports
+    ]
+    return {**mesh.gateway, "spec": {"servers": servers}}
+
+
+def tcp_shares(configuration: Configuration) -> dict[int, list[int]]:
+    """The weights at each of the gateway's TCP ports."""
+    found = {}
+    for name, listener in configuration.listeners.items():
+        if name.startswith("tcp_"):
+            ((chain,), address) = listener["filter_chains"], listener["address"]["socket_address"]
+            clusters = chain["filters"][0]["typed_config"]["weighted_clusters"]["clusters"]
+            found[address["port_value"]] = [cluster["weight"] for cluster in clusters]
+    return found
+
+
+@pytest.mark.parametrize(
+    ("matches", "ports"),
+    [
+        ([], [3306, 5432]),
+        ([{"port": 5432}], [5432]),
+        ([{"port": 5432}, {"port": 3306}], [3306, 5432]),
+        ([{"port": 80}], []),
+        ([{"gateways": ["mesh"]}], []),
+    ],
+)
+def test_connections_are_split_at_the_ports_that_match(
+    mesh: Any, layout: Layout, matches: list[dict[str, Any]], ports: list[int]
+) -> None:
+    weighted = mesh.weighted(70, 30)["spec"]["http"][0]
+    virtual_service = mesh.virtual_service(tcp=[weighted | {"match": matches}])
+    snapshot = mesh.snapshot(virtual_service).model_copy(
+        update={"gateways": (tcp_gateway(mesh, 3306, 5432),)}
+    )
+    assert tcp_shares(translate(snapshot, layout)) == {port: [70, 30] for port in ports}
+
+
+def test_a_port_for_requests_takes_no_connections(mesh: Any, layout: Layout) -> None:
+    virtual_service = mesh.virtual_service(tcp=[mesh.weighted(70, 30)["spec"]["http"][0]])
+    assert tcp_shares(translate(mesh.snapshot(virtual_service), layout)) == {}

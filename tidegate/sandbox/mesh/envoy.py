@@ -42,6 +42,11 @@ class Envoy:
         return f"http://127.0.0.1:{self.layout.ingress_port}"
 
     @property
+    def gateway_address(self) -> str:
+        """Where it takes connections on its gateways' TCP ports."""
+        return self.layout.gateway_address
+
+    @property
     def egress_url(self) -> str:
         """The HTTP proxy through which the mesh's own clients call its services."""
         return f"http://127.0.0.1:{self.layout.egress_port}"

@@ -145,6 +145,11 @@ class RouteDestination(Strict):
     headers: Headers = Headers()
 
 
+def _refuse_no_weight(route: tuple[RouteDestination, ...]) -> None:
+    if len(route) > 1 and not sum(part.weight or 0 for part in route):
+        raise ValueError("the weights of a route's destinations add up to 0")
+
+
 class Retries(Strict):
     """How often, and upon what, a request is tried again."""
 
@@ -252,8 +257,26 @@ class HTTPRoute(Strict):
     def _one_outcome(self) -> Self:
         if sum(map(bool, (self.route, self.redirect, self.direct_response, self.delegate))) != 1:
             raise ValueError("a route has one of route, redirect, directResponse and delegate")
-        if len(self.route) > 1 and not sum(part.weight or 0 for part in self.route):
-            raise ValueError("the weights of a route's destinations add up to 0")
+        _refuse_no_weight(self.route)
+        return self
+
+
+class TCPMatch(Strict):
+    """Conditions on a connection."""
+
+    port: int | None = Field(default=None, gt=0, lt=65536)
+    gateways: tuple[str, ...] = ()
+
+
+class TCPRoute(Strict):
+    """The first route that matches a connection decides where it goes."""
+
+    match: tuple[TCPMatch, ...] = ()
+    route: tuple[RouteDestination, ...] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _leads_somewhere(self) -> Self:
+        _refuse_no_weight(self.route)
         return self
 
 
@@ -266,11 +289,13 @@ class VirtualServiceSpec(Lenient):
     hosts: tuple[Host, ...] = ()
     gateways: tuple[str, ...] = ("mesh",)
     http: tuple[HTTPRoute, ...] = ()
+    tcp: tuple[TCPRoute, ...] = ()
 
 
 class ServerPort(Lenient):
     """A gateway's port."""
 
+    number: int = Field(default=80, gt=0, lt=65536)
     protocol: str = "HTTP"
 
 

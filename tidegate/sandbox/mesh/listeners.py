@@ -1,5 +1,6 @@
-"""Envoy's listeners (ingress, mesh egress, one inbound per workload and service) and its bootstrap."""
+"""Envoy's listeners (ingress, TCP ports, egress, one inbound per workload and service) and its bootstrap."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
@@ -8,6 +9,7 @@ from tidegate.sandbox.mesh.clusters import Inbound
 from tidegate.sandbox.mesh.routes import Json
 
 _HCM = "type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager"
+_TCP = "type.googleapis.com/envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy"
 _LISTENER = "type.googleapis.com/envoy.config.listener.v3.Listener"
 _FILTERS = "type.googleapis.com/envoy.extensions.filters.http"
 _INTERNAL = "type.googleapis.com/envoy.extensions.bootstrap.internal_listener.v3.InternalListener"
@@ -22,6 +24,11 @@ class Layout(BaseModel):
     ingress_port: int
     egress_port: int
     admin_port: int
+
+    @property
+    def gateway_address(self) -> str:
+        """Where the gateway takes connections on its TCP ports: no two sandboxes share it."""
+        return f"127.250.{self.ingress_port // 256}.{self.ingress_port % 256}"
 
     @property
     def listeners(self) -> Path:
@@ -75,6 +82,18 @@ def inbound_listener(inbound: Inbound) -> Json:
         "name": inbound.name,
         "internal_listener": {},
         "filter_chains": [{"filters": [manager]}],
+    }
+
+
+def tcp_listener(name: str, port: int, shares: Mapping[str, int], layout: Layout) -> Json:
+    """The gateway's listener on a TCP port: each connection goes to one of the clusters, by their shares."""
+    clusters = [{"name": cluster, "weight": share} for cluster, share in shares.items() if share]
+    config = {"@type": _TCP, "stat_prefix": name, "weighted_clusters": {"clusters": clusters}}
+    return {
+        "@type": _LISTENER,
+        "name": name,
+        "address": {"socket_address": {"address": layout.gateway_address, "port_value": port}},
+        "filter_chains": [{"filters": [{"name": "envoy.filters.network.tcp_proxy", "typed_config": config}]}],
     }
 
 

@@ -6,6 +6,7 @@ from typing import NamedTuple, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from tidegate.sandbox.mesh.clusters import clusters, inbounds
+from tidegate.sandbox.mesh.connections import tcp_listeners
 from tidegate.sandbox.mesh.delegation import merged
 from tidegate.sandbox.mesh.destination_rule import DestinationRuleSpec, TrafficPolicy
 from tidegate.sandbox.mesh.istio import (
@@ -55,9 +56,10 @@ def translate(snapshot: Snapshot, layout: Layout) -> Configuration:
         for cluster in clusters(service, policies.get(service.key, TrafficPolicy()))
     )
     every_inbound = (inbound_listener(inbound) for service in services for inbound in inbounds(service))
+    outer = (*outer_listeners(layout), *tcp_listeners(virtual_services, gateways, services, layout))
     return Configuration(
         clusters={cluster["name"]: cluster for cluster in every_cluster},
-        listeners={found["name"]: found for found in (*outer_listeners(layout), *every_inbound)},
+        listeners={found["name"]: found for found in (*outer, *every_inbound)},
         routes={
             "ingress": _route_configuration("ingress", ingress(virtual_services, gateways, services), 404)
             | {"ignore_port_in_host_matching": True},

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 from tidegate.sandbox.mesh.clusters import outbound_name
-from tidegate.sandbox.mesh.istio import Destination, GatewaySpec, VirtualServiceSpec
+from tidegate.sandbox.mesh.istio import Destination, GatewaySpec, Server, VirtualServiceSpec
 from tidegate.sandbox.mesh.registry import DOMAIN, Key, Registry, Service
 from tidegate.sandbox.mesh.routes import Json, envoy_routes, plain_route
 
@@ -31,7 +31,7 @@ def ingress(
     routes: dict[str, list[Json]] = defaultdict(list)
     for virtual_service in virtual_services:
         for name in virtual_service.spec.gateways:
-            gateway = gateways.get(_gateway_key(name, virtual_service.key.namespace))
+            gateway = gateways.get(gateway_key(name, virtual_service.key.namespace))
             for host in _served(virtual_service, gateway) if gateway else ():
                 routes[host] += _routes(virtual_service, registry, name, port=None)
     return [_virtual_host(host, [host], found) for host, found in sorted(routes.items())]
@@ -44,27 +44,26 @@ def mesh(virtual_services: Iterable[VirtualService], registry: Registry) -> list
     return _without_repetition(hosts + list(_foreign_hosts(bound, registry)))
 
 
-def _gateway_key(name: str, namespace: str) -> Key:
+def gateway_key(name: str, namespace: str) -> Key:
+    """Which gateway a VirtualService of the namespace means."""
     if "/" in name:
         return Key(*name.split("/", 1))
     short, _, rest = name.removesuffix(f".{DOMAIN}").partition(".")
     return Key(rest or namespace, short)
 
 
-def _served(virtual_service: VirtualService, gateway: GatewaySpec) -> Iterator[str]:
-    hosts = {
-        common
-        for server in gateway.servers
-        if server.port.protocol.upper() in _PROTOCOLS
-        for served in server.hosts
-        for host in virtual_service.spec.hosts
-        if (
-            common := _common(
-                _own(served, virtual_service.key.namespace), _full(host, virtual_service.key.namespace)
-            )
-        )
-    }
-    yield from sorted(hosts)
+def _served(virtual_service: VirtualService, gateway: GatewaySpec) -> list[str]:
+    servers = [server for server in gateway.servers if server.port.protocol.upper() in _PROTOCOLS]
+    return sorted({host for server in servers for host in hosts_at(server, virtual_service)})
+
+
+def hosts_at(server: Server, virtual_service: VirtualService) -> Iterator[str]:
+    """The hosts of a VirtualService that a gateway's server serves."""
+    namespace = virtual_service.key.namespace
+    for served in server.hosts:
+        for host in virtual_service.spec.hosts:
+            if common := _common(_own(served, namespace), _full(host, namespace)):
+                yield common
 
 
 def _own(served: str, namespace: str) -> str | None:
@@ -123,12 +122,12 @@ def _routes(
     virtual_service: VirtualService, registry: Registry, gateway: str, port: int | None
 ) -> list[Json]:
     def resolve(destination: Destination) -> str:
-        return _cluster(destination, virtual_service.key.namespace, registry, port)
+        return cluster_of(destination, virtual_service.key.namespace, registry, port)
 
     return [route for http in virtual_service.spec.http for route in envoy_routes(http, resolve, gateway)]
 
 
-def _cluster(destination: Destination, namespace: str, registry: Registry, port: int | None) -> str:
+def cluster_of(destination: Destination, namespace: str, registry: Registry, port: int | None) -> str:
     """The destination's cluster. One that does not exist has a name all the same: Envoy then answers 503."""
     service = registry.find(destination.host, namespace)
     if destination.port:
