@@ -31,15 +31,11 @@ def faults(
 
     Where no primary serves yet, nothing can be wrong but the routes.
     """
-    found = [_of_traffic(ref, routes)] if routes is not None else []
+    found = [described(routes, ref.service)] if routes is not None else []
     if primary is not None and not is_initialising(primary):
         found += [_of_primary(ref, primary), _of_target(ref, target)]
         found += [f"VirtualService {ref.service} is missing"] if routes is None else []
     return tuple(filter(None, found))
-
-
-def _of_traffic(ref: CanaryRef, routes: Manifest) -> str:
-    return described(routes, ref.service)
 
 
 def _of_primary(ref: CanaryRef, primary: Manifest) -> str:

@@ -12,7 +12,7 @@ from tidegate.domain.plan import Routing
 from tidegate.manifests.drift import drift, last_writer
 from tidegate.manifests.istio import destination_rules, virtual_service, weights
 from tidegate.manifests.sessions import session_of
-from tidegate.manifests.splits import is_home, routed_back
+from tidegate.manifests.splits import described, routed_back
 
 VERSION = "networking.istio.io/v1beta1"
 PLAIN = Canary.parse(
@@ -216,7 +216,7 @@ def test_in_each_strategy_the_routes_tell_the_split_and_lead_home(name: str) -> 
     canary = _analysed(analysis, **service)
     written = virtual_service(canary, VERSION, routing, session="abc")
     assert weights(written, canary) == (100 - routing.canary, routing.canary, routing.mirror)
-    assert is_home(written, "podinfo") is (routing == Routing())
+    assert (described(written, "podinfo") == "") is (routing == Routing())
     back = routed_back(written, "podinfo")
     assert weights(back, canary) == (100, 0, 0)
     rules = [rule for protocol in ("http", "tcp") for rule in back["spec"].get(protocol, ())]

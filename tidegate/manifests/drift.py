@@ -5,6 +5,7 @@ from typing import Any
 from tidegate.domain.canary import Canary
 from tidegate.domain.manifest import Manifest, dig
 from tidegate.manifests.istio import weights
+from tidegate.manifests.rules import destinations, host_of, rules
 
 
 def drift(live: Manifest, written: Manifest, canary: Canary) -> str:
@@ -44,12 +45,8 @@ def _spec(virtual_service: Manifest, part: str) -> Any:
 def _rules(virtual_service: Manifest) -> list[Manifest]:
     """The routes without what is compared on its own: their weights and the mirror."""
     own = ("route", "mirror", "mirrorPercentage")
-    routes = [*(_spec(virtual_service, "http") or ()), *(_spec(virtual_service, "tcp") or ())]
     return [
-        {key: item for key, item in route.items() if key not in own} | {"to": _hosts(route)}
-        for route in routes
+        {key: item for key, item in rule.items() if key not in own}
+        | {"to": [host_of(part) for part in destinations(rule)]}
+        for rule in rules(virtual_service)
     ]
-
-
-def _hosts(route: Manifest) -> list[object]:
-    return [dig(each, "destination", "host") for each in route.get("route") or ()]

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from tidegate.domain.analysis import SessionAffinity
 from tidegate.domain.canary import Canary
 from tidegate.domain.manifest import Manifest, dig
+from tidegate.manifests.rules import destinations, rules
 
 _SET_COOKIE = "Set-Cookie"
 
@@ -39,8 +40,7 @@ def outdated_match(affinity: SessionAffinity) -> Manifest:
 
 def is_sticky(virtual_service: Manifest) -> bool:
     """Whether a live VirtualService has destinations that set a cookie."""
-    rules = dig(virtual_service, "spec", "http") or ()
-    parts = [part for rule in rules for part in rule.get("route") or ()]
+    parts = [part for rule in rules(virtual_service, "http") for part in destinations(rule)]
     return any(_SET_COOKIE in (dig(part, "headers", "response", "add") or {}) for part in parts)
 
 

@@ -3,11 +3,11 @@
 A canary's routes may have several rules: for matching requests, for a visitor's cookie, for all others.
 """
 
-from collections.abc import Iterator
 from copy import deepcopy
 
 from tidegate.domain.manifest import Manifest, dig
 from tidegate.manifests.naming import CANARY_SUFFIX, PRIMARY_SUFFIX
+from tidegate.manifests.rules import by_service, destinations, host_of, rules, short
 
 HOME = (100, 0)
 """All traffic on the primary."""
@@ -18,44 +18,37 @@ def shares(virtual_service: Manifest, service: str) -> tuple[int, int] | None:
 
     Of several rules, the last that gives the canary anything: those before it are for few.
     """
-    found = [split for rule in _rules(virtual_service) if (split := _split(rule, service))]
+    found = [split for rule in rules(virtual_service) if (split := _split(rule, service))]
     return next((split for split in reversed(found) if split != HOME), HOME) if found else None
 
 
 def leads_elsewhere(virtual_service: Manifest, service: str) -> bool:
     """Whether the last rule, which is for all others, does not lead to these two sides."""
-    rules = list(_rules(virtual_service))
-    return not rules or _split(rules[-1], service) is None
+    every = list(rules(virtual_service))
+    return not every or _split(every[-1], service) is None
 
 
 def mirrored(virtual_service: Manifest, service: str) -> int:
     """How many percent of the requests are copied to the canary."""
     copies = [
         dig(rule, "mirrorPercentage", "value")
-        for rule in _rules(virtual_service)
-        if _short(dig(rule, "mirror", "host")) == service + CANARY_SUFFIX
+        for rule in rules(virtual_service)
+        if short(dig(rule, "mirror", "host")) == service + CANARY_SUFFIX
     ]
     return max((100 if value is None else round(value) for value in copies), default=0)
 
 
-def is_home(virtual_service: Manifest, service: str) -> bool:
-    """Whether the primary gets everything: no request and no copy goes to the canary, or elsewhere."""
-    return not (leads_elsewhere(virtual_service, service) or exposes(virtual_service, service))
-
-
 def exposes(virtual_service: Manifest, service: str) -> bool:
     """Whether the canary gets anything: requests, or copies of them; beside whomever else."""
-    given = any(_gives(rule, service + CANARY_SUFFIX) for rule in _rules(virtual_service))
+    given = any(_gives(rule, service + CANARY_SUFFIX) for rule in rules(virtual_service))
     return given or bool(mirrored(virtual_service, service))
 
 
 def _gives(rule: Manifest, host: str) -> bool:
     """Whether a rule gives a host any share; one alone needs no weight."""
-    route = rule.get("route") or ()
+    route = destinations(rule)
     alone = 100 if len(route) == 1 else 0
-    return any(
-        _short(dig(part, "destination", "host")) == host and (part.get("weight") or alone) for part in route
-    )
+    return any(short(host_of(part)) == host and (part.get("weight") or alone) for part in route)
 
 
 def described(virtual_service: Manifest, service: str) -> str:
@@ -72,7 +65,7 @@ def described(virtual_service: Manifest, service: str) -> str:
 
 def _is_for_few(virtual_service: Manifest, service: str) -> bool:
     """Whether all but those whom a rule matches are at home."""
-    last = _split([*_rules(virtual_service)][-1], service)
+    last = _split([*rules(virtual_service)][-1], service)
     return last == HOME and shares(virtual_service, service) != HOME
 
 
@@ -80,11 +73,11 @@ def routed_back(live: Manifest, service: str) -> Manifest:
     """A live VirtualService whose splits between `service`'s two sides are 100/0, the rest as it is."""
     hosts = service + PRIMARY_SUFFIX, service + CANARY_SUFFIX
     changed = deepcopy(live)
-    for rule in _rules(changed):
-        if _short(dig(rule, "mirror", "host")) == hosts[1]:
+    for rule in rules(changed):
+        if short(dig(rule, "mirror", "host")) == hosts[1]:
             del rule["mirror"]
             rule.pop("mirrorPercentage", None)
-        found = {_short(dig(each, "destination", "host")): each for each in rule.get("route") or ()}
+        found = by_service(rule)
         if found and set(found) <= set(hosts):
             rule["route"] = [
                 found.get(host, _like(found, host)) | {"weight": weight}
@@ -101,24 +94,14 @@ def _without(route: list[Manifest], canary: Manifest) -> list[Manifest]:
     return [first | {"weight": first.get("weight", 0) + canary.get("weight", 0)}, *others]
 
 
-def _short(host: object) -> str:
-    """A host's Service, where it is written with namespace and domain."""
-    return str(host or "").partition(".")[0]
-
-
 def _like(found: dict[str, Manifest], host: str) -> Manifest:
     """A destination beside those that are there, at their port."""
     other = next(iter(found.values()))["destination"]
     return {"destination": other | {"host": host}}
 
 
-def _rules(virtual_service: Manifest) -> Iterator[Manifest]:
-    for protocol in ("http", "tcp"):
-        yield from dig(virtual_service, "spec", protocol) or ()
-
-
 def _split(rule: Manifest, service: str) -> tuple[int, int] | None:
-    found = {_short(dig(each, "destination", "host")): each for each in rule.get("route") or ()}
+    found = by_service(rule)
     hosts = (service + PRIMARY_SUFFIX, service + CANARY_SUFFIX)
     if not found or not set(found) <= set(hosts):
         return None

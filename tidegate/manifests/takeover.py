@@ -5,11 +5,11 @@ VirtualService that somebody else had written would stay beside ours.
 """
 
 import json
-from collections.abc import Iterator
 
-from tidegate.domain.manifest import Manifest, dig
+from tidegate.domain.manifest import Manifest
 from tidegate.domain.marks import ORIGINAL, RELEASE, annotations
 from tidegate.manifests.naming import CANARY_SUFFIX, PRIMARY_SUFFIX
+from tidegate.manifests.rules import destinations, host_of, rules, short
 
 LARGEST = 100_000
 """Characters of a spec that is kept; Kubernetes takes 256 KiB for all annotations of an object together."""
@@ -37,7 +37,8 @@ def leftovers(written: Manifest, wanted: Manifest) -> tuple[str, ...]:
 
 def stripped(live: Manifest, wanted: Manifest) -> Manifest:
     """The live VirtualService without them."""
-    spec = {name: value for name, value in live["spec"].items() if name in wanted["spec"] or name in _KEPT}
+    left = leftovers(live, wanted)
+    spec = {name: value for name, value in live["spec"].items() if name not in left}
     return live | {"spec": spec}
 
 
@@ -46,11 +47,5 @@ def gone(live: Manifest | None, service: str) -> tuple[str, ...]:
     if live is None or RELEASE in annotations(live):
         return ()
     own = {f"{service}{suffix}" for suffix in ("", PRIMARY_SUFFIX, CANARY_SUFFIX)}
-    return tuple(dict.fromkeys(host for host in _hosts(live) if host.partition(".")[0] not in own))
-
-
-def _hosts(virtual_service: Manifest) -> Iterator[str]:
-    for protocol in ("http", "tcp", "tls"):
-        for rule in dig(virtual_service, "spec", protocol) or ():
-            for each in rule.get("route") or ():
-                yield str(dig(each, "destination", "host") or "")
+    every = (host_of(part) for rule in rules(live, "http", "tcp", "tls") for part in destinations(rule))
+    return tuple(dict.fromkeys(host for host in every if short(host) not in own))
