@@ -23,6 +23,16 @@ async def test_another_revision_supersedes(baking: Baking) -> None:
     assert await baking.application.end_state() == serves("3.1.2")
 
 
+async def test_a_git_revert_in_mid_analysis_ends_on_the_primary_at_once(baking: Baking) -> None:
+    await baking.application.commit("3.1.0")
+    second = await baking.application.start()
+    first = await baking.command.ended()
+
+    assert (first.code, first.outcome["outcome"]) == (3, "superseded"), first
+    assert (second.code, second.outcome["outcome"]) == (0, "unchanged"), second
+    assert await baking.application.end_state() == serves("3.1.0")
+
+
 async def test_another_revision_may_queue(baking: Baking) -> None:
     sha = await baking.application.commit("3.1.2")
     second = await baking.application.begin("--on-conflict", "queue")

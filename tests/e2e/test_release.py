@@ -4,6 +4,7 @@ import json
 from typing import NamedTuple
 
 import pytest
+import yaml
 
 from tests.e2e import manifests
 from tests.e2e.conftest import NewApplication, Worker
@@ -83,6 +84,38 @@ async def test_a_bad_version_is_rolled_back_and_tried_again_when_it_is_started_a
         assert (seen.weights, ended.canary["failed_checks"]) == ([0, 25, 0], 1)
         assert "success rate" in ended.outcome["reason"]
         assert await podinfo.end_state() == serves("3.1.0")
+
+
+async def test_a_slow_version_is_rolled_back(podinfo: Application) -> None:
+    slow = (
+        "--random-delay=true",
+        "--random-delay-unit=ms",
+        "--random-delay-min=600",
+        "--random-delay-max=900",
+    )
+    await podinfo.commit("3.1.1", *slow, threshold=1, interval="3s")
+    ended = await podinfo.start()
+
+    assert (ended.code, ended.outcome["outcome"]) == (1, "rolled back"), ended
+    assert "request duration" in ended.outcome["reason"]
+    assert await podinfo.end_state() == serves("3.1.0")
+
+
+async def test_an_image_that_is_not_there_is_rolled_back_at_the_progress_deadline(
+    podinfo: Application,
+) -> None:
+    deployment = manifests.deployment(podinfo.namespace, "3.1.1")
+    deployment["spec"]["template"]["spec"]["containers"][0]["image"] = "example.com/nowhere:1"
+    canary = manifests.canary(podinfo.namespace)
+    canary["spec"]["progressDeadlineSeconds"] = 3
+    await podinfo.commit_files({"podinfo.yaml": yaml.safe_dump_all([deployment, canary])})
+    async with podinfo.observed() as seen:
+        ended = await podinfo.start()
+
+    assert (ended.code, ended.outcome["outcome"]) == (1, "rolled back"), ended
+    assert "ErrImagePull" in ended.outcome["reason"] or "ImagePullBackOff" in ended.outcome["reason"]
+    assert (seen.weights, set(seen.answers)) == ([0], {200})
+    assert await podinfo.end_state() == serves("3.1.0")
 
 
 async def test_what_is_unchanged_is_left_alone(podinfo: Application) -> None:
