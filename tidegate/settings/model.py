@@ -184,7 +184,7 @@ class WorkerSettings(Section):
     """Rendered sets of manifests that a worker keeps, one for each application and revision, of about 10 KiB
     for each manifest: more than are released at a time, or each step renders anew, 9 ms of CPU at least."""
 
-    max_pollers: int = Field(default=20, ge=2)
+    max_pollers: int = Field(default=5, ge=2)
     """Calls that wait for work at Temporal at once, for workflow tasks and for activities each; there are two
     when little is to be done."""
 
