@@ -80,11 +80,12 @@ class Mesh:
         canary: tuple[str, ...] = ("127.0.0.1",),
         ports: tuple[int, int] = (9898, 9898),
         rules: tuple[Manifest, ...] = (),
+        gateways: tuple[Manifest, ...] = (),
     ) -> Snapshot:
         primaries = [(self.pod("podinfo-primary", n), address) for n, address in enumerate(primary)]
         canaries = [(self.pod("podinfo", n), address) for n, address in enumerate(canary)]
         return Snapshot(
-            gateways=(self.gateway,),
+            gateways=gateways or (self.gateway,),
             virtual_services=virtual_services,
             destination_rules=rules,
             services=(

@@ -11,6 +11,7 @@ import pytest
 
 from tidegate.sandbox.mesh.envoy import Envoy
 from tidegate.sandbox.mesh.translate import translate
+from tidegate.sandbox.ports import free_port
 
 HOST = {"Host": "app.istio.example.com"}
 
@@ -34,6 +35,12 @@ class Traffic:
         async with self.session.get(self.envoy.gateway_url + path, headers=headers) as response:
             body = await response.text()
             return response.status, await response.json() if body.startswith("{") else body
+
+    async def connect(self, port: int) -> str:
+        """Who answers a request on a connection of its own."""
+        url = f"http://{self.envoy.gateway_address}:{port}/"
+        async with aiohttp.request("GET", url) as response:
+            return str((await response.json())["name"])
 
     async def through_mesh(self, url: str) -> tuple[int, Any]:
         async with self.session.get(url, proxy=self.envoy.egress_url) as response:
@@ -218,3 +225,15 @@ async def test_each_hop_is_counted_by_its_reporter(traffic: Traffic) -> None:
 
 
 _REPORTERS = ("source", "destination")
+
+
+async def test_connections_are_split_by_the_weights(traffic: Traffic) -> None:
+    port = free_port(traffic.envoy.gateway_address)
+    server = {"port": {"number": port, "name": "tcp", "protocol": "TCP"}, "hosts": ["*"]}
+    gateway = {**traffic.mesh.gateway, "spec": {"servers": [server]}}
+    for canary in (100, 50, 0):
+        route = traffic.mesh.weighted(100 - canary, canary)["spec"]["http"]
+        await traffic.apply(traffic.mesh.virtual_service(tcp=route), gateways=(gateway,))
+        names = Counter([await traffic.connect(port) for _ in range(200)])
+        assert names["canary"] == pytest.approx(2 * canary, abs=0 if canary in (0, 100) else 45)
+        assert names.total() == 200

@@ -380,7 +380,7 @@ def tcp_shares(configuration: Configuration) -> dict[int, list[int]]:
         if name.startswith("tcp_"):
             ((chain,), address) = listener["filter_chains"], listener["address"]["socket_address"]
             clusters = chain["filters"][0]["typed_config"]["weighted_clusters"]["clusters"]
-            found[address["port_value"]] = [cluster["weight"] for cluster in clusters]
+            found[address["port_value"]] = [cluster["weight"] / 60 for cluster in clusters]
     return found
 
 

@@ -3,11 +3,15 @@
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 
-from tidegate.sandbox.mesh.istio import GatewaySpec, Server, TCPMatch, TCPRoute
+from tidegate.sandbox.mesh.clusters import inbounds
+from tidegate.sandbox.mesh.istio import Destination, GatewaySpec, Server, TCPMatch, TCPRoute
 from tidegate.sandbox.mesh.listeners import Layout, tcp_listener
-from tidegate.sandbox.mesh.registry import Key, Registry
+from tidegate.sandbox.mesh.registry import Key, Registry, Service
 from tidegate.sandbox.mesh.routes import Json
-from tidegate.sandbox.mesh.virtual_hosts import VirtualService, cluster_of, gateway_key, hosts_at
+from tidegate.sandbox.mesh.virtual_hosts import VirtualService, gateway_key, hosts_at
+
+_PARTS = 60
+"""Shares are whole numbers: so many parts can be divided among two to six workloads."""
 
 
 def tcp_listeners(
@@ -45,8 +49,19 @@ def _holds(match: TCPMatch, server: Server, gateway: str) -> bool:
 
 
 def _shares(rule: TCPRoute, namespace: str, registry: Registry) -> Mapping[str, int]:
+    """Straight to the pods: a connection is no request that a second hop would count."""
     shares: Counter[str] = Counter()
     for part in rule.route:
         weight = 100 if len(rule.route) == 1 else part.weight or 0
-        shares[cluster_of(part.destination, namespace, registry, port=None)] += weight
+        clusters = _clusters(part.destination, registry.find(part.destination.host, namespace))
+        for cluster in clusters:
+            shares[cluster] += weight * _PARTS // len(clusters)
     return shares
+
+
+def _clusters(destination: Destination, service: Service | None) -> list[str]:
+    """Those of the workloads behind a service's port."""
+    if service is None:
+        return [destination.host]
+    port = destination.port.number if destination.port else service.default_port
+    return [inbound.name for inbound in inbounds(service) if inbound.port == port]

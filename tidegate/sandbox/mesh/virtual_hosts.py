@@ -122,12 +122,12 @@ def _routes(
     virtual_service: VirtualService, registry: Registry, gateway: str, port: int | None
 ) -> list[Json]:
     def resolve(destination: Destination) -> str:
-        return cluster_of(destination, virtual_service.key.namespace, registry, port)
+        return _cluster(destination, virtual_service.key.namespace, registry, port)
 
     return [route for http in virtual_service.spec.http for route in envoy_routes(http, resolve, gateway)]
 
 
-def cluster_of(destination: Destination, namespace: str, registry: Registry, port: int | None) -> str:
+def _cluster(destination: Destination, namespace: str, registry: Registry, port: int | None) -> str:
     """The destination's cluster. One that does not exist has a name all the same: Envoy then answers 503."""
     service = registry.find(destination.host, namespace)
     if destination.port:
