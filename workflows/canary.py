@@ -34,6 +34,7 @@ with workflow.unsafe.imports_passed_through():
         RESUME,
         STATUS,
         AbortRequest,
+        ApproveRequest,
         CanaryOutcome,
         CanaryProgress,
         CanaryRequest,
@@ -134,12 +135,12 @@ class Canary:
             self._logbook.note("Promotion asked for by signal: skipping what is left of the analysis")
 
     @workflow.signal(name=APPROVE)
-    def approve(self) -> None:
-        """Open the gate that waits, in the place of its hooks."""
-        if self._control.ask_approve():
-            self._logbook.note(narration.approved(self._logbook.status.doing))
-        elif not self._control.at_gate:
-            self._logbook.note_once(narration.NOTHING_TO_APPROVE, warning=True)
+    def approve(self, argument: Any = None) -> None:
+        """Open the gate that waits, in the place of its hooks.
+
+        The argument, an ApproveRequest or a text, says which gates are meant, and who approves.
+        """
+        self._gates.hear(ApproveRequest.read(argument))
 
     @workflow.signal(name=ABORT)
     def abort(self, argument: Any = None) -> None:
@@ -267,6 +268,7 @@ class Canary:
             promoted=self._control.promoted,
             approved=self._control.approved,
             closed=self._gates.closed,
+            refused_by=self._gates.refused_by,
             untold=self._events.untold,
             skipped_from=self._skipped_from,
             status=self._logbook.status,

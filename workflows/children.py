@@ -34,6 +34,7 @@ with workflow.unsafe.imports_passed_through():
         REVISION_ATTRIBUTE,
         TASK_TIMEOUT,
         AbortRequest,
+        ApproveRequest,
         CanaryOutcome,
         CanaryRef,
         CanaryRequest,
@@ -46,7 +47,8 @@ with workflow.unsafe.imports_passed_through():
     from tidegate.domain.release import Outcome, Phase
 
 Handle = workflow.ChildWorkflowHandle[Any, CanaryOutcome]
-Message = tuple[str, tuple[AbortRequest, ...]]
+Argument = AbortRequest | ApproveRequest
+Message = tuple[str, tuple[Argument, ...]]
 
 
 class Children:
@@ -87,13 +89,14 @@ class Children:
         self.outcomes = [run.result() for run in runs]
         return self.outcomes
 
-    async def tell(self, signal: str, *arguments: AbortRequest) -> None:
+    async def tell(self, signal: str, *arguments: Argument) -> None:
         """Pass a signal on. A canary that has ended meanwhile has nothing left to do with it.
 
         Of what comes while one is being passed on, only what still matters follows: Temporal takes so many
         signals in flight, and a storm of them must not fill the release's history.
         """
-        self._outbox = [*_still_wanted(self._outbox, signal), (signal, arguments)]
+        message = (signal, arguments)
+        self._outbox = [*_still_wanted(self._outbox, message), message]
         if self._telling:
             return
         self._telling = True
@@ -162,20 +165,21 @@ def _workflow_id(ref: CanaryRef) -> str:
     return canary_workflow_id(ref.owner.cluster, ref.namespace, ref.name)
 
 
-def _still_wanted(outbox: list[Message], signal: str) -> list[Message]:
-    """Without what the new signal settles: an abort all before it, a promotion all but an abort.
+def _still_wanted(outbox: list[Message], new: Message) -> list[Message]:
+    """Without what the new signal settles: an abort all before it, a promotion pauses and resumes.
 
     A pause or a resume settles the one before it, and an approval an equal one.
     """
     settled = {
         ABORT: (ABORT, PROMOTE, APPROVE, PAUSE, RESUME),
         PROMOTE: (PROMOTE, PAUSE, RESUME),
-        APPROVE: (APPROVE,),
+        APPROVE: (),
     }
-    return [message for message in outbox if message[0] not in settled.get(signal, (PAUSE, RESUME))]
+    over = settled.get(new[0], (PAUSE, RESUME))
+    return [message for message in outbox if message[0] not in over and message != new]
 
 
-async def _tell(handle: Handle, signal: str, *arguments: AbortRequest) -> None:
+async def _tell(handle: Handle, signal: str, *arguments: Argument) -> None:
     try:
         await handle.signal(signal, args=arguments)
     except TemporalError as error:

@@ -8,8 +8,9 @@ from typing import Any, Self, TypeVar
 from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
-    from tidegate.contracts import AbortRequest, CanaryProgress
-    from tidegate.domain.plan import Gate
+    from tidegate.contracts import AbortRequest, ApproveRequest, CanaryProgress, CanaryRequest
+    from tidegate.decisions.consent import Ruling, ruling
+    from tidegate.domain.plan import Gate, gate_name
     from tidegate.domain.release import Outcome
 
 T = TypeVar("T")
@@ -26,12 +27,12 @@ class Control:
     """
 
     def __init__(
-        self, *, paused: bool = False, promoted: bool = False, approved: bool = False, at_gate: bool = False
+        self, *, paused: bool = False, promoted: bool = False, approved: bool = False, gate: str = ""
     ) -> None:
         self.paused = paused
         self.promoted = promoted
         self.approved = approved
-        self.at_gate = at_gate
+        self.gate = gate
         self.abort: AbortRequest | None = None
         self._signals = 0
 
@@ -44,7 +45,7 @@ class Control:
             paused=progress.paused,
             promoted=progress.promoted,
             approved=progress.approved,
-            at_gate=isinstance(progress.plan.stages[progress.stage], Gate),
+            gate=_gate_under_way(progress),
         )
 
     def ask_pause(self) -> bool:
@@ -66,20 +67,26 @@ class Control:
         self.promoted, self.paused = True, False
         return changed
 
-    def ask_approve(self) -> bool:
-        """Open the gate that waits, and no other: before it there is nothing to approve."""
+    def ask_approve(self, request: ApproveRequest, canary: CanaryRequest) -> Ruling:
+        """Open the gate that waits, if it is meant: before it there is nothing to approve."""
         self._signals += 1
-        changed = self.at_gate and not self.approved
-        self.approved = self.at_gate
-        return changed
+        what = ruling(
+            request,
+            canary=canary.ref.full_name,
+            revision=canary.revision,
+            gate=self.gate,
+            approved=self.approved,
+        )
+        self.approved = self.approved or what is Ruling.OPENS
+        return what
 
-    def enter_gate(self) -> None:
+    def enter_gate(self, gate: str) -> None:
         """From here on an approval counts."""
-        self.at_gate = True
+        self.gate = gate
 
     def leave_gate(self) -> None:
         """The next gate needs an approval of its own."""
-        self.at_gate = self.approved = False
+        self.gate, self.approved = "", False
 
     def ask_abort(self, request: AbortRequest | None) -> bool:
         """Roll back. The first reason stays."""
@@ -101,6 +108,11 @@ class Control:
     def is_run_worn(self, signals_per_run: int) -> bool:
         """Whether this run has grown so long that a fresh one should carry on."""
         return self._signals >= signals_per_run or workflow.info().is_continue_as_new_suggested()
+
+
+def _gate_under_way(progress: CanaryProgress) -> str:
+    stage = progress.plan.stages[progress.stage]
+    return gate_name(stage, progress.stage + 1) if isinstance(stage, Gate) else ""
 
 
 async def settle() -> None:

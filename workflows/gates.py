@@ -1,7 +1,7 @@
 """The gates: somebody's consent is asked for, again and again, until it is given or nobody need give it.
 
 Between two questions lies a timer or, in mid-analysis, a bake; nothing else is in the history for as long as
-it takes. The signal approve opens the gate that waits. Hooks before the analysis are asked likewise, but
+it takes. The signal approve opens the gate that it names. Hooks before the analysis are asked likewise, but
 their failures count.
 """
 
@@ -16,12 +16,13 @@ from workflows.hooks import HookCalls
 from workflows.logbook import Logbook
 
 with workflow.unsafe.imports_passed_through():
-    from tidegate.contracts import AskReport, CanaryRequest, ClosedGate, Consent
+    from tidegate.contracts import ApproveRequest, AskReport, CanaryRequest, ClosedGate, Consent
     from tidegate.decisions import narration
+    from tidegate.decisions.consent import Ruling
     from tidegate.domain.alert_provider import Severity
     from tidegate.domain.errors import ReleaseFailed
     from tidegate.domain.hook import HookType
-    from tidegate.domain.plan import Bake, Gate, Hooks
+    from tidegate.domain.plan import Bake, Gate, Hooks, gate_name
     from tidegate.domain.release import Phase
     from tidegate.domain.verdict import Result, Verdict
 
@@ -43,6 +44,7 @@ class Gates:
         analysis: Analysis,
         rest: Rest,
     ) -> None:
+        self._request = request
         self._ref = request.ref
         self._limits = request.limits
         self._control = control
@@ -51,6 +53,7 @@ class Gates:
         self._analysis = analysis
         self._rest = rest
         self.closed = request.progress.closed if request.progress else None
+        self.refused_by = request.progress.refused_by if request.progress else ""
 
     async def open(self, stage: Gate | Hooks) -> None:
         """Ask until the hooks agree, or an approval or a promotion by hand makes their consent needless.
@@ -58,7 +61,7 @@ class Gates:
         Raises ReleaseFailed when a hook says never, and when a hook before the analysis fails too often.
         """
         if isinstance(stage, Gate):
-            self._control.enter_gate()
+            self._enter(stage)
         if self.closed:
             self._show(stage, self.closed)
         while not self._is_over(stage):
@@ -70,9 +73,24 @@ class Gates:
             self.closed = None
         self.leave()
 
+    def hear(self, request: ApproveRequest) -> None:
+        """Take an approval, and write down what it came to."""
+        gate = self._control.gate
+        what = self._control.ask_approve(request, self._request)
+        if what is Ruling.OPENS:
+            self._logbook.note(narration.approved(gate, request.by))
+        elif what is Ruling.ELSEWHERE:
+            self._logbook.note_once(narration.approved_in_vain(request, gate), warning=True)
+
+    def _enter(self, gate: Gate) -> None:
+        name = gate_name(gate, self._logbook.status.stage)
+        self._control.enter_gate(name)
+        self._logbook.update(gate=name)
+
     def leave(self) -> None:
         """No gate waits any more, be it open or given up; what is left of a bake behind it is no other's."""
         self._control.leave_gate()
+        self.refused_by = ""
         self._analysis.remaining = None
         self._logbook.clear()
 
@@ -113,7 +131,8 @@ class Gates:
         """A gate is noted once; a hook before the analysis has failed, unless it asked for patience."""
         text = narration.waiting_for_approval(self._ref.full_name, stage.type, report.hook)
         if isinstance(stage, Gate):
-            if self._logbook.status.gate != _told(stage, report.hook):
+            if self.refused_by != report.hook:
+                self.refused_by = report.hook
                 self._logbook.note(text, warning=True)
                 if not report.muted:
                     self._logbook.alert(Severity.WARN, text)
@@ -128,9 +147,9 @@ class Gates:
     def _show(self, stage: Gate | Hooks, closed: ClosedGate) -> None:
         if isinstance(stage, Gate):
             text = narration.gate_closed(self._ref, stage.type, closed)
-            self._logbook.obstruct(_told(stage, closed.hook), text, _PHASES.get(stage.type))
+            self._logbook.obstruct(text, _PHASES.get(stage.type))
         else:
-            self._logbook.obstruct("", narration.hook_failing(stage.type, closed), None)
+            self._logbook.obstruct(narration.hook_failing(stage.type, closed), None)
 
     async def _stand(self, stage: Gate | Hooks, closed: ClosedGate) -> None:
         """Until the next question; the analysis goes on, and may end the canary, where it has begun."""
@@ -161,7 +180,3 @@ class Gates:
         control = self._control
         worn = control.is_run_worn(self._limits.signals_per_run)
         return control.paused or worn or self._is_over(stage)
-
-
-def _told(gate: Gate, hook: str) -> str:
-    return f"{gate.type}: {hook}"

@@ -106,10 +106,10 @@ class Logbook:
             self.enter_phase(self._obstacle_phase or self._walking)
             self.update(waiting_for="")
 
-    def obstruct(self, gate: str, obstacle: str, phase: Phase | None) -> None:
+    def obstruct(self, obstacle: str, phase: Phase | None) -> None:
         """Show what a gate waits for, and its phase if it has one of its own, until it is cleared."""
         self._obstacle, self._obstacle_phase = obstacle, phase
-        self.update(gate=gate, waiting_for=obstacle)
+        self.update(waiting_for=obstacle)
         if phase and self.status.phase is not Phase.PAUSED:
             self.enter_phase(phase)
 

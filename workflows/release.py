@@ -33,6 +33,7 @@ with workflow.unsafe.imports_passed_through():
         STATUS,
         SUBMIT,
         AbortRequest,
+        ApproveRequest,
         CanaryOutcome,
         Limits,
         ReleaseOutcome,
@@ -130,9 +131,12 @@ class Release:
         await self._children.tell(PROMOTE)
 
     @workflow.signal(name=APPROVE)
-    async def approve(self) -> None:
-        """Open the gate that each canary waits at."""
-        await self._children.tell(APPROVE)
+    async def approve(self, argument: Any = None) -> None:
+        """Open the gate that each canary waits at.
+
+        The argument, an ApproveRequest or a text, says which gates of which canaries, and who approves.
+        """
+        await self._children.tell(APPROVE, ApproveRequest.read(argument))
 
     @workflow.signal(name=ABORT)
     async def abort(self, argument: Any = None) -> None:

@@ -30,6 +30,7 @@ from tidegate.contracts import (
     STATUS,
     SUBMIT,
     AbortRequest,
+    ApproveRequest,
     CanaryOutcome,
     CanaryStatus,
     Disposition,
@@ -42,7 +43,6 @@ from tidegate.contracts import (
     Submission,
     canary_workflow_id,
 )
-from tidegate.decisions.narration import NOTHING_TO_APPROVE, approved
 from tidegate.domain.application import Application
 from tidegate.domain.release import Outcome, Phase
 from tidegate.domain.verdict import Result as CheckResult
@@ -109,13 +109,13 @@ class StandInCanary:
 
     @workflow.signal(name="wait")
     def wait(self) -> None:
-        self.state = self.state.model_copy(update={"gate": "confirm-promotion: sesame"})
+        self.state = self.state.model_copy(update={"gate": "confirm-promotion: sesame (stage 7)"})
 
     @workflow.signal(name=APPROVE)
-    def approve(self) -> None:
-        text = approved(self.state.gate) if self.state.gate else NOTHING_TO_APPROVE
-        notes = (*self.state.notes, Note(at=workflow.now(), text=text))
-        self.state = self.state.model_copy(update={"gate": "", "notes": notes})
+    def approve(self, request: ApproveRequest) -> None:
+        if self.state.gate in [gate.gate for gate in request.gates]:
+            notes = (*self.state.notes, Note(at=workflow.now(), text=f"approved by {request.by}"))
+            self.state = self.state.model_copy(update={"gate": "", "notes": notes})
 
 
 @workflow.defn(name=RELEASE_WORKFLOW)
@@ -202,7 +202,7 @@ class StandInRelease:
         waiting = tuple(each.wanted_revision for each in self.queue)
         self.state = self.state.model_copy(update={"queued": waiting})
 
-    async def _tell(self, signal: str, *arguments: str) -> None:
+    async def _tell(self, signal: str, *arguments: str | ApproveRequest) -> None:
         await workflow.wait_condition(lambda: self.child is not None)
         assert self.child
         await self.child.signal(signal, args=list(arguments))
@@ -230,8 +230,8 @@ class StandInRelease:
         await self._tell("wait")
 
     @workflow.signal(name=APPROVE)
-    async def approve(self) -> None:
-        await self._tell(APPROVE)
+    async def approve(self, request: ApproveRequest) -> None:
+        await self._tell(APPROVE, request)
 
     @workflow.signal(name=ABORT)
     async def abort(self, request: AbortRequest | None = None) -> None:

@@ -21,7 +21,7 @@ PROMISED = {
     "pause": ["--file"],
     "resume": ["--file"],
     "promote": ["--file"],
-    "approve": ["--file"],
+    "approve": ["--file", "--canary", "--gate", "--by"],
     "abort": ["--file", "--reason"],
     "recover": ["--file", "--all", "--wait", "--timeout"],
     "plan": ["--file", "--revision"],

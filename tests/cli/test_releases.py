@@ -11,13 +11,21 @@ from temporalio.client import Client
 from typer.testing import Result
 
 from tidegate.cli.submission import submit
-from tidegate.contracts import STATUS, ReleaseRequest, ReleaseStatus, release_workflow_id
+from tidegate.contracts import (
+    STATUS,
+    CanaryStatus,
+    ReleaseRequest,
+    ReleaseStatus,
+    canary_workflow_id,
+    release_workflow_id,
+)
 
 pytestmark = pytest.mark.usefixtures("worker")
 
 RequestFor = Callable[..., ReleaseRequest]
 Tidegate = Callable[..., Coroutine[Any, Any, Result]]
 
+GATE = "confirm-promotion: sesame (stage 7)"
 ACCEPTED: Literal["workflow_execution_update_accepted_event_attributes"] = (
     "workflow_execution_update_accepted_event_attributes"
 )
@@ -48,6 +56,16 @@ async def submitted(client: Client, name: str, count: int) -> None:
 
 async def end(client: Client, name: str, signal: str) -> None:
     await client.get_workflow_handle(release_workflow_id("mesh02", "test", name)).signal(signal)
+
+
+async def come_to_gate(client: Client, name: str) -> None:
+    """Let the canary wait for an approval."""
+    await end(client, name, "wait")
+    canary = client.get_workflow_handle(canary_workflow_id("mesh02", "test", name))
+    for _ in range(200):
+        if (await canary.query(STATUS, result_type=CanaryStatus)).gate == GATE:
+            return
+    raise AssertionError("no gate")
 
 
 async def test_start_says_what_it_started(tidegate: Tidegate, application_file: Path, name: str) -> None:
@@ -147,7 +165,7 @@ async def test_a_superseded_watcher_exits_3(
         (["pause"], "paused {name}: {name}.test at 15 %, traffic 85/15; go on with `tidegate resume`"),
         (["resume"], "resumed {name}: {name}.test at 15 %, traffic 85/15"),
         (["promote"], "{name}: promoted"),
-        (["approve"], "no gate of {name} waits for an approval"),
+        (["approve"], "no gate of {name} waits for this approval"),
         (["abort", "--reason", "too slow"], "{name}: aborted; ended by aborted"),
     ],
 )
@@ -161,10 +179,49 @@ async def test_a_signal_says_what_it_did(
 async def test_an_approval_says_what_goes_on(
     tidegate: Tidegate, client: Client, name: str, started: None
 ) -> None:
-    await end(client, name, "wait")
+    await come_to_gate(client, name)
     result = await tidegate("approve", f"{name}@mesh02/test")
-    expected = f"approved {name}: {name}.test: Bake 2s at 15%, 1 check, load\n"
+    expected = f"approved {name}: {name}.test confirm-promotion: sesame (stage 7)\n"
     assert (result.exit_code, result.stdout) == (0, expected)
+
+
+@pytest.mark.parametrize(
+    ("options", "opens"),
+    [
+        (["--gate", "confirm-promotion"], True),
+        (["--gate", GATE], True),
+        (["--gate", "confirm-rollout"], False),
+        (["--canary", "{name}"], True),
+        (["--canary", "{name}.test", "--by", "ann"], True),
+    ],
+)
+async def test_only_the_gate_that_is_meant_is_approved(
+    tidegate: Tidegate, client: Client, name: str, started: None, options: list[str], opens: bool
+) -> None:
+    await come_to_gate(client, name)
+    words = [option.format(name=name) for option in options]
+    result = await tidegate("approve", f"{name}@mesh02/test", *words, "--json")
+    document = json.loads(result.stdout)
+    assert (result.exit_code, [gate["canary"] for gate in document["gates"]]) == (0, [f"{name}.test"] * opens)
+    assert [canary["gate"] for canary in document["canaries"]] == ["" if opens else GATE]
+
+
+@pytest.mark.parametrize(
+    ("options", "line"),
+    [
+        (
+            ["--canary", "frontend"],
+            "error: --canary: frontend is no canary of {name}; name one of {name}.test\n",
+        ),
+        (["--by", " "], "error: --by: is empty; give a name, or leave it out\n"),
+    ],
+)
+@pytest.mark.usefixtures("started")
+async def test_an_approval_that_means_nothing_is_one_line(
+    tidegate: Tidegate, name: str, options: list[str], line: str
+) -> None:
+    result = await tidegate("approve", f"{name}@mesh02/test", *options)
+    assert (result.exit_code, result.stderr) == (2, line.format(name=name))
 
 
 @pytest.mark.parametrize("command", ["pause", "resume", "promote", "approve", "abort"])

@@ -14,12 +14,24 @@ from tests.workflows.neighbours import (
     OPEN,
     Handle,
     Stage,
+    gate,
     gated,
     release_plan,
     release_request,
 )
-from tidegate.contracts import ABORT, APPROVE, PAUSE, PROMOTE, RESUME, AskReport, CanaryOutcome
+from tidegate.contracts import (
+    ABORT,
+    APPROVE,
+    PAUSE,
+    PROMOTE,
+    RESUME,
+    ApprovedGate,
+    ApproveRequest,
+    AskReport,
+    CanaryOutcome,
+)
 from tidegate.domain.hook import HookType
+from tidegate.domain.plan import Gate, gate_name
 from tidegate.domain.release import Outcome, Phase
 
 ROLLOUT, TRAFFIC, PROMOTION = (
@@ -48,7 +60,7 @@ async def closed(
 
 async def until_gate(stage: Stage, handle: Handle) -> None:
     for _ in range(500):
-        if (await stage.status(handle)).gate:
+        if "`tidegate approve" in (await stage.status(handle)).waiting_for:
             return
         await asyncio.sleep(0.02)
     raise AssertionError(await stage.status(handle))
@@ -81,7 +93,7 @@ async def test_a_closed_gate_is_asked_once_an_interval_until_it_opens(stage: Sta
 async def test_a_closed_gate_says_who_has_not_agreed_and_how_to_open_it(stage: Stage, kind: HookType) -> None:
     handle = await closed(stage, kind)
     status = await stage.status(handle)
-    assert (status.phase, status.gate) == (PHASES[kind], f"{kind}: sesame")
+    assert (status.phase, status.gate) == (PHASES[kind], gate_of(stage, kind))
     assert status.waiting_for.startswith(
         f"{kind} hook sesame: http://gate.test answered 403 Forbidden; asked"
     )
@@ -96,7 +108,33 @@ async def test_an_approval_opens_the_gate_that_waits_at_once(stage: Stage, kind:
     await handle.signal(APPROVE)
     outcome: CanaryOutcome = await handle.result()
     assert (outcome.outcome, questions(stage, kind)) == (Outcome.PROMOTED, 1)
-    assert f"Approval asked for by signal: Gate {kind}: sesame is open" in texts(outcome)
+    assert f"Approval asked for by signal: gate {gate_of(stage, kind)} is open" in texts(outcome)
+
+
+@pytest.mark.parametrize("kind", GATES)
+async def test_an_approval_that_names_the_gate_opens_it(stage: Stage, kind: HookType) -> None:
+    handle = await closed(stage, kind)
+    await handle.signal(APPROVE, approval(gate_of(stage, kind)))
+    outcome: CanaryOutcome = await handle.result()
+    assert outcome.outcome is Outcome.PROMOTED
+    assert f"Approval by ann: gate {gate_of(stage, kind)} is open" in texts(outcome)
+
+
+async def test_an_approval_that_comes_twice_leaves_the_next_gate_closed(stage: Stage) -> None:
+    stage.neighbours.plan = gated(release_plan(weights=(10,), hooks=(), seconds=0.2), ROLLOUT, PROMOTION)
+    stage.neighbours.answers = {ROLLOUT: [CLOSED], PROMOTION: [CLOSED]}
+    handle = await stage.start_canary()
+    await until_gate(stage, handle)
+    first, second = gate_of(stage, ROLLOUT), gate_of(stage, PROMOTION)
+    await handle.signal(APPROVE, approval(first))
+    await stage.until_phase(handle, Phase.WAITING_PROMOTION)
+    await handle.signal(APPROVE, approval(first))
+    status = await stage.status(handle)
+    assert (status.phase, status.gate) == (Phase.WAITING_PROMOTION, second)
+    in_vain = f"Approval by ann of gate {first}, which does not wait; gate {second} stays closed"
+    assert status.notes[-1].text == in_vain
+    await handle.signal(APPROVE, approval(second))
+    assert (await handle.result()).outcome is Outcome.PROMOTED
 
 
 async def test_an_approval_opens_no_gate_but_the_one_that_waits(stage: Stage) -> None:
@@ -191,7 +229,7 @@ async def test_nothing_is_said_of_a_gate_on_the_way_back(stage: Stage) -> None:
     await handle.signal(APPROVE)
     stage.neighbours.hang.clear()
     outcome: CanaryOutcome = await handle.result()
-    assert texts(outcome)[-1] != "Approval asked for by signal: Roll back is open"
+    assert "Approval asked for by signal, but no gate waits for one" in texts(outcome)
     assert outcome.outcome is Outcome.ABORTED
 
 
@@ -315,6 +353,37 @@ async def test_a_release_passes_an_approval_on(dev_stage: Stage) -> None:
     await stage.until_phase(canary, Phase.WAITING)
     await release.signal(APPROVE)
     assert (await release.result()).outcome is Outcome.PROMOTED
+
+
+async def test_an_approval_reaches_the_canary_that_it_names_alone(dev_stage: Stage) -> None:
+    stage = dev_stage
+    stage.neighbours.canaries = 2
+    plan = release_plan(weights=(10,), hooks=(), seconds=0.2, drain=0.1)
+    stage.neighbours.plan = plan.model_copy(update={"stages": (gate(ROLLOUT), *plan.stages)})
+    stage.neighbours.answers = {ROLLOUT: [CLOSED]}
+    release, _ = await stage.submit(release_request())
+    approved, waiting = await stage.canary("podinfo"), await stage.canary("podinfo1")
+    for canary in (approved, waiting):
+        await stage.until_phase(canary, Phase.WAITING)
+    await release.signal(APPROVE, approval(gate_of(stage, ROLLOUT), "podinfo.test"))
+    assert (await approved.result())["outcome"] == Outcome.PROMOTED
+    assert (await stage.status(waiting)).phase is Phase.WAITING
+    await release.signal(ABORT)
+    assert (await release.result()).outcome is Outcome.ABORTED
+
+
+def gate_of(stage: Stage, kind: HookType) -> str:
+    """The gate's name in the plan."""
+    (name,) = [
+        gate_name(each, number)
+        for number, each in enumerate(stage.neighbours.plan.stages, start=1)
+        if isinstance(each, Gate) and each.type is kind
+    ]
+    return name
+
+
+def approval(gate: str, canary: str = "") -> ApproveRequest:
+    return ApproveRequest(gates=(ApprovedGate(canary=canary, gate=gate),), by="ann")
 
 
 def texts(outcome: CanaryOutcome) -> list[str]:

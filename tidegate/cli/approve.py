@@ -1,41 +1,133 @@
-"""`tidegate approve`: open the gate that a release waits at."""
+"""`tidegate approve`: open the gates that a release waits at, and no other.
 
-from datetime import UTC, datetime, timedelta
+The signal names the gates that were seen: one that comes late, or twice, opens nothing else.
+"""
 
-from tidegate.cli.exits import exits
-from tidegate.cli.observation import Observation
+import getpass
+from typing import Annotated
+
+import typer
+from temporalio.client import Client
+
+from tidegate.cli.connection import run
+from tidegate.cli.exits import GAVE_UP, CommandFailed, exits
+from tidegate.cli.observation import Observation, observe
 from tidegate.cli.options import Json, Name, OptionalFile
 from tidegate.cli.output import Output
-from tidegate.cli.signalling import Steering, ended, name_of, steer
-from tidegate.contracts import APPROVE, CanaryStatus
-from tidegate.decisions.narration import NOTHING_TO_APPROVE, is_approval
+from tidegate.cli.release_name import ReleaseName, find_release
+from tidegate.cli.signalling import Steering, ended, name_of, not_running, steer_release, tell
+from tidegate.cli.words import NO_WORKER
+from tidegate.contracts import APPROVE, ApprovedGate, ApproveRequest, CanaryStatus
+from tidegate.domain.errors import InvalidInput
 
-LATELY = timedelta(seconds=10)
-"""The next gate may wait already by the time of the first look."""
+Canary = Annotated[
+    str | None,
+    typer.Option(help="Only this canary's gate: podinfo, or podinfo.test.", show_default=False),
+]
+Gate = Annotated[
+    str | None,
+    typer.Option(
+        help="Only this gate, by its name in `status` or by its type; no other is opened, however often "
+        "the command is repeated.",
+        show_default=False,
+    ),
+]
+By = Annotated[
+    str | None,
+    typer.Option(
+        help="Who approves, for the record; the user of the operating system when not given.",
+        show_default=False,
+    ),
+]
 
 
 @exits
-def approve(application: Name = None, file: OptionalFile = None, json: Json = False) -> int:
-    """Open the gate that waits, in the place of its hooks; the next gate needs an approval of its own."""
-    return steer(Steering(APPROVE, _seen, _sentence), application, file, Output(as_json=json))
+def approve(
+    application: Name = None,
+    file: OptionalFile = None,
+    canary: Canary = None,
+    gate: Gate = None,
+    by: By = None,
+    json: Json = False,
+) -> int:
+    """Open the gates that wait at this moment, in the place of their hooks, and say which.
+
+    A gate that comes later needs an approval of its own.
+    """
+    who = _approver(by)
+    output = Output(as_json=json)
+
+    async def work(client: Client) -> int:
+        release = await find_release(client, application, file)
+        seen = await _look(client, release)
+        chosen = tuple(each for each in _of(seen, canary) if _is_meant(each.gate, gate))
+        named = tuple(
+            ApprovedGate(canary=each.canary, gate=each.gate, revision=each.revision) for each in chosen
+        )
+        await _approve(client, release, seen, ApproveRequest(gates=named, by=who), output)
+        return 0
+
+    return run(work)
 
 
-def _seen(seen: Observation) -> bool:
-    heard = (_is_approved(each) or _is_in_vain(each) for each in seen.canaries)
-    return ended(seen) or (bool(seen.canaries) and all(heard))
+async def _approve(
+    client: Client, release: ReleaseName, seen: Observation, request: ApproveRequest, output: Output
+) -> None:
+    gates = [gate.model_dump(mode="json") for gate in request.gates]
+    steering = Steering(
+        APPROVE,
+        lambda seen: _are_open(request, seen),
+        lambda seen: _sentence(request, seen),
+        request,
+        {"gates": gates, "by": request.by},
+    )
+    if request.gates:
+        await steer_release(client, release, steering, output)
+    else:
+        tell(output, release, steering, seen, effective=True)
 
 
-def _is_approved(canary: CanaryStatus) -> bool:
-    begin = datetime.now(UTC) - LATELY
-    return any(is_approval(note.text) and note.at > begin for note in canary.notes)
+def _approver(by: str | None) -> str:
+    """An empty name is an unset variable of somebody's CI."""
+    if by is not None and not by.strip():
+        raise InvalidInput("is empty", field="--by", mend="give a name, or leave it out")
+    return by.strip() if by else getpass.getuser()
 
 
-def _is_in_vain(canary: CanaryStatus) -> bool:
-    return [note.text for note in canary.notes[-1:]] == [NOTHING_TO_APPROVE]
+async def _look(client: Client, release: ReleaseName) -> Observation:
+    try:
+        seen = await observe(client, release.workflow_id)
+    except CommandFailed:
+        raise not_running(release) from None
+    if seen.closed_as:
+        raise not_running(release)
+    if not seen.worker_answers:
+        raise CommandFailed(f"{NO_WORKER}, so it is not known what waits; nothing was approved", GAVE_UP)
+    return seen
 
 
-def _sentence(seen: Observation) -> str:
-    if ended(seen) or all(map(_is_in_vain, seen.canaries)):
-        return f"no gate of {name_of(seen)} waits for an approval"
-    doing = "; ".join(f"{each.canary}: {each.doing}" for each in seen.canaries)
-    return f"approved {name_of(seen)}: {doing}"
+def _of(seen: Observation, canary: str | None) -> list[CanaryStatus]:
+    """The canaries that wait at a gate, or the one that is named, if it does."""
+    names = [each.canary for each in seen.canaries]
+    if canary is not None and canary not in (*names, *(name.rpartition(".")[0] for name in names)):
+        known = f"name one of {', '.join(names)}" if names else "it has none at this moment"
+        raise InvalidInput(f"{canary} is no canary of {name_of(seen)}", field="--canary", mend=known)
+    meant = [each for each in seen.canaries if canary in (None, each.canary, each.canary.rpartition(".")[0])]
+    return [each for each in meant if each.gate]
+
+
+def _is_meant(gate: str, wanted: str | None) -> bool:
+    return wanted is None or wanted in (gate, gate.partition(":")[0])
+
+
+def _are_open(request: ApproveRequest, seen: Observation) -> bool:
+    waiting = {(each.canary, each.gate) for each in seen.canaries}
+    return ended(seen) or not any((each.canary, each.gate) in waiting for each in request.gates)
+
+
+def _sentence(request: ApproveRequest, seen: Observation) -> str:
+    if request.gates:
+        opened = "; ".join(f"{each.canary} {each.gate}" for each in request.gates)
+        return f"approved {name_of(seen)}: {opened}"
+    others = "; ".join(f"{each.canary} waits at {each.gate}" for each in seen.canaries if each.gate)
+    return f"no gate of {name_of(seen)} waits for this approval{f'; {others}' if others else ''}"

@@ -1,9 +1,10 @@
 """Sends a signal to a running release, and waits a moment to see what it did."""
 
 import asyncio
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from temporalio.client import Client
 from temporalio.service import RPCError, RPCStatusCode
@@ -15,7 +16,7 @@ from tidegate.cli.observation import Observation, observe
 from tidegate.cli.output import Output
 from tidegate.cli.release_name import ReleaseName, find_release
 from tidegate.cli.words import NO_WORKER
-from tidegate.contracts import AbortRequest
+from tidegate.contracts import AbortRequest, ApproveRequest
 
 EFFECT_SECONDS = 5.0
 POLL_SECONDS = 0.2
@@ -28,20 +29,26 @@ class Steering:
     signal: str
     seen: Callable[[Observation], bool]
     sentence: Callable[[Observation], str]
-    argument: AbortRequest | None = None
+    argument: AbortRequest | ApproveRequest | None = None
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    """What the JSON document has besides the status."""
 
 
 def steer(steering: Steering, name: str | None, file: Path | None, output: Output) -> int:
     """Send the signal; 0 once it is sent, for Temporal keeps it until a worker acts on it."""
 
     async def work(client: Client) -> int:
-        release = await find_release(client, name, file)
-        await _send(client, release, steering)
-        seen, effective = await _effect(client, release, steering.seen)
-        _tell(output, release, steering, seen, effective=effective)
+        await steer_release(client, await find_release(client, name, file), steering, output)
         return 0
 
     return run(work)
+
+
+async def steer_release(client: Client, release: ReleaseName, steering: Steering, output: Output) -> None:
+    """Send the signal, and say what it did."""
+    await _send(client, release, steering)
+    seen, effective = await _effect(client, release, steering.seen)
+    tell(output, release, steering, seen, effective=effective)
 
 
 async def _send(client: Client, release: ReleaseName, steering: Steering) -> None:
@@ -52,7 +59,12 @@ async def _send(client: Client, release: ReleaseName, steering: Steering) -> Non
     except RPCError as error:
         if error.status is not RPCStatusCode.NOT_FOUND:
             raise
-        raise CommandFailed(f"{release} has no running release", INVALID) from None
+        raise not_running(release) from None
+
+
+def not_running(release: ReleaseName) -> CommandFailed:
+    """There is nothing to steer."""
+    return CommandFailed(f"{release} has no running release", INVALID)
 
 
 async def _effect(
@@ -70,11 +82,13 @@ async def _effect(
         await asyncio.sleep(POLL_SECONDS)
 
 
-def _tell(
+def tell(
     output: Output, release: ReleaseName, steering: Steering, seen: Observation, *, effective: bool
 ) -> None:
+    """Say what a signal did, or that nothing of it is to be seen yet."""
     if output.as_json:
-        output.document({**status_document(seen), "event": steering.signal, "effective": effective})
+        told = {"event": steering.signal, "effective": effective, **steering.facts}
+        output.document({**status_document(seen), **told})
     elif effective:
         output.say(steering.sentence(seen))
     else:

@@ -80,6 +80,8 @@ def canary_view(status: CanaryStatus) -> RenderableType:
     parts += _checks(status)
     if status.load is not None:
         parts.append(_line(f"  load      {load_line(status.load)}"))
+    if status.gate:
+        parts.append(_line(f"  gate      {status.gate}", "cyan"))
     if status.waiting_for:
         parts.append(_line(f"  waits for {status.waiting_for}", "cyan"))
     return Group(*parts, *_notes(status.notes))

@@ -4,6 +4,10 @@ Every step receives references and tokens, never manifests: any worker renders t
 (repository, SHA, path), so that no history carries them.
 """
 
+from tidegate.contracts.approval import (
+    ApprovedGate,
+    ApproveRequest,
+)
 from tidegate.contracts.canary import (
     CanaryProgress,
     CanaryRequest,
@@ -108,6 +112,8 @@ __all__ = [
     "AbortRequest",
     "AlertCommand",
     "ApplicationRef",
+    "ApproveRequest",
+    "ApprovedGate",
     "AskCommand",
     "AskReport",
     "BakeCommand",

@@ -27,7 +27,7 @@ class CanaryStatus(Model):
     doing: str = ""
     waiting_for: str = ""
     gate: str = ""
-    """Type and name of the hook whose consent is awaited; the signal approve stands for it."""
+    """The gate that waits, by a name that no other of the release has; the signal approve names it."""
     paused: bool = False
     verdicts: tuple[Verdict, ...] = ()
     load: LoadReport | None = None
@@ -60,6 +60,8 @@ class CanaryProgress(Model):
     approved: bool = False
     closed: ClosedGate | None = None
     """The hook that holds the canary up; None when none does."""
+    refused_by: str = ""
+    """The hook of the gate under way whose refusal is noted already."""
     untold: tuple[Event, ...] = ()
     """What the event hooks were not told yet."""
     skipped_from: int | None = None

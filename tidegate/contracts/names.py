@@ -6,7 +6,10 @@ RELEASE_WORKFLOW = "Release"
 CANARY_WORKFLOW = "Canary"
 
 PAUSE, RESUME, PROMOTE, APPROVE, ABORT = "pause", "resume", "promote", "approve", "abort"
-"""Signals of both workflows; each works without arguments, and `abort` takes an AbortRequest."""
+"""Signals of both workflows; each works without arguments.
+
+`abort` takes an AbortRequest, `approve` an ApproveRequest.
+"""
 
 STATUS = "status"
 """Query: ReleaseStatus of a Release, CanaryStatus of a Canary."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from tidegate.contracts import CanaryOutcome, CanaryRef, ClosedGate, Remains
+from tidegate.contracts import ApproveRequest, CanaryOutcome, CanaryRef, ClosedGate, Remains
 from tidegate.domain.errors import AccessDenied, InvalidInput
 from tidegate.domain.hook import HookType
 from tidegate.domain.plan import Bake, Purpose, Route
@@ -100,20 +100,22 @@ def rollback_asked(hook: str) -> str:
     return f"rollback hook {hook} asks for it"
 
 
-_APPROVED = "Approval asked for by signal: "
-
-
-def approved(gate: str) -> str:
+def approved(gate: str, by: str) -> str:
     """A person opened a gate."""
-    return f"{_APPROVED}{gate} is open"
+    return f"{_approval(by)}: gate {gate} is open"
 
 
-def is_approval(note: str) -> bool:
-    """Whether a note tells that a gate was opened."""
-    return note.startswith(_APPROVED)
+def approved_in_vain(request: ApproveRequest, gate: str) -> str:
+    """An approval was for a gate that does not wait; `gate` is the one that does, if any."""
+    meant = ", ".join(each.gate for each in request.gates)
+    if not meant:
+        return f"{_approval(request.by)}, but no gate waits for one"
+    stays = f"; gate {gate} stays closed" if gate else ""
+    return f"{_approval(request.by)} of gate {meant}, which does not wait{stays}"
 
 
-NOTHING_TO_APPROVE = "Approval asked for by signal, but no gate waits for one"
+def _approval(by: str) -> str:
+    return f"Approval by {by}" if by else "Approval asked for by signal"
 
 
 def waiting(canary: str, verdicts: Sequence[Verdict]) -> str:

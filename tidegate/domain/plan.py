@@ -169,6 +169,11 @@ def place_of(bake: Bake) -> str:
     return f"at {bake.weight}%"
 
 
+def gate_name(gate: Gate, number: int) -> str:
+    """A gate's name, which no other of its plan has; `number` is the stage's, from 1."""
+    return f"{gate.type}: {', '.join(gate.hooks)} (stage {number})"
+
+
 def describe(stage: Stage) -> str:
     """A stage in a few words, as plans, summaries and reports print it."""
     match stage:
