@@ -58,7 +58,7 @@ class MetricsActivities:
         A server out of reach is Unreachable at first, for Temporal to try again, and in the end inconclusive.
         The workload is a check of its own when none of its pods is ready. ReleaseFailed: nothing to judge.
         """
-        look, measured = await _all(self._look(command.ref), self._measure(command.ref))
+        look, measured = await _all(self._look(command.ref), self._measure(command))
         return Judgement(verdicts=(*look.verdicts, *measured.verdicts), warnings=look.warnings)
 
     async def _look(self, ref: CanaryRef) -> Judgement:
@@ -69,9 +69,10 @@ class MetricsActivities:
         except Unreachable as error:
             return Judgement(warnings=(f"the workload was not looked at: {error}",))
 
-    async def _measure(self, ref: CanaryRef) -> Judgement:
+    async def _measure(self, command: JudgeCommand) -> Judgement:
+        ref = command.ref
         bundle = await offload(self._manifests.bundle, ref)
-        asked = await offload(self._checks, bundle, ref.owner.cluster)
+        asked = _named(await offload(self._checks, bundle, ref.owner.cluster), command.checks)
         samples = await _all(*(self._sample(ref, check) for check in asked))
         return Judgement(verdicts=judge(zip((check.criterion for check in asked), samples, strict=True)))
 
@@ -88,6 +89,10 @@ class MetricsActivities:
             return Sample(unanswered=str(error))
         except InvalidInput as error:
             raise error.within(f"metric {check.criterion.check}") from None
+
+
+def _named(asked: tuple[Check, ...], names: tuple[str, ...] | None) -> tuple[Check, ...]:
+    return tuple(check for check in asked if names is None or check.criterion.check in names)
 
 
 def _question(ref: CanaryRef, check: Check) -> str:

@@ -54,7 +54,7 @@ class WorkloadActivities:
             refuse_stranger(primary, target)
         purpose, reason = purpose_of(primary, target, configured(site).digests)
         return PlanResult(
-            plan=compile_plan(site.bundle.canary, purpose, self._drain_seconds),
+            plan=compile_plan(site.bundle.canary, purpose, self._drain_seconds, site.bundle.policy),
             target=site.bundle.names.target,
             reason=reason,
             warnings=(*site.bundle.warnings, *_owned_by_flagger(primary)),

@@ -75,7 +75,7 @@ class Analysis:
             load = asyncio.create_task(self._put_under_load(bake, remaining))
             try:
                 if await self._stand(remaining, f"Bake {bake.seconds:g}s {_place(bake)}"):
-                    return await self._judge(load, f"{len(bake.checks)} checks {_place(bake)}")
+                    return await self._judge(bake, load)
             finally:
                 load.cancel()
             if self._control.hurried:
@@ -119,11 +119,12 @@ class Analysis:
             reason = f"load test: {reason_of(error)}"
             return BakeReport(verdicts=(Verdict(check=bake.hooks[0], result=Result.FAILED, reason=reason),))
 
-    async def _judge(self, load: asyncio.Task[BakeReport], summary: str) -> tuple[Verdict, ...]:
+    async def _judge(self, bake: Bake, load: asyncio.Task[BakeReport]) -> tuple[Verdict, ...]:
         self._logbook.update(waiting_for="the checks' numbers")
+        summary = f"{len(bake.checks)} checks {_place(bake)}"
         judgement = await workflow.execute_activity_method(
             MetricsActivities.judge,
-            JudgeCommand(ref=self._ref),
+            JudgeCommand(ref=self._ref, checks=bake.checks if bake.narrowed else None),
             **quick(summary, budget_seconds=self._limits.outage_budget_seconds),
         )
         if not await self._is_answered(load):

@@ -1,5 +1,6 @@
 """Every canary becomes a plan that ends on the primary."""
 
+from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any
 
@@ -9,7 +10,18 @@ from hypothesis import strategies as st
 
 from tidegate.decisions.plan import canary_weights, compile_plan
 from tidegate.domain.canary import Canary
-from tidegate.domain.plan import Bake, Drain, Plan, Promote, Purpose, Route, Routing, ScaleDown, describe
+from tidegate.domain.plan import (
+    Bake,
+    Drain,
+    Plan,
+    Promote,
+    Purpose,
+    Route,
+    Routing,
+    ScaleDown,
+    Stage,
+    describe,
+)
 
 
 def canary(**analysis: Any) -> Canary:
@@ -245,7 +257,11 @@ STEPS = st.one_of(
 def test_in_every_strategy_weights_rise_to_the_promotion_and_fall_to_zero_after_it(
     steps: dict[str, Any], strategy: dict[str, Any], purpose: Purpose
 ) -> None:
-    stages = compile_plan(canary(**steps, **strategy), purpose, 5.0).stages
+    assert_rises_and_falls(compile_plan(canary(**steps, **strategy), purpose, 5.0).stages)
+
+
+def assert_rises_and_falls(stages: Sequence[Stage]) -> None:
+    """Weights sum to 100, rise to the promotion, fall after it, and end at 100/0."""
     routes = [stage for stage in stages if isinstance(stage, Route)]
     assert all(route.primary + route.canary == 100 for route in routes)
     assert (routes[-1].routing, isinstance(stages[-1], ScaleDown)) == (Routing(), True)

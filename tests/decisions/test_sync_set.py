@@ -50,6 +50,7 @@ def planned(*manifests: Manifest, create_namespace: bool = False) -> SyncSet:
         ("flagger.app/v1beta1", "Canary", "mesh02", True),
         ("flagger.app/v1beta1", "MetricTemplate", "mesh02", True),
         ("flagger.app/v1beta1", "AlertProvider", "mesh02", True),
+        ("tidegate.dev/v1alpha1", "ReleasePolicy", "mesh02", True),
         ("argoproj.io/v1alpha1", "Application", "mesh02", True),
         ("argoproj.io/v1alpha1", "Rollout", "mesh02", False),
     ],

@@ -5,7 +5,15 @@ from typing import Any
 
 import pytest
 
-from tidegate.domain import alert_provider, analysis, application, canary, metric_template, service
+from tidegate.domain import (
+    alert_provider,
+    analysis,
+    application,
+    canary,
+    metric_template,
+    release_policy,
+    service,
+)
 from tidegate.domain.base import ManifestModel
 
 PARTS: dict[tuple[str, str], type[ManifestModel]] = {
@@ -36,6 +44,9 @@ PARTS: dict[tuple[str, str], type[ManifestModel]] = {
     ("MetricTemplate", "spec"): metric_template.MetricTemplateSpec,
     ("MetricTemplate", "spec.provider"): metric_template.Provider,
     ("MetricTemplate", "spec.provider.secretRef"): metric_template.SecretRef,
+    ("ReleasePolicy", "spec"): release_policy.ReleasePolicySpec,
+    ("ReleasePolicy", "spec.canaryRef"): release_policy.PolicyCanaryRef,
+    ("ReleasePolicy", "spec.steps[]"): release_policy.Step,
 }
 TOP = (
     application.Application,
@@ -43,6 +54,7 @@ TOP = (
     alert_provider.AlertProvider,
     canary.Canary,
     metric_template.MetricTemplate,
+    release_policy.ReleasePolicy,
 )
 _ROW = re.compile(r"^\| (\w+) \| `([\w.\[\]]+)` \| ([^|]*) \| ?([^|]*) ?\|$", re.M)
 

@@ -13,7 +13,8 @@ from tidegate.adapters.git import GitRepositories
 from tidegate.adapters.render import render
 from tidegate.contracts import ApplicationRef, CanaryRef, SourceRef
 from tidegate.domain.manifest import Manifest
-from tidegate.manifests.bundle import Bundle, Contents, Rendered, read_contents
+from tidegate.manifests.bundle import Bundle, Contents, read_contents
+from tidegate.manifests.references import Rendered
 
 KEEP = 32
 """Sets of manifests kept; more than the releases that one worker walks at a time."""

@@ -68,8 +68,7 @@ def _check_addresses(contents: Contents, settings: Settings, cluster: str) -> No
 
 
 def _plans(contents: Contents, drain_seconds: float) -> dict[str, Plan]:
-    canaries = [bundle.canary for bundle in contents.bundles]
     return {
-        f"{canary.name}.{canary.namespace}": compile_plan(canary, Purpose.RELEASE, drain_seconds)
-        for canary in canaries
+        f"{canary.name}.{canary.namespace}": compile_plan(canary, Purpose.RELEASE, drain_seconds, policy)
+        for canary, policy in ((bundle.canary, bundle.policy) for bundle in contents.bundles)
     }

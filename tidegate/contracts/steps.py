@@ -148,9 +148,10 @@ class BakeReport(Model):
 
 
 class JudgeCommand(Model):
-    """metrics.judge: ask every check of the canary once."""
+    """metrics.judge: ask every check of the canary once, or those of these names alone."""
 
     ref: CanaryRef
+    checks: tuple[str, ...] | None = None
 
 
 class Judgement(Model):

@@ -20,14 +20,17 @@ from tidegate.domain.plan import (
     ScaleUp,
     Stage,
 )
+from tidegate.domain.release_policy import ReleasePolicy, Step
 
 
-def compile_plan(canary: Canary, purpose: Purpose, drain_seconds: float) -> Plan:
+def compile_plan(
+    canary: Canary, purpose: Purpose, drain_seconds: float, policy: ReleasePolicy | None = None
+) -> Plan:
     """The stages for a purpose. `drain_seconds` lie between the last routing and the scale-down."""
     moves_traffic = purpose is not Purpose.UPKEEP
     drain = (Drain(seconds=drain_seconds),) if moves_traffic and drain_seconds > 0 else ()
     end = (Route(primary=100, canary=0), *drain, ScaleDown())
-    middle = _analysis(canary) if purpose is Purpose.RELEASE else ()
+    middle = _analysis(canary, policy) if purpose is Purpose.RELEASE else ()
     stages = (Prepare(), *middle, *end)
     return Plan(
         purpose=purpose,
@@ -61,19 +64,26 @@ def canary_weights(analysis: Analysis) -> tuple[int, ...]:
     return tuple(min(100, step * count) for count in range(1, steps + 1))
 
 
-def _analysis(canary: Canary) -> tuple[Stage, ...]:
+def steps_of(canary: Canary, policy: ReleasePolicy | None) -> tuple[Step, ...]:
+    """The policy's steps; without any, the Canary's own weights as such."""
+    if policy and policy.spec.steps:
+        return policy.spec.steps
+    return tuple(Step(weight=weight) for weight in canary_weights(canary.spec.analysis))
+
+
+def _analysis(canary: Canary, policy: ReleasePolicy | None) -> tuple[Stage, ...]:
     """From the scale-up to the promotion; the traffic is still where the last step has put it."""
     if canary.spec.skip_analysis:
         return (ScaleUp(), Promote())
-    steps = _steps(canary)
+    steps = _steps(canary, policy)
     last = max((stage.canary for stage in steps if isinstance(stage, Route)), default=0)
     return (ScaleUp(), *steps, Promote(), *_receding(canary.spec.analysis, last))
 
 
-def _steps(canary: Canary) -> tuple[Stage, ...]:
+def _steps(canary: Canary, policy: ReleasePolicy | None) -> tuple[Stage, ...]:
     analysis = canary.spec.analysis
     if not analysis.iterations:
-        return (*_mirrored_first(canary), *_rising(canary))
+        return (*_mirrored_first(canary), *_rising(canary, policy))
     if analysis.match:
         return (Route(primary=0, canary=100, matched=True), *_iterations(canary, 100))
     return _blue_green(canary)
@@ -85,12 +95,27 @@ def _mirrored_first(canary: Canary) -> tuple[Stage, ...]:
     return (Route(primary=100, canary=0, mirror=mirrored), _bake(canary, 0)) if mirrored else ()
 
 
-def _rising(canary: Canary) -> tuple[Stage, ...]:
+def _rising(canary: Canary, policy: ReleasePolicy | None) -> tuple[Stage, ...]:
     matched = bool(canary.spec.analysis.match)
     return tuple(
         stage
-        for weight in canary_weights(canary.spec.analysis)
-        for stage in (Route(primary=100 - weight, canary=weight, matched=matched), _bake(canary, weight))
+        for step in steps_of(canary, policy)
+        for stage in (
+            Route(primary=100 - step.weight, canary=step.weight, matched=matched),
+            _step_bake(canary, step),
+        )
+    )
+
+
+def _step_bake(canary: Canary, step: Step) -> Bake:
+    bake = _bake(canary, step.weight)
+    named = bake.checks if step.checks is None else step.checks
+    return bake.model_copy(
+        update={
+            "seconds": step.duration or bake.seconds,
+            "checks": tuple(check for check in bake.checks if check in named),
+            "narrowed": step.checks is not None,
+        }
     )
 
 

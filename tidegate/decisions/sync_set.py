@@ -37,6 +37,7 @@ READ_ONLY = {
     ("flagger.app", "AlertProvider"),
     ("flagger.app", "Canary"),
     ("flagger.app", "MetricTemplate"),
+    ("tidegate.dev", "ReleasePolicy"),
 }
 """(API group, kind) of what is read and not applied."""
 

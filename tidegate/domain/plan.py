@@ -56,6 +56,7 @@ class Bake(Model):
 
     `hook_seconds` is what the hooks, called in turn, may take at the longest; the bake waits for them.
     `iteration` counts the bakes of a routing that stands for several; 0 where each weight has one.
+    `narrowed`: these checks alone are asked, by name, and not all of the canary's.
     """
 
     kind: Literal["bake"] = "bake"
@@ -64,6 +65,7 @@ class Bake(Model):
     iteration: int = 0
     iterations: int = 0
     checks: tuple[str, ...] = ()
+    narrowed: bool = False
     hooks: tuple[str, ...] = ()
     hook_seconds: float = Field(default=0.0, ge=0)
 

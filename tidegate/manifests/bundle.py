@@ -3,34 +3,21 @@
 Everything that can be wrong with a canary's manifests is found here, before anything moves.
 """
 
-from collections.abc import Callable, Iterable, Sequence
-from typing import NamedTuple, TypeVar
+from collections.abc import Iterable, Sequence
 
 from tidegate.domain.alert_provider import AlertProvider
-from tidegate.domain.analysis import Alert, Metric, TemplateRef
+from tidegate.domain.analysis import Alert, Metric
 from tidegate.domain.base import Model
 from tidegate.domain.canary import API_GROUP, Canary
 from tidegate.domain.errors import InvalidInput
-from tidegate.domain.manifest import Manifest, dig, group_of, name_of
+from tidegate.domain.manifest import Manifest, dig, name_of
 from tidegate.domain.metric_template import MetricTemplate
-from tidegate.manifests import autoscaler, istio, scaled_object
-from tidegate.manifests.naming import LONGEST_LABEL, Names, Selector, names, selector_of
+from tidegate.domain.release_policy import ReleasePolicy
+from tidegate.manifests import autoscaler, policies, scaled_object
+from tidegate.manifests.clashes import refuse_clashes, refuse_duplicates, refuse_long_names
+from tidegate.manifests.naming import Names, Selector, names, selector_of
+from tidegate.manifests.references import Rendered, api_group, key, providers, referred, templates
 from tidegate.manifests.scope import placed
-
-R = TypeVar("R", MetricTemplate, AlertProvider)
-
-
-class Rendered(NamedTuple):
-    """A manifest, and the file that it came from for messages."""
-
-    manifest: Manifest
-    file: str = ""
-
-    def blamed(self, error: InvalidInput) -> InvalidInput:
-        """The error, naming file and object: kustomize renders all objects into one file."""
-        kind, namespace = self.manifest.get("kind") or "", _namespace(self.manifest)
-        name = f"{namespace}/{name_of(self.manifest)}" if namespace else name_of(self.manifest)
-        return error.within(self.file, f"{kind} {name}".strip())
 
 
 class Bundle(Model):
@@ -41,6 +28,7 @@ class Bundle(Model):
     autoscaler: Manifest | None = None
     templates: dict[str, MetricTemplate] = {}
     providers: dict[str, AlertProvider] = {}
+    policy: ReleasePolicy | None = None
     warnings: tuple[str, ...] = ()
 
     @property
@@ -69,12 +57,12 @@ class Bundle(Model):
 
     def provider_of(self, alert: Alert) -> AlertProvider:
         """The AlertProvider of an alert."""
-        return self.providers[_key(alert.provider_ref, self.canary)]
+        return self.providers[key(alert.provider_ref, self.canary)]
 
     def template_of(self, metric: Metric) -> MetricTemplate | None:
         """The MetricTemplate of a metric; None when it has no templateRef, or names one of the cluster's."""
         ref = metric.template_ref
-        return self.templates.get(_key(ref, self.canary)) if ref else None
+        return self.templates.get(key(ref, self.canary)) if ref else None
 
 
 class Contents(Model):
@@ -97,8 +85,9 @@ def read_contents(rendered: Iterable[tuple[Manifest, str]], namespace: str) -> C
     warnings: list[str] = []
     objects = [_current(Rendered(*each), namespace, warnings) for each in rendered]
     found = [(_bundle(each, objects), each) for each in objects if _is_canary(each.manifest)]
-    _refuse_duplicates(found)
+    refuse_duplicates([(bundle.canary, each) for bundle, each in found])
     bundles = tuple(bundle for bundle, _ in found)
+    policies.refuse_strays([bundle.canary for bundle in bundles], objects)
     warnings.extend(warning for bundle in bundles for warning in bundle.warnings)
     return Contents(
         manifests=tuple(each.manifest for each in objects), bundles=bundles, warnings=tuple(warnings)
@@ -131,20 +120,21 @@ def _bundle(rendered: Rendered, objects: Sequence[Rendered]) -> Bundle:
             canary=canary,
             target=target.manifest,
             autoscaler=_autoscaler(canary, objects),
-            templates=_templates(canary, objects, warnings),
-            providers=_providers(canary, objects, warnings),
+            templates=templates(canary, objects, warnings),
+            providers=providers(canary, objects, warnings),
+            policy=policies.policy_of(canary, objects),
             warnings=(*canary.warnings, *warnings),
         )
-        _refuse_long_names(bundle.names)
+        refuse_long_names(bundle.names)
     except InvalidInput as error:
         raise rendered.blamed(error) from None
-    _refuse_clashes(bundle, objects)
+    refuse_clashes(bundle.canary, objects)
     return bundle
 
 
 def _target(canary: Canary, objects: Sequence[Rendered]) -> Rendered:
     name = canary.spec.target_ref.name
-    target = _referred(canary, objects, "apps", "Deployment", name, "spec.targetRef.name")
+    target = referred(canary, objects, "apps", "Deployment", name, "spec.targetRef.name")
     try:
         selector_of(target.manifest)
         _refuse_odd_count(target.manifest, "replicas")
@@ -158,7 +148,7 @@ def _autoscaler(canary: Canary, objects: Sequence[Rendered]) -> Manifest | None:
     if ref is None:
         return None
     group = autoscaler.group(ref.kind)
-    found = _referred(canary, objects, group, ref.kind, ref.name, "spec.autoscalerRef.name")
+    found = referred(canary, objects, group, ref.kind, ref.name, "spec.autoscalerRef.name")
     scaled = dig(found.manifest, "spec", "scaleTargetRef", "name")
     if scaled != canary.spec.target_ref.name:
         error = InvalidInput(
@@ -196,168 +186,5 @@ def _refuse_odd_count(manifest: Manifest, name: str) -> None:
         )
 
 
-def _referred(
-    canary: Canary, objects: Sequence[Rendered], group: str, kind: str, name: str, field: str
-) -> Rendered:
-    """The object of the canary's namespace that a reference names."""
-    found = [each for each in objects if _is(each.manifest, group, kind, name)]
-    here = [each for each in found if _namespace(each.manifest) == canary.namespace]
-    if here:
-        return here[0]
-    if found:
-        elsewhere = _namespace(found[0].manifest)
-        raise InvalidInput(
-            f"{kind} {name} is in namespace {elsewhere}, and the Canary in {canary.namespace}",
-            field=field,
-            mend="put both into one namespace",
-        )
-    raise InvalidInput(
-        f"no {kind} {name} among the manifests",
-        field=field,
-        mend=f"add the {kind} to the application's path, or correct the name",
-    )
-
-
-def _templates(canary: Canary, objects: Sequence[Rendered], warnings: list[str]) -> dict[str, MetricTemplate]:
-    templates = {}
-    for index, metric in enumerate(canary.spec.analysis.metrics):
-        if ref := metric.template_ref:
-            if not any(_is(each.manifest, API_GROUP, "MetricTemplate", ref.name) for each in objects):
-                warnings.append(f"MetricTemplate {_key(ref, canary)} is not in Git: the cluster's is used")
-                continue
-            field = f"spec.analysis.metrics.{index}.templateRef"
-            found = _beside(MetricTemplate, ref, canary, objects, field, warnings)
-            warnings.extend(warning for warning in found.warnings if warning not in warnings)
-            templates[_key(ref, canary)] = found
-    return templates
-
-
-def _providers(canary: Canary, objects: Sequence[Rendered], warnings: list[str]) -> dict[str, AlertProvider]:
-    providers = {}
-    for index, alert in enumerate(canary.spec.analysis.alerts):
-        field, ref = f"spec.analysis.alerts.{index}.providerRef", alert.provider_ref
-        providers[_key(ref, canary)] = _beside(AlertProvider, ref, canary, objects, field, warnings)
-    return providers
-
-
-def _beside(
-    model: type[R],
-    ref: TemplateRef,
-    canary: Canary,
-    objects: Sequence[Rendered],
-    field: str,
-    warnings: list[str],
-) -> R:
-    """What a Canary refers to by name and namespace."""
-    kind = model.__name__
-    found = [each for each in objects if _is(each.manifest, API_GROUP, kind, ref.name)]
-    wanted = ref.namespace or canary.namespace
-    exact = [each for each in found if _namespace(each.manifest) == wanted]
-    if not exact and len(found) != 1:
-        raise InvalidInput(
-            f"no {kind} {wanted}/{ref.name} among the manifests",
-            field=f"{field}.name",
-            mend="add it to the application's path, or correct the reference",
-        )
-    chosen = (exact or found)[0]
-    if not exact:
-        warnings.append(
-            f"{kind} {wanted}/{ref.name} is in namespace {_namespace(chosen.manifest)} "
-            "once rendered; it is used all the same"
-        )
-    try:
-        parsed = model.parse(chosen.manifest)
-        _refuse_foreign_secret(parsed, _namespace(chosen.manifest), canary)
-    except InvalidInput as error:
-        raise chosen.blamed(error) from None
-    return parsed
-
-
-def _refuse_foreign_secret(found: MetricTemplate | AlertProvider, namespace: str, canary: Canary) -> None:
-    """A chat's address is Git's word alone: it must not be able to collect another namespace's token."""
-    if isinstance(found, AlertProvider) and found.spec.secret_ref and namespace != canary.namespace:
-        raise InvalidInput(
-            f"refers to a Secret of the namespace {namespace}, and the Canary is in {canary.namespace}",
-            field="spec.secretRef",
-            mend="move both into the Canary's namespace",
-        )
-
-
-def _key(ref: TemplateRef, canary: Canary) -> str:
-    return f"{ref.namespace or canary.namespace}/{ref.name}"
-
-
-def _refuse_long_names(known: Names) -> None:
-    for service in (known.apex, known.primary_service, known.canary_service):
-        if len(service) > LONGEST_LABEL:
-            raise InvalidInput(
-                f"the Service name {service!r} is longer than {LONGEST_LABEL} characters",
-                field="spec.service.name",
-                mend="give a shorter one",
-            )
-
-
-def _refuse_clashes(bundle: Bundle, objects: Sequence[Rendered]) -> None:
-    """What a release makes itself must not be in Git too: each sync would undo the release."""
-    made = _made(bundle)
-    for each in objects:
-        manifest = each.manifest
-        clash = (_group(manifest), str(manifest.get("kind")), name_of(manifest))
-        if _namespace(manifest) == bundle.canary.namespace and clash in made:
-            error = InvalidInput(
-                f"is made by the release of Canary {bundle.canary.name}",
-                field="metadata.name",
-                mend="remove this manifest, or give it another name",
-            )
-            raise each.blamed(error)
-
-
-def _made(bundle: Bundle) -> set[tuple[str, str, str]]:
-    """(group, kind, name) of the objects that a release makes."""
-    known = bundle.names
-    made = {("apps", "Deployment", known.primary)}
-    made |= {("", "Service", name) for name in (known.apex, known.primary_service, known.canary_service)}
-    made |= {(istio.GROUP, "DestinationRule", name) for name in (known.primary_service, known.canary_service)}
-    made.add((istio.GROUP, "VirtualService", known.apex))
-    made.add(("autoscaling", autoscaler.KIND, known.primary_autoscaler))
-    made.add((scaled_object.GROUP, scaled_object.KIND, known.primary_autoscaler))
-    return made
-
-
-_UNIQUE: dict[str, Callable[[Bundle], str]] = {
-    "metadata.name": lambda bundle: bundle.canary.name,
-    "spec.targetRef.name": lambda bundle: bundle.names.target,
-    "spec.service.name": lambda bundle: bundle.names.apex,
-}
-"""Field -> its value, which no two canaries of a namespace may share."""
-
-
-def _refuse_duplicates(found: Sequence[tuple[Bundle, Rendered]]) -> None:
-    for field, value_of in _UNIQUE.items():
-        seen: set[tuple[str, str]] = set()
-        for bundle, rendered in found:
-            value = (bundle.canary.namespace, value_of(bundle))
-            if value in seen:
-                error = InvalidInput(
-                    f"another Canary has {value[1]!r} here too",
-                    field=field,
-                    mend="keep one of them, or give each its own",
-                )
-                raise rendered.blamed(error)
-            seen.add(value)
-
-
 def _is_canary(manifest: Manifest) -> bool:
-    return manifest.get("kind") == "Canary" and _group(manifest) == API_GROUP
-
-
-def _is(manifest: Manifest, group: str, kind: str, name: str) -> bool:
-    return (_group(manifest), manifest.get("kind"), name_of(manifest)) == (group, kind, name)
-
-
-def _group(manifest: Manifest) -> str:
-    return group_of(str(manifest.get("apiVersion") or ""))
-
-
-def _namespace(manifest: Manifest) -> str:
-    return str(dig(manifest, "metadata", "namespace") or "")
+    return manifest.get("kind") == "Canary" and api_group(manifest) == API_GROUP

@@ -52,6 +52,7 @@ def judged(manifest_source: ManifestSource) -> Callable[..., Awaitable[Judgement
         seconds_ago: float = 0,
         clusters: Any = None,
         environ: dict[str, str] | None = None,
+        checks: tuple[str, ...] | None = None,
         **cluster: Any,
     ) -> Judgement:
         settings = Settings(clusters={"mesh02": ClusterSettings(**cluster)})
@@ -63,7 +64,7 @@ def judged(manifest_source: ManifestSource) -> Callable[..., Awaitable[Judgement
         environment.info = dataclasses.replace(
             environment.info, scheduled_time=scheduled, started_time=started
         )
-        return await environment.run(activities.judge, JudgeCommand(ref=ref))
+        return await environment.run(activities.judge, JudgeCommand(ref=ref, checks=checks))
 
     return run
 
@@ -99,6 +100,14 @@ async def test_every_check_gets_its_verdict_in_order(
 ) -> None:
     judgement = await judged(canary_ref(metrics=(RATE, DURATION), target=target), prometheus=prometheus)
     assert [(verdict.result, verdict.reason) for verdict in judgement.verdicts] == verdicts
+
+
+async def test_a_step_of_its_own_checks_has_the_others_unasked(
+    prometheus: str, canary_ref: MakeRef, judged: Judged
+) -> None:
+    ref = canary_ref(metrics=(RATE, DURATION), target="healthy")
+    judgement = await judged(ref, prometheus=prometheus, checks=("request-duration",))
+    assert [verdict.check for verdict in judgement.verdicts] == ["request-duration"]
 
 
 async def test_a_template_s_own_server_is_asked_without_our_token(

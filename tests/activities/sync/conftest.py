@@ -13,7 +13,8 @@ from activities.sync import SyncActivities
 from tidegate.adapters.kubernetes import Cluster, Clusters
 from tidegate.contracts import ApplicationRef, SourceRef
 from tidegate.domain.manifest import Manifest
-from tidegate.manifests.bundle import Contents, Rendered, read_contents
+from tidegate.manifests.bundle import Contents, read_contents
+from tidegate.manifests.references import Rendered
 from tidegate.sandbox.cluster_api import ClusterApi, write_kubeconfig
 from tidegate.settings.model import ClusterSettings, MeshSettings, Settings
 

@@ -1,0 +1,60 @@
+"""What a ReleasePolicy makes of its canary's plan."""
+
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.decisions.test_plan import STRATEGIES, assert_rises_and_falls, canary
+from tidegate.decisions.plan import compile_plan
+from tidegate.domain.plan import Bake, Plan, Purpose, describe
+from tidegate.domain.release_policy import ReleasePolicy
+
+METRICS = [
+    {"name": "request-success-rate", "thresholdRange": {"min": 99}},
+    {"name": "request-duration", "thresholdRange": {"max": 500}},
+]
+
+
+def policy(**spec: Any) -> ReleasePolicy:
+    metadata = {"name": "careful", "namespace": "test"}
+    return ReleasePolicy.parse({"metadata": metadata, "spec": {"canaryRef": {"name": "podinfo"}} | spec})
+
+
+def planned(analysis: dict[str, Any], **spec: Any) -> Plan:
+    return compile_plan(canary(**analysis), Purpose.RELEASE, 5.0, policy(**spec))
+
+
+def test_the_policy_s_steps_stand_for_the_canary_s_weights() -> None:
+    steps = [{"weight": 1, "duration": "5m", "checks": ["request-duration"]}, {"weight": 20}]
+    plan = planned({"stepWeight": 10, "interval": "30s", "metrics": METRICS}, steps=steps)
+    assert [describe(stage) for stage in plan.stages][2:6] == [
+        "Route 99/1",
+        "Bake 300s at 1%, 1 check",
+        "Route 80/20",
+        "Bake 30s at 20%, 2 checks",
+    ]
+    assert plan.earliest_end_seconds == 300 + 30 + 5
+
+
+def test_a_step_without_checks_judges_nothing_and_one_that_names_none_judges_all() -> None:
+    steps = [{"weight": 1, "checks": []}, {"weight": 20}]
+    plan = planned({"stepWeight": 10, "metrics": METRICS}, steps=steps)
+    bakes = [stage for stage in plan.stages if isinstance(stage, Bake)]
+    assert [(bake.checks, bake.narrowed) for bake in bakes] == [
+        ((), True),
+        (("request-success-rate", "request-duration"), False),
+    ]
+
+
+STEPS = st.sets(st.integers(1, 100), min_size=1, max_size=8).map(
+    lambda weights: [{"weight": weight} for weight in sorted(weights)]
+)
+
+
+@given(STEPS, STRATEGIES, st.sampled_from(list(Purpose)))
+def test_by_any_policy_weights_rise_to_the_promotion_and_fall_to_zero_after_it(
+    steps: list[dict[str, Any]], strategy: dict[str, Any], purpose: Purpose
+) -> None:
+    released = canary(stepWeight=10, **strategy)
+    assert_rises_and_falls(compile_plan(released, purpose, 5.0, policy(steps=steps)).stages)

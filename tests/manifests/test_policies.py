@@ -1,0 +1,110 @@
+"""Which ReleasePolicy a Canary has, and how one that does not fit is told."""
+
+from typing import Any
+
+import pytest
+
+from tidegate.domain.errors import InvalidInput
+from tidegate.manifests.bundle import read_contents
+
+LINE = "policy.yaml: ReleasePolicy test/careful: "
+
+
+def policy(name: str = "careful", namespace: str = "test", **spec: Any) -> dict[str, Any]:
+    return {
+        "apiVersion": "tidegate.dev/v1alpha1",
+        "kind": "ReleasePolicy",
+        "metadata": {"name": name, "namespace": namespace},
+        "spec": {"canaryRef": {"name": "podinfo"}} | spec,
+    }
+
+
+def test_a_canary_has_the_policy_that_names_it(samples: Any) -> None:
+    rendered = [*samples.all, (policy(steps=[{"weight": 10}]), "policy.yaml")]
+    (bundle,) = read_contents(rendered, "test").bundles
+    assert bundle.policy is not None
+    assert [step.weight for step in bundle.policy.spec.steps] == [10]
+
+
+def test_without_a_policy_there_is_none(samples: Any) -> None:
+    (bundle,) = read_contents(samples.all, "test").bundles
+    assert bundle.policy is None
+
+
+def test_a_policy_without_a_namespace_is_of_the_destination_s(samples: Any) -> None:
+    manifest = policy(steps=[{"weight": 10}])
+    del manifest["metadata"]["namespace"]
+    (bundle,) = read_contents([*samples.all, (manifest, "policy.yaml")], "test").bundles
+    assert bundle.policy is not None
+
+
+@pytest.mark.parametrize(
+    ("manifest", "line"),
+    [
+        (
+            policy(),
+            LINE + "spec: says nothing beside its canaryRef; add a section, or remove the policy",
+        ),
+        (
+            policy(stepz=[]),
+            LINE + "spec.stepz: is not a known field; check the spelling or remove it",
+        ),
+        (
+            policy() | {"apiVersion": "tidegate.dev/v1"},
+            LINE + "apiVersion: Input should be 'tidegate.dev/v1alpha1'; "
+            "correct this value (it is 'tidegate.dev/v1')",
+        ),
+        (
+            policy(canaryRef={"name": "other"}, steps=[{"weight": 10}]),
+            LINE + "spec.canaryRef.name: no Canary test/other among the manifests; "
+            "add it to the application's path, or correct the name or the policy's namespace",
+        ),
+        (
+            policy(namespace="prod", steps=[{"weight": 10}]),
+            "policy.yaml: ReleasePolicy prod/careful: spec.canaryRef.name: "
+            "no Canary prod/podinfo among the manifests; "
+            "add it to the application's path, or correct the name or the policy's namespace",
+        ),
+        (
+            policy(steps=[{"weight": 10}, {"weight": 10}]),
+            LINE + "spec: steps have the weights 10, 10; let them rise",
+        ),
+        (
+            policy(steps=[{"weight": 10, "duration": "5"}]),
+            LINE + "spec.steps.0.duration: '5' is not a duration; "
+            "write a number with a unit, as in 30s or 1m",
+        ),
+        (
+            policy(steps=[{"weight": 1}, {"weight": 10, "checks": ["latenzy"]}]),
+            LINE + "spec.steps.1.checks: 'latenzy' is no metric of Canary podinfo; "
+            "name one of request-success-rate, latency",
+        ),
+    ],
+)
+def test_a_policy_that_cannot_be_followed_is_refused(samples: Any, manifest: Any, line: str) -> None:
+    with pytest.raises(InvalidInput) as raised:
+        read_contents([*samples.all, (manifest, "policy.yaml")], "test")
+    assert str(raised.value) == line
+
+
+def test_a_second_policy_of_one_canary_is_refused(samples: Any) -> None:
+    first, second = policy(steps=[{"weight": 10}]), policy("hasty", steps=[{"weight": 50}])
+    with pytest.raises(InvalidInput) as raised:
+        read_contents([*samples.all, (first, "policy.yaml"), (second, "second.yaml")], "test")
+    assert str(raised.value) == (
+        "second.yaml: ReleasePolicy test/hasty: spec.canaryRef.name: "
+        "Canary podinfo has the ReleasePolicy careful already; put both into one"
+    )
+
+
+def test_steps_do_not_go_with_iterations(samples: Any) -> None:
+    rendered = [*samples.all, (policy(steps=[{"weight": 10}]), "policy.yaml")]
+    analysis = rendered[2][0]["spec"]["analysis"]
+    del analysis["stepWeight"]
+    analysis["iterations"] = 3
+    with pytest.raises(InvalidInput) as raised:
+        read_contents(rendered, "test")
+    assert str(raised.value) == (
+        LINE + "spec.steps: are weights, and Canary podinfo has iterations; "
+        "remove the steps, or give the Canary stepWeight instead of iterations"
+    )

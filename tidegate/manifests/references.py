@@ -1,0 +1,135 @@
+"""What a Canary refers to among the rendered manifests, found by kind and name."""
+
+from collections.abc import Sequence
+from typing import NamedTuple, TypeVar
+
+from tidegate.domain.alert_provider import AlertProvider
+from tidegate.domain.analysis import TemplateRef
+from tidegate.domain.canary import API_GROUP, Canary
+from tidegate.domain.errors import InvalidInput
+from tidegate.domain.manifest import Manifest, dig, group_of, name_of
+from tidegate.domain.metric_template import MetricTemplate
+
+R = TypeVar("R", MetricTemplate, AlertProvider)
+
+
+class Rendered(NamedTuple):
+    """A manifest, and the file that it came from for messages."""
+
+    manifest: Manifest
+    file: str = ""
+
+    def blamed(self, error: InvalidInput) -> InvalidInput:
+        """The error, naming file and object: kustomize renders all objects into one file."""
+        kind, namespace = self.manifest.get("kind") or "", namespace_of(self.manifest)
+        name = f"{namespace}/{name_of(self.manifest)}" if namespace else name_of(self.manifest)
+        return error.within(self.file, f"{kind} {name}".strip())
+
+
+def referred(
+    canary: Canary, objects: Sequence[Rendered], group: str, kind: str, name: str, field: str
+) -> Rendered:
+    """The object of the canary's namespace that a reference names."""
+    found = [each for each in objects if is_object(each.manifest, group, kind, name)]
+    here = [each for each in found if namespace_of(each.manifest) == canary.namespace]
+    if here:
+        return here[0]
+    if found:
+        elsewhere = namespace_of(found[0].manifest)
+        raise InvalidInput(
+            f"{kind} {name} is in namespace {elsewhere}, and the Canary in {canary.namespace}",
+            field=field,
+            mend="put both into one namespace",
+        )
+    raise InvalidInput(
+        f"no {kind} {name} among the manifests",
+        field=field,
+        mend=f"add the {kind} to the application's path, or correct the name",
+    )
+
+
+def templates(canary: Canary, objects: Sequence[Rendered], warnings: list[str]) -> dict[str, MetricTemplate]:
+    """The MetricTemplates of the canary's metrics that are in Git, by their keys."""
+    known: dict[str, MetricTemplate] = {}
+    for index, metric in enumerate(canary.spec.analysis.metrics):
+        if ref := metric.template_ref:
+            if not any(is_object(each.manifest, API_GROUP, "MetricTemplate", ref.name) for each in objects):
+                warnings.append(f"MetricTemplate {key(ref, canary)} is not in Git: the cluster's is used")
+                continue
+            field = f"spec.analysis.metrics.{index}.templateRef"
+            found = _beside(MetricTemplate, ref, canary, objects, field, warnings)
+            warnings.extend(warning for warning in found.warnings if warning not in warnings)
+            known[key(ref, canary)] = found
+    return known
+
+
+def providers(canary: Canary, objects: Sequence[Rendered], warnings: list[str]) -> dict[str, AlertProvider]:
+    """The AlertProviders of the canary's alerts, by their keys."""
+    known: dict[str, AlertProvider] = {}
+    for index, alert in enumerate(canary.spec.analysis.alerts):
+        field, ref = f"spec.analysis.alerts.{index}.providerRef", alert.provider_ref
+        providers[key(ref, canary)] = _beside(AlertProvider, ref, canary, objects, field, warnings)
+    return known
+
+
+def key(ref: TemplateRef, canary: Canary) -> str:
+    """The key of what a Canary refers to: "ns/name"."""
+    return f"{ref.namespace or canary.namespace}/{ref.name}"
+
+
+def _beside(
+    model: type[R],
+    ref: TemplateRef,
+    canary: Canary,
+    objects: Sequence[Rendered],
+    field: str,
+    warnings: list[str],
+) -> R:
+    """What a Canary refers to by name and namespace."""
+    kind = model.__name__
+    found = [each for each in objects if is_object(each.manifest, API_GROUP, kind, ref.name)]
+    wanted = ref.namespace or canary.namespace
+    exact = [each for each in found if namespace_of(each.manifest) == wanted]
+    if not exact and len(found) != 1:
+        raise InvalidInput(
+            f"no {kind} {wanted}/{ref.name} among the manifests",
+            field=f"{field}.name",
+            mend="add it to the application's path, or correct the reference",
+        )
+    chosen = (exact or found)[0]
+    if not exact:
+        warnings.append(
+            f"{kind} {wanted}/{ref.name} is in namespace {namespace_of(chosen.manifest)} "
+            "once rendered; it is used all the same"
+        )
+    try:
+        parsed = model.parse(chosen.manifest)
+        _refuse_foreign_secret(parsed, namespace_of(chosen.manifest), canary)
+    except InvalidInput as error:
+        raise chosen.blamed(error) from None
+    return parsed
+
+
+def _refuse_foreign_secret(found: MetricTemplate | AlertProvider, namespace: str, canary: Canary) -> None:
+    """A chat's address is Git's word alone: it must not be able to collect another namespace's token."""
+    if isinstance(found, AlertProvider) and found.spec.secret_ref and namespace != canary.namespace:
+        raise InvalidInput(
+            f"refers to a Secret of the namespace {namespace}, and the Canary is in {canary.namespace}",
+            field="spec.secretRef",
+            mend="move both into the Canary's namespace",
+        )
+
+
+def is_object(manifest: Manifest, group: str, kind: str, name: str) -> bool:
+    """Whether it is the object of that kind and name, in whichever namespace."""
+    return (api_group(manifest), manifest.get("kind"), name_of(manifest)) == (group, kind, name)
+
+
+def api_group(manifest: Manifest) -> str:
+    """The API group of its apiVersion; empty for Kubernetes' core."""
+    return group_of(str(manifest.get("apiVersion") or ""))
+
+
+def namespace_of(manifest: Manifest) -> str:
+    """metadata.namespace; empty when missing."""
+    return str(dig(manifest, "metadata", "namespace") or "")
