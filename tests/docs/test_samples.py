@@ -8,9 +8,10 @@ import yaml
 
 from tidegate.domain.application import Application
 from tidegate.domain.canary import Canary
+from tidegate.domain.release_policy import ReleasePolicy
 from tidegate.settings import load_settings
 
-KINDS: dict[str, Any] = {"Application": Application, "Canary": Canary}
+KINDS: dict[str, Any] = {"Application": Application, "Canary": Canary, "ReleasePolicy": ReleasePolicy}
 
 
 def test_every_manifest_in_the_documents_is_accepted(blocks: list[Any]) -> None:

@@ -68,7 +68,7 @@ def providers(canary: Canary, objects: Sequence[Rendered], warnings: list[str]) 
     known: dict[str, AlertProvider] = {}
     for index, alert in enumerate(canary.spec.analysis.alerts):
         field, ref = f"spec.analysis.alerts.{index}.providerRef", alert.provider_ref
-        providers[key(ref, canary)] = _beside(AlertProvider, ref, canary, objects, field, warnings)
+        known[key(ref, canary)] = _beside(AlertProvider, ref, canary, objects, field, warnings)
     return known
 
 
