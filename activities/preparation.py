@@ -58,10 +58,12 @@ def _initialise(site: Site, command: CanaryCommand, live: Manifest | None) -> St
 
     copied = bring_copies(site, configuration, command.fence)
     site.cluster.fenced_apply_to(ref_of(made), unfinished, command.fence, manager=CANARY_FIELD_MANAGER)
-    await_rollout(site, bundle.names.primary, command.deadline_seconds)
+    few = await_rollout(site, bundle.names.primary, command.deadline_seconds, site.primary_ready_percent)
     notes = _surround(site, command, autoscaler=True)
     site.change_deployment(bundle.names.primary, command.fence, promotion.initialised)
-    return StepReport(notes=(*copied, f"{bundle.names.primary} serves with {replicas} replicas", *notes))
+    return StepReport(
+        notes=(*copied, *few, f"{bundle.names.primary} serves with {replicas} replicas", *notes)
+    )
 
 
 def _initial_replicas(site: Site, live: Manifest | None) -> int:
@@ -80,7 +82,7 @@ def _undo_unfinished(site: Site, command: CanaryCommand, live: Manifest) -> tupl
     site.change_deployment(name, command.fence, promotion.restored)
     said = (f"{name} was left by an unfinished promotion; it was restored", *left)
     try:
-        await_rollout(site, name, command.deadline_seconds)
+        await_rollout(site, name, command.deadline_seconds, site.primary_ready_percent)
     except NotReady as error:
         return *said, str(error)
     return said
@@ -106,7 +108,7 @@ def _resize(site: Site, command: CanaryCommand) -> tuple[str, ...]:
     said = said_of_size(change)
     if said:
         with suppress(NotReady):  # What is not ready yet is told with the primary's other complaints.
-            await_rollout(site, name, command.deadline_seconds)
+            await_rollout(site, name, command.deadline_seconds, site.primary_ready_percent)
     return said
 
 
@@ -166,7 +168,7 @@ def _pairs(labels: dict[str, str]) -> str:
 
 def _complaints(site: Site) -> tuple[str, ...]:
     """A primary that is not ready does not stop a release: it may be the one that mends it."""
-    rollout = rollout_of(site.primary())
+    rollout = rollout_of(site.primary(), site.primary_ready_percent)
     if rollout.progress is Progress.DONE:
         return ()
     return (f"{site.bundle.names.primary} is not ready: {rollout.reason}; the release goes on",)

@@ -3,7 +3,14 @@
 from activities.elapsed import seconds_since_scheduled
 from activities.heartbeat import late_heartbeat
 from activities.site import APPS, Place
-from tidegate.decisions.rollout import Progress, Rollout, rollout_of, running_replicas, troubles
+from tidegate.decisions.rollout import (
+    ALL_AVAILABLE,
+    Progress,
+    Rollout,
+    rollout_of,
+    running_replicas,
+    troubles,
+)
 from tidegate.domain.errors import NotReady
 from tidegate.domain.manifest import Manifest
 
@@ -13,13 +20,18 @@ def remaining_seconds(deadline_seconds: float) -> float:
     return max(0.0, deadline_seconds - seconds_since_scheduled())
 
 
-def await_rollout(place: Place, name: str, deadline_seconds: float) -> None:
-    """Wait until all pods of a Deployment run its last spec; NotReady says what holds them up."""
+def await_rollout(
+    place: Place, name: str, deadline_seconds: float, ready_percent: int = 100
+) -> tuple[str, ...]:
+    """Wait until all pods of a Deployment run its last spec, and enough of them are available.
+
+    A note where these are not all; NotReady says what holds them up.
+    """
 
     def ended(deployment: Manifest | None) -> Rollout | None:
         if deployment is None:  # it was there when the step wrote it
             return Rollout(Progress.STUCK, "it does not exist")
-        rollout = rollout_of(deployment)
+        rollout = rollout_of(deployment, ready_percent)
         return None if rollout.progress is Progress.UNDER_WAY else rollout
 
     try:
@@ -36,6 +48,7 @@ def await_rollout(place: Place, name: str, deadline_seconds: float) -> None:
         raise _not_ready(place, name, f"is not ready after {deadline_seconds:g}s") from None
     if rollout.progress is Progress.STUCK:
         raise _not_ready(place, name, "does not become ready")
+    return () if rollout.reason == ALL_AVAILABLE else (f"{name}: {rollout.reason}",)
 
 
 def await_no_replicas(place: Place, name: str, deadline_seconds: float) -> None:

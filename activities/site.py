@@ -75,6 +75,11 @@ class Site(Place):
 
     bundle: Bundle
 
+    @property
+    def primary_ready_percent(self) -> int:
+        """How many of a hundred pods of the primary have to be available for it to be ready."""
+        return self.bundle.canary.spec.analysis.primary_ready_threshold
+
     def apply(self, manifest: Manifest, fence: Fence) -> Change:
         """Apply to the workload cluster, unless the object obeyed a later command."""
         return self.cluster.fenced_apply(manifest, fence, manager=CANARY_FIELD_MANAGER)

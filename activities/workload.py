@@ -79,8 +79,9 @@ class WorkloadActivities:
 
         site.change_deployment(name, command.fence, judged)
         resume(site, command.fence)
-        await_rollout(site, name, command.deadline_seconds)
-        return StepReport(notes=(f"{name} is ready with {replicas} replicas",))
+        enough = site.bundle.canary.spec.analysis.canary_ready_threshold
+        few = await_rollout(site, name, command.deadline_seconds, enough)
+        return StepReport(notes=(f"{name} is ready with {replicas} replicas", *few))
 
     @activity.defn(name="workload_promote")
     @step
@@ -118,8 +119,8 @@ class WorkloadActivities:
         copied = bring_copies(site, configuration, command.fence)
         change = site.change_deployment(name, command.fence, promoted)
         scaled = bring_to_git(site, command.fence)
-        await_rollout(site, name, command.deadline_seconds)
-        notes = (*copied, *scaled, f"{name} runs {revision[:7]}", *said_of_size(change))
+        few = await_rollout(site, name, command.deadline_seconds, site.primary_ready_percent)
+        notes = (*copied, *scaled, f"{name} runs {revision[:7]}", *few, *said_of_size(change))
         return StepReport(notes=notes, warnings=warnings)
 
     @activity.defn(name="workload_restore")
@@ -135,8 +136,23 @@ class WorkloadActivities:
             return StepReport(notes=(f"there is no {place.ref.primary} to restore",))
         report = StepReport(notes=undone.notes, warnings=undone.warnings, promoted_by=undone.promoted_by)
         if undone.changed or activity.info().attempt > 1:
-            report = _with_readiness(place, command, report)
+            report = self._with_readiness(place, command, report)
         return report.model_copy(update={"warnings": (*report.warnings, *self._mended(command))})
+
+    def _with_readiness(self, place: Place, command: CanaryCommand, report: StepReport) -> StepReport:
+        """The report on a primary that was restored, once its pods are ready or will not be."""
+        try:
+            await_rollout(place, place.ref.primary, command.deadline_seconds, self._enough(command))
+        except NotReady as error:
+            return report.model_copy(update={"warnings": (*report.warnings, str(error))})
+        return report.model_copy(update={"notes": (*report.notes, f"{place.ref.primary} was restored")})
+
+    def _enough(self, command: CanaryCommand) -> int:
+        """The percent of the primary's pods that has to be available; without the manifests, all."""
+        try:
+            return self._sites.find(command.ref).primary_ready_percent
+        except TidegateError:
+            return 100
 
     def _mended(self, command: CanaryCommand) -> tuple[str, ...]:
         """The surroundings need the manifests; without them the next release looks after them."""
@@ -202,15 +218,6 @@ def _owned_by_flagger(primary: Manifest | None) -> tuple[str, ...]:
         f"{name_of(primary)} is owned by Flagger's Canary {names[0]}, and goes with it: delete that one "
         "by --cascade=orphan",
     )
-
-
-def _with_readiness(place: Place, command: CanaryCommand, report: StepReport) -> StepReport:
-    """The report on a primary that was restored, once its pods are ready or will not be."""
-    try:
-        await_rollout(place, place.ref.primary, command.deadline_seconds)
-    except NotReady as error:
-        return report.model_copy(update={"warnings": (*report.warnings, str(error))})
-    return report.model_copy(update={"notes": (*report.notes, f"{place.ref.primary} was restored")})
 
 
 def _canary_replicas(site: Site) -> int:

@@ -142,10 +142,10 @@ IN_GIT, IN_FILE = "repository/deploy/canary.yaml", "application.yaml"
         ),
         (
             IN_GIT,
-            "stepWeight: 25",
-            "canaryReadyThreshold: 50",
-            "deploy/canary.yaml: Canary test/podinfo: spec.analysis.canaryReadyThreshold: "
-            "is not supported yet; all pods must be ready: remove it",
+            "analysis:",
+            "upstreamRef: {kind: Upstream, name: podinfo}\n  analysis:",
+            "deploy/canary.yaml: Canary test/podinfo: spec.upstreamRef: "
+            "is not supported yet; only Istio is supported: remove it",
         ),
         (
             IN_FILE,

@@ -53,6 +53,41 @@ def test_a_rollout_is_done_when_all_its_pods_are(live: Any, progress: Progress, 
     assert rollout_of(live) == (progress, reason)
 
 
+@pytest.mark.parametrize(
+    ("live", "percent", "progress", "reason"),
+    [
+        (
+            deployment(4, **counts(4, 4, 3)),
+            75,
+            Progress.DONE,
+            "3 of 4 replicas are available, and 75% are enough",
+        ),
+        (deployment(4, **counts(4, 4, 3)), 76, Progress.UNDER_WAY, "3 of 4 updated replicas are available"),
+        (deployment(4, **counts(4, 4, 4)), 75, Progress.DONE, "all replicas are available"),
+        (deployment(4, **counts(4, 5, 4)), 50, Progress.UNDER_WAY, "1 old replicas are still to end"),
+        (deployment(4, **counts(3, 3, 3)), 50, Progress.UNDER_WAY, "3 of 4 replicas are updated"),
+        (deployment(4, **counts(4, 4, 0)), 0, Progress.UNDER_WAY, "0 of 4 updated replicas are available"),
+        (
+            deployment(4, **counts(4, 4, 1), conditions=[EXCEEDED]),
+            0,
+            Progress.DONE,
+            "1 of 4 replicas are available, and 0% are enough",
+        ),
+        (
+            deployment(4, **counts(4, 4, 3), observedGeneration=2),
+            50,
+            Progress.UNDER_WAY,
+            "its controller has not seen the new spec yet",
+        ),
+        (deployment(0, **counts(0, 0, 0)), 0, Progress.UNDER_WAY, "it is scaled to 0"),
+    ],
+)
+def test_a_ready_threshold_is_the_percent_of_pods_that_have_to_be_available(
+    live: Any, percent: int, progress: Progress, reason: str
+) -> None:
+    assert rollout_of(live, percent) == (progress, reason)
+
+
 def waiting(reason: str, message: str = "") -> dict[str, Any]:
     return {"status": {"containerStatuses": [{"state": {"waiting": {"reason": reason, "message": message}}}]}}
 

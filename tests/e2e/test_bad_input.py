@@ -33,7 +33,7 @@ def unbuildable(name: str) -> dict[str, str]:
 
 
 def customised(name: str) -> dict[str, str]:
-    bad = manifests.podinfo(name, "3.1.1", canaryReadyThreshold=50)
+    bad = manifests.podinfo(name, "3.1.1", canaryReadyThreshold=150)
     return {"kustomization.yaml": "resources: [podinfo.yaml]\n", "podinfo.yaml": bad}
 
 
@@ -64,7 +64,11 @@ MANIFESTS: dict[str, tuple[Files, tuple[str, ...]]] = {
     "two canaries with one target": (two_canaries, ("second.yaml", "spec.targetRef", "podinfo")),
     "a field of a kustomized object": (
         customised,
-        ("kustomization.yaml: Canary ", "/podinfo: spec.analysis.canaryReadyThreshold: ", "remove it"),
+        (
+            "kustomization.yaml: Canary ",
+            "/podinfo: spec.analysis.canaryReadyThreshold: ",
+            "less than or equal to 100",
+        ),
     ),
     "a kustomization that does not build": (unbuildable, ("kustomization.yaml", "nowhere.yaml")),
 }

@@ -9,6 +9,7 @@ from tidegate.decisions.health.deployment import health
 from tidegate.decisions.health.status import Status, number, observed
 from tidegate.domain.manifest import Manifest, dig
 
+ALL_AVAILABLE = "all replicas are available"
 _STARTING = {"ContainerCreating", "PodInitializing"}
 
 
@@ -27,16 +28,29 @@ class Rollout(NamedTuple):
     reason: str
 
 
-def rollout_of(deployment: Manifest | None) -> Rollout:
-    """Done when the Deployment is healthy, and has at least one pod."""
+def rollout_of(deployment: Manifest | None, ready_percent: int = 100) -> Rollout:
+    """Done when all pods run the last spec and so many percent of them are available, one at least."""
     if deployment is None:
         return Rollout(Progress.UNDER_WAY, "it does not exist")
     if observed(deployment) and wanted_replicas(deployment) == 0:
         return Rollout(Progress.UNDER_WAY, "it is scaled to 0")
     status, message = health(deployment)
     if status is Status.HEALTHY:
-        return Rollout(Progress.DONE, "all replicas are available")
+        return Rollout(Progress.DONE, ALL_AVAILABLE)
+    if ready_percent < 100 and (enough := _enough(deployment, ready_percent)):
+        return Rollout(Progress.DONE, enough)
     return Rollout(Progress.STUCK if status is Status.DEGRADED else Progress.UNDER_WAY, message)
+
+
+def _enough(deployment: Manifest, percent: int) -> str:
+    """That enough pods are available, in words; empty where they are not, or old ones are left."""
+    updated = number(deployment, "status", "updatedReplicas")
+    available = number(deployment, "status", "availableReplicas")
+    current = observed(deployment) and updated >= wanted_replicas(deployment)
+    alone = number(deployment, "status", "replicas") <= updated
+    if not (current and alone and available and 100 * available >= percent * updated):
+        return ""
+    return f"{available} of {updated} replicas are available, and {percent}% are enough"
 
 
 def wanted_replicas(deployment: Manifest) -> int:

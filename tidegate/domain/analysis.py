@@ -1,6 +1,6 @@
 """A Canary's analysis: how the traffic moves, what is asked on the way, and who is told."""
 
-from typing import Annotated, Any, ClassVar, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, Field, model_validator
 
@@ -117,7 +117,8 @@ class Analysis(ManifestModel):
     """How the traffic moves, and what every step must show.
 
     Requests that `match` are for the canary: with `iterations` this is A/B testing. `iterations` alone are
-    blue/green. `mirror` copies requests to the canary before, or instead of, giving it any.
+    blue/green. `mirror` copies requests to the canary before, or instead of, giving it any. The ready
+    thresholds are the percent of a side's pods that have to be available; one pod at least.
     """
 
     interval: Duration = 60.0
@@ -134,10 +135,8 @@ class Analysis(ManifestModel):
     metrics: tuple[Metric, ...] = ()
     alerts: tuple[Alert, ...] = ()
     webhooks: tuple[Webhook, ...] = ()
-    unsupported: ClassVar = {
-        "primaryReadyThreshold": "all pods must be ready: remove it",
-        "canaryReadyThreshold": "all pods must be ready: remove it",
-    }
+    primary_ready_threshold: int = Field(default=100, ge=0, le=100)
+    canary_ready_threshold: int = Field(default=100, ge=0, le=100)
 
     @model_validator(mode="after")
     def _one_kind_of_steps(self) -> Self:

@@ -138,6 +138,40 @@ def test_a_scale_up_waits_for_pods_of_the_new_version(world: Any) -> None:
     assert world.image("podinfo") == "podinfo:2"
 
 
+def _half(of: str) -> Callable[..., None]:
+    def change(deployment: Any, hpa: Any, canary: Any) -> None:
+        canary["spec"]["analysis"][f"{of}ReadyThreshold"] = 50
+
+    return change
+
+
+def test_half_of_the_targets_pods_are_enough_where_the_canary_says_so(world: Any) -> None:
+    world.initialise()
+    world.commit("b", "podinfo:half-broken", change=_half("canary"))
+    world.sync("b")
+    assert world.step("scale_up", "b").notes == (
+        "podinfo is ready with 2 replicas",
+        "podinfo: 1 of 2 replicas are available, and 50% are enough",
+    )
+
+
+def test_half_of_the_primarys_pods_are_enough_where_the_canary_says_so(world: Any) -> None:
+    world.commit("a", "podinfo:half-broken", change=_half("primary"))
+    world.sync("a")
+    assert world.step("prepare").notes == (
+        "podinfo-primary: 1 of 2 replicas are available, and 50% are enough",
+        "podinfo-primary serves with 2 replicas",
+    )
+    assert world.step("prepare").warnings == ()
+
+
+def test_a_threshold_of_one_side_is_not_the_others(world: Any) -> None:
+    world.commit("a", "podinfo:half-broken", change=_half("canary"))
+    world.sync("a")
+    with pytest.raises(ApplicationError, match="1 of 2 updated replicas are available"):
+        world.step("prepare", deadline_seconds=0.5)
+
+
 def test_without_an_autoscaler_the_target_is_as_large_as_the_primary(world: Any) -> None:
     world.commit("a", change=_without_autoscaler)
     world.initialise()
