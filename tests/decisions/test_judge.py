@@ -90,6 +90,7 @@ def test_a_server_that_gave_no_answer_is_inconclusive_and_says_why() -> None:
         (DURATION, Sample(value=math.nan, series=1), Missing.TRAFFIC, "is not receiving traffic"),
         (CUSTOM, Sample(), Missing.DATA, "its query has no result"),
         (CUSTOM, Sample(series=2), Missing.DATA, "its query gives no number"),
+        (CUSTOM, Sample(series=2, aged=412.7), Missing.DATA, "its newest is 413s old"),
         (CUSTOM, Sample(unanswered="x is out of reach: refused"), Missing.ANSWER, "x is out of reach"),
         (RATE, Sample(unanswered="x is out of reach: refused"), Missing.ANSWER, "x is out of reach"),
     ],

@@ -39,12 +39,14 @@ class Criterion(Model):
 class Sample(Model):
     """A query's answer. No value: no data. `series` counts what came back; `chosen` is the one of the value.
 
-    `unanswered` says why the server gave no answer at all.
+    `aged` is how old the newest value is, in seconds, where that is too old to be one. `unanswered` says why
+    the server gave no answer at all.
     """
 
     value: float | None = None
     series: int = 0
     chosen: Literal["first", "last"] = "last"
+    aged: float = 0.0
     unanswered: str = ""
 
 
@@ -89,10 +91,15 @@ def _inconclusive(criterion: Criterion, missing: Missing, reason: str) -> Verdic
 def _no_values(criterion: Criterion, sample: Sample) -> Verdict:
     found = f"no values found for metric {criterion.check}"
     if criterion.measure is Measure.CUSTOM:
-        why = "its query gives no number" if sample.series else "its query has no result"
-        return _inconclusive(criterion, Missing.DATA, f"{found}, {why}")
+        return _inconclusive(criterion, Missing.DATA, f"{found}, {_want(sample)}")
     reason = f"{found}, probably {criterion.canary} is not receiving traffic"
     return _inconclusive(criterion, Missing.TRAFFIC, reason)
+
+
+def _want(sample: Sample) -> str:
+    if sample.aged:
+        return f"its newest is {sample.aged:.0f}s old"
+    return "its query gives no number" if sample.series else "its query has no result"
 
 
 def _broken_bound(bounds: ThresholdRange, value: float) -> tuple[str, float] | None:

@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 from aiohttp import web
+from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from tidegate.adapters.metrics.servers import PROVIDERS
 from tidegate.adapters.metrics.source import Credentials, MetricsServer, Source
@@ -13,6 +15,13 @@ from tidegate.adapters.reach import Direct
 from tidegate.domain.metric_template import Provider
 
 Serve = Callable[[Callable[[web.Request], Awaitable[web.StreamResponse]]], Awaitable[str]]
+
+KEY = generate_private_key(65537, 2048)
+
+
+def pem(key: Any) -> str:
+    """A private key as Google's key file has it."""
+    return str(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode())
 
 
 @dataclass
@@ -52,6 +61,7 @@ class Recorded:
                 credentials=Credentials("test/credentials", secret) if secret else Credentials(),
                 window_seconds=60,
                 target=Direct,
+                elsewhere=Direct,
                 environ=environ or {},
             )
         )

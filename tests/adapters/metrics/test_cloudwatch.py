@@ -80,6 +80,7 @@ def at(environ: Mapping[str, str], reached: list[str], **provider: str) -> None:
             credentials=Credentials(),
             window_seconds=60,
             target=target,
+            elsewhere=target,
             environ=environ,
         )
     )
@@ -125,9 +126,15 @@ def of_pod(recorded: Recorded, environ: Mapping[str, str]) -> CloudWatch:
     def target(url: str) -> Target:
         return Direct(url if url.startswith(recorded.address) else f"{recorded.address}/aws")
 
-    provider, none = Provider.parse(REGION), Credentials()
     return cloudwatch(
-        Source(provider=provider, credentials=none, window_seconds=60, target=target, environ=environ)
+        Source(
+            provider=Provider.parse(REGION),
+            credentials=Credentials(),
+            window_seconds=60,
+            target=target,
+            elsewhere=target,
+            environ=environ,
+        )
     )
 
 

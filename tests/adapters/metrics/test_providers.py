@@ -5,20 +5,13 @@ import time
 from typing import Any
 
 import pytest
-from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-from tests.adapters.metrics.conftest import Recorded
+from tests.adapters.metrics.conftest import KEY, Recorded, pem
 from tidegate.adapters.metrics.source import MetricsServer
 from tidegate.decisions.judge import Sample
 from tidegate.domain.errors import AccessDenied, InvalidInput, Unreachable
 
 NOW = int(time.time())
-RSA = (
-    generate_private_key(65537, 2048)
-    .private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-    .decode()
-)
 
 PROVIDERS: dict[str, dict[str, Any]] = {
     "datadog": {"datadog_api_key": "a-p-i-key", "datadog_application_key": "application-key"},
@@ -33,28 +26,29 @@ PROVIDERS: dict[str, dict[str, Any]] = {
 }
 """Type -> the keys of its Secret, which are Flagger's where Flagger has any."""
 
-QUERIES = {"graphite": "target=summarize(stats.podinfo, '1min', 'avg')", "cloudwatch": '[{"Id": "e1"}]'}
+CLOUDWATCH = '[{"Id": "e1", "Expression": "m1"}, {"Id": "m1", "MetricStat": {"Period": 60}}]'
+QUERIES = {"graphite": "target=summarize(stats.podinfo, '1min', 'avg')", "cloudwatch": CLOUDWATCH}
 
-SIGNALFLOW = """event: control-message
-data: {
+SIGNALFLOW = f"""event: control-message
+data: {{
 data:   "event" : "STREAM_START",
 data:   "timestampMs" : 1461353198000
-data: }
+data: }}
 
 event: metadata
-data: {"tsId": "AAAAAOz7Vi8", "properties": {"sf_metric": "latency"}}
+data: {{"tsId": "AAAAAOz7Vi8", "properties": {{"sf_metric": "latency"}}}}
 
 event: data
-data: {
-data:   "data" : [ { "tsId" : "AAAAAOz7Vi8", "value" : 20.5 } ],
-data:   "logicalTimestampMs" : 1461353198000
-data: }
+data: {{
+data:   "data" : [ {{ "tsId" : "AAAAAOz7Vi8", "value" : 20.5 }} ],
+data:   "logicalTimestampMs" : {NOW * 1000 - 1000}
+data: }}
 
 event: data
-data: {"data": [{"tsId": "AAAAAOz7Vi8", "value": 23}], "logicalTimestampMs": 1461353199000}
+data: {{"data": [{{"tsId": "AAAAAOz7Vi8", "value": 23}}], "logicalTimestampMs": {NOW * 1000}}}
 
 event: control-message
-data: {"event": "END_OF_CHANNEL", "timestampMs": 1461353200000}
+data: {{"event": "END_OF_CHANNEL", "timestampMs": 1461353200000}}
 
 """
 
@@ -69,13 +63,26 @@ FLUX = """#group,false,false,true,true,false,false,true,true\r
 
 
 def datadog(*points: list[Any]) -> str:
-    """Buckets of a day, so that the newest is not over whenever the test comes to it."""
-    series = {"metric": "x", "interval": 86_400, "length": len(points), "pointlist": list(points)}
+    """Buckets of two minutes, so that the newest is not over whenever the test comes to it."""
+    series = {"metric": "x", "interval": 120, "length": len(points), "pointlist": list(points)}
     return json.dumps({"status": "ok", "res_type": "time_series", "series": [series], "error": None})
 
 
 def point(seconds_ago: float, value: float | None) -> list[Any]:
     return [(NOW - seconds_ago) * 1000, value]
+
+
+def signalflow(seconds_ago: float, **values: float) -> str:
+    """One message with a value for each time series."""
+    points = [{"tsId": name, "value": value} for name, value in values.items()]
+    message = {"data": points, "logicalTimestampMs": (NOW - seconds_ago) * 1000}
+    return f"event: data\ndata: {json.dumps(message)}\n\n"
+
+
+def metric(seconds_ago: float, *values: float) -> dict[str, Any]:
+    """A result of CloudWatch, with the newest value of so long ago first, and one a minute before that."""
+    times = [NOW - seconds_ago - 60 * index for index in range(len(values))]
+    return {"Id": "e1", "StatusCode": "Complete", "Timestamps": times, "Values": list(values)}
 
 
 def metric_data(*results: dict[str, Any]) -> str:
@@ -92,16 +99,9 @@ def aws(name: str, message: str = "no") -> str:
 
 
 ANSWERED = [
-    (
-        "datadog",
-        datadog(point(300_000, 9.0), point(200_000, 1.5), point(5, 7.0)),
-        Sample(value=1.5, series=1),
-    ),
-    (
-        "datadog",
-        datadog(point(300_000, 9.0), point(200_000, None), point(5, None)),
-        Sample(value=9.0, series=1),
-    ),
+    ("datadog", datadog(point(280, 9.0), point(150, 1.5), point(5, 7.0)), Sample(value=1.5, series=1)),
+    ("datadog", datadog(point(280, 9.0), point(150, None), point(5, None)), Sample(value=9.0, series=1)),
+    ("datadog", datadog(point(420, 9.0), point(5, None)), Sample(series=1, aged=300)),
     ("datadog", datadog(point(5, 7.0)), Sample(value=7.0, series=1)),
     ("datadog", datadog(), Sample(series=1)),
     ("datadog", '{"status": "ok", "series": []}', Sample()),
@@ -142,15 +142,19 @@ ANSWERED = [
     ("splunk", SIGNALFLOW, Sample(value=23, series=1)),
     (
         "splunk",
-        'event: data\ndata: {"data": [{"tsId": "A", "value": 1}, {"tsId": "B", "value": 2}]}\n\n',
+        signalflow(5, A=1, B=2),
         Sample(value=2, series=2),
     ),
+    ("splunk", signalflow(170, A=1) + signalflow(900, B=2), Sample(value=1, series=2)),
+    ("splunk", signalflow(900, A=1) + signalflow(600, B=2), Sample(series=2, aged=600)),
     ("splunk", 'event: control-message\ndata: {"event": "END_OF_CHANNEL"}\n\n', Sample()),
     (
         "cloudwatch",
-        metric_data({"Id": "e1", "StatusCode": "Complete", "Timestamps": [2, 1], "Values": [0.02, 0.5]}),
+        metric_data(metric(90, 0.02, 0.5)),
         Sample(value=0.02, series=1),
     ),
+    ("cloudwatch", metric_data(metric(230, 0.02)), Sample(value=0.02, series=1)),
+    ("cloudwatch", metric_data(metric(540, 0.02)), Sample(series=1, aged=480)),
     ("cloudwatch", metric_data({"Id": "e1", "StatusCode": "Complete", "Values": []}), Sample(series=1)),
     ("cloudwatch", metric_data(), Sample()),
     ("stackdriver", time_series({"doubleValue": 3.5}, {"doubleValue": 9}), Sample(value=3.5, series=1)),
@@ -217,6 +221,7 @@ REFUSED: list[tuple[str, int, str, type[Exception], str]] = [
     ("cloudwatch", 400, aws("ThrottlingException", "Rate exceeded"), Unreachable, "Rate exceeded"),
     ("cloudwatch", 500, "", Unreachable, "status 500"),
     ("cloudwatch", 200, metric_data({"StatusCode": "Forbidden"}), AccessDenied, "is forbidden"),
+    ("cloudwatch", 200, metric_data({"Values": [1]}), Unreachable, "does not answer as CloudWatch does"),
     ("cloudwatch", 200, "<xml>", Unreachable, "does not answer as CloudWatch does"),
     (
         "stackdriver",
@@ -243,7 +248,11 @@ def of(recorded: Recorded, kind: str) -> MetricsServer:
     if kind == "cloudwatch":
         provider["region"] = "eu-west-1"
     if kind == "stackdriver":
-        account = {"client_email": "a@b.iam", "private_key": RSA, "token_uri": f"{recorded.address}/token"}
+        account = {
+            "client_email": "a@b.iam",
+            "private_key": pem(KEY),
+            "token_uri": f"{recorded.address}/token",
+        }
         secret["serviceAccountKey"] = json.dumps(account)
         recorded.answers.insert(0, (200, '{"access_token": "ya29.a-token", "expires_in": 3599}'))
     return recorded.server(provider, secret)
@@ -256,6 +265,7 @@ async def test_an_answer_is_one_number_or_no_data(
     recorded.answers = [(200, body)]
     found = await of(recorded, kind).query(QUERIES.get(kind, "query"))
     assert (found.value, found.series) == (expected.value, expected.series)
+    assert expected.aged <= found.aged <= expected.aged + (60 if expected.aged else 0)
 
 
 @pytest.mark.parametrize(("kind", "status", "body", "error", "told"), REFUSED)

@@ -1,6 +1,7 @@
 """Whose server is asked for a check, with which credentials, and what is refused."""
 
 import base64
+import json
 import ssl
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
@@ -9,6 +10,7 @@ import pytest
 from aiohttp import web
 
 from benchmarks.faults.wiring import throw_away_certificate
+from tests.adapters.metrics.conftest import KEY, pem
 from tidegate.adapters.metrics.servers import Servers
 from tidegate.adapters.reach import Direct
 from tidegate.decisions.judge import Criterion
@@ -223,6 +225,34 @@ async def test_a_certificate_is_verified_unless_the_template_says_otherwise(tmp_
         with pytest.raises(Unreachable, match="certificate verify failed"):
             await ask(Cluster(), check(address=address))
         assert await ask(Cluster(), check(address=address, insecureSkipVerify=True)) == 7
+
+
+async def test_whoever_gives_a_token_shows_a_certificate_whatever_the_template_says(
+    tmp_path: Any,
+) -> None:
+    _, context = throw_away_certificate(tmp_path)
+    async with _Https(context) as address:
+        account = {"client_email": "a@b.iam", "private_key": pem(KEY), "token_uri": f"{address}/token"}
+        google = Cluster(project="a-project", serviceAccountKey=json.dumps(account))
+        asked = check(
+            type="stackdriver", address=address, secretRef={"name": "google"}, insecureSkipVerify=True
+        )
+        with pytest.raises(Unreachable, match=r"^Google https://.* certificate verify failed"):
+            await ask(google, asked)
+
+
+async def test_aws_token_service_shows_a_certificate_whatever_the_template_says(tmp_path: Any) -> None:
+    _, context = throw_away_certificate(tmp_path)
+    (tmp_path / "token").write_text("t0ken")
+    async with _Https(context) as address:
+        pod = {
+            "AWS_ROLE_ARN": "arn:aws:iam::1:role/tidegate",
+            "AWS_WEB_IDENTITY_TOKEN_FILE": str(tmp_path / "token"),
+            "AWS_ENDPOINT_URL_STS": address,
+        }
+        asked = check("[]", type="cloudwatch", region="eu-west-1", insecureSkipVerify=True)
+        with pytest.raises(Unreachable, match=r"^AWS https://.* certificate verify failed"):
+            await servers(Cluster(), pod).server("mesh02", asked).query(asked.query)
 
 
 class _Https:

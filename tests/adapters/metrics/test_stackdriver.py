@@ -3,25 +3,18 @@
 import base64
 import json
 import time
-from typing import Any
 from urllib.parse import parse_qs
 
 import pytest
-from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
 from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-from tests.adapters.metrics.conftest import Recorded
+from tests.adapters.metrics.conftest import KEY, Recorded, pem
 from tidegate.adapters.metrics.source import MetricsServer
 from tidegate.domain.errors import AccessDenied, InvalidInput, Unreachable
 
-KEY = rsa.generate_private_key(65537, 2048)
 PROVIDER = {"type": "stackdriver", "secretRef": {"name": "gcloud-sa"}}
-
-
-def pem(key: Any) -> str:
-    return str(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode())
 
 
 def server(recorded: Recorded, **account: str) -> MetricsServer:

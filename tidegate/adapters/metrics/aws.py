@@ -107,7 +107,7 @@ def _pod_role(source: Source, environ: Mapping[str, str]) -> PodRole:
     address = environ.get(STS_ENDPOINT) or source.provider.base_address.replace("monitoring.", "sts.", 1)
     exchange = Exchange(
         f"AWS {shown(address)}",
-        source.target(f"{address.rstrip('/')}/"),
+        source.elsewhere(f"{address.rstrip('/')}/"),
         headers=[("Accept", "application/json")],
         identity=f"the pod's token for {environ[ROLE]} in {region}",
     )

@@ -1,6 +1,7 @@
 """Amazon CloudWatch's GetMetricData. The query is its MetricDataQueries, as JSON; the first result counts.
 
-Its window is ten of the metric's intervals, as Flagger's; of that the newest value is taken.
+Its window is ten of the metric's intervals, as Flagger's; of that the newest value is taken, unless it is
+too old.
 """
 
 import json
@@ -12,7 +13,7 @@ from urllib.parse import urlsplit
 from tidegate.adapters.metrics.aws import Identity, identity
 from tidegate.adapters.metrics.exchange import Answer, Exchange
 from tidegate.adapters.metrics.sigv4 import signed
-from tidegate.adapters.metrics.source import Source, number
+from tidegate.adapters.metrics.source import Source, as_of, number
 from tidegate.decisions.judge import Sample
 from tidegate.domain.errors import TidegateError, Unreachable
 
@@ -67,9 +68,17 @@ class CloudWatch:
                 return Sample()
             case {"MetricDataResults": [{"StatusCode": "Forbidden"}, *_]}:
                 raise self._exchange.denial("the result is forbidden")
-            case {"MetricDataResults": [{"Values": list(values)}, *_] as results}:
-                value = number(values[0]) if values else None
-                return Sample(value=value, series=len(results), chosen="first")
+            case {"MetricDataResults": [{"Values": []}, *_] as results}:
+                return Sample(series=len(results))
+            case {
+                "MetricDataResults": [
+                    {"Values": [value, *_], "Timestamps": [int() | float() as since, *_]},
+                    *_,
+                ] as results
+            }:
+                sample = Sample(value=number(value), series=len(results), chosen="first")
+                age = max(0.0, time.time() - since - _period(query))
+                return as_of(sample, age, self._window_seconds)
             case _:
                 raise self._exchange.unlike("CloudWatch")
 
@@ -94,6 +103,18 @@ class CloudWatch:
         if name.startswith(_BUSY):
             return Unreachable(self._exchange.server, self._exchange.told(reason), answer.pause)
         return self._exchange.refusal(answer, reason)
+
+
+def _period(query: str) -> float:
+    """For how many seconds a point stands, which bears the time of its beginning: the query's longest."""
+    periods = [
+        number(part.get("Period"))
+        for each in json.loads(query)
+        if isinstance(each, dict)
+        for part in (each, each.get("MetricStat"))
+        if isinstance(part, dict)
+    ]
+    return max(filter(None, periods), default=0.0)
 
 
 def cloudwatch(source: Source) -> CloudWatch:

@@ -75,6 +75,7 @@ class Servers:
             credentials=self._credentials(cluster, check),
             window_seconds=check.window_seconds,
             target=partial(reach, cluster, verify=not provider.insecure_skip_verify),
+            elsewhere=partial(self._reach.target, cluster),
             objects=self._clusters.cluster(cluster) if provider.type == "keptn" else None,
             environ=self._environ,
             key=key,

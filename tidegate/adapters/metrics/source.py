@@ -57,13 +57,16 @@ class Credentials:
 class Source:
     """All that a provider gets. `target` says how an address is reached, and may block.
 
-    `key` names the question, the same for each attempt at it. `environ` is the worker's.
+    That is for the metric's own address; `elsewhere` is for whoever gives a token for it, whose certificate
+    is asked for in any case. `key` names the question, the same for each attempt at it. `environ` is the
+    worker's.
     """
 
     provider: Provider
     credentials: Credentials
     window_seconds: float
     target: Callable[[str], Target]
+    elsewhere: Callable[[str], Target]
     objects: Objects | None = None
     environ: Mapping[str, str] = field(default_factory=dict, repr=False)
     key: str = ""
@@ -93,6 +96,22 @@ class Source:
             identity=self.credentials.told,
             timeout=timeout,
         )
+
+
+_FRESH_WINDOWS, _FRESH_SECONDS = 3, 180.0
+"""What is older than so many windows, and than so many seconds, is from before the step that is judged."""
+
+
+def is_fresh(age_seconds: float, window_seconds: float) -> bool:
+    """Whether a point that is so old may be judged by."""
+    return age_seconds <= max(_FRESH_WINDOWS * window_seconds, _FRESH_SECONDS)
+
+
+def as_of(sample: Sample, age_seconds: float, window_seconds: float) -> Sample:
+    """The sample of a point that is so old; without its value where that is too old."""
+    if is_fresh(age_seconds, window_seconds):
+        return sample
+    return sample.model_copy(update={"value": None, "aged": age_seconds})
 
 
 def bearer(token: str) -> Headers:

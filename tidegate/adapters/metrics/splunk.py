@@ -1,16 +1,18 @@
 """Splunk Observability's SignalFlow, by HTTP: a program runs over the last intervals and streams its results.
 
-Its window is ten of the metric's intervals, as Flagger's. The answer is a stream of server-sent events, which
-ends with the window; each event is one JSON message over several `data:` lines.
+Its window is ten of the metric's intervals, as Flagger's; of that the newest value is taken, unless it is too
+old. The answer is a stream of server-sent events, which ends with the window; each event is one JSON message
+over several `data:` lines.
 """
 
 import json
 import time
 from collections.abc import Iterator
+from operator import attrgetter
 from typing import Any, NamedTuple
 
 from tidegate.adapters.metrics.exchange import Exchange
-from tidegate.adapters.metrics.source import Source, number
+from tidegate.adapters.metrics.source import Source, as_of, is_fresh, number
 from tidegate.decisions.judge import Sample
 
 PATH = "/v2/signalflow/execute"
@@ -24,6 +26,13 @@ class Event(NamedTuple):
 
     kind: str
     message: dict[str, Any] | None
+
+
+class Point(NamedTuple):
+    """A time series' value, and the second that it is of."""
+
+    value: float
+    at: float
 
 
 class Splunk:
@@ -42,21 +51,34 @@ class Splunk:
         events = list(_events(answer.text))
         if not events or any(event.message is None for event in events if event.kind in ("data", "error")):
             raise self._exchange.unlike("SignalFlow")
-        newest: dict[str, Any] = {}
+        newest: dict[str, Point] = {}
         for event in events:
             if event.kind == "error":
                 raise self._exchange.blame(f"refuses the query: {_complaint(event)}", "correct the program")
             if event.kind == "data":
                 newest |= _values(event)
-        return Sample(value=number(list(newest.values())[-1]) if newest else None, series=len(newest))
+        return self._sample(list(newest.values()), stop / 1000)
+
+    def _sample(self, newest: list[Point], now: float) -> Sample:
+        """The last series that has a value of late; where none has, the newest, which says how old it is."""
+        if not newest:
+            return Sample()
+        fresh = [point for point in newest if is_fresh(now - point.at, self._window_seconds)]
+        chosen = fresh[-1] if fresh else max(newest, key=attrgetter("at"))
+        sample = Sample(value=chosen.value, series=len(newest))
+        return as_of(sample, now - chosen.at, self._window_seconds)
 
 
-def _values(event: Event) -> dict[str, float]:
-    """The numbers of a data message by their series' ids."""
-    points = (event.message or {}).get("data")
+def _values(event: Event) -> dict[str, Point]:
+    """The numbers of a data message by their series' ids; without a time they are as old as can be."""
+    message = event.message or {}
+    at = (number(message.get("logicalTimestampMs")) or 0.0) / 1000
+    points = message.get("data")
     known = [point for point in points if isinstance(point, dict)] if isinstance(points, list) else []
     return {
-        str(point.get("tsId")): value for point in known if (value := number(point.get("value"))) is not None
+        str(point.get("tsId")): Point(value, at)
+        for point in known
+        if (value := number(point.get("value"))) is not None
     }
 
 

@@ -117,7 +117,7 @@ def stackdriver(source: Source) -> Stackdriver:
     )
     tokens = Exchange(
         f"Google {shown(account.token_uri)}",
-        source.target(account.token_uri),
+        source.elsewhere(account.token_uri),
         secrets=secrets,
         identity=source.credentials.told,
     )
