@@ -5,6 +5,8 @@ from typing import Any
 import pytest
 
 from tidegate.decisions.egress import Egress, check_addresses
+from tidegate.domain.alert_provider import AlertProvider
+from tidegate.domain.analysis import Alert
 from tidegate.domain.canary import Canary
 from tidegate.domain.errors import InvalidInput
 from tidegate.domain.metric_template import MetricTemplate
@@ -135,8 +137,27 @@ def _template(address: str) -> MetricTemplate:
     return MetricTemplate.parse({"metadata": {"name": "t"}, "spec": spec})
 
 
+def _check(
+    canary: Canary, template: MetricTemplate | None = None, chat: AlertProvider | None = None, **settings: str
+) -> None:
+    """With this template for every metric, and this chat for every alert."""
+
+    def provider_of(alert: Alert) -> AlertProvider:
+        assert chat, alert
+        return chat
+
+    usual = {"load_mode": "webhook", "prometheus": ""}
+    check_addresses(canary, lambda _: template, provider_of, LISTED, **(usual | settings))
+
+
+def _chat(**spec: Any) -> AlertProvider:
+    return AlertProvider.parse({"metadata": {"name": "chat"}, "spec": {"type": "slack", **spec}})
+
+
 HOOK = {"name": "load", "url": "http://evil.test/", "metadata": {"cmd": "hey http://evil.test/"}}
 METRIC = {"name": "rate", "templateRef": {"name": "t"}, "thresholdRange": {"min": 1}}
+ALERT = {"name": "team", "providerRef": {"name": "chat"}}
+EVIL, GOOD = "http://evil.test/x", "https://hooks.example.com/services/T0KEN"
 
 
 @pytest.mark.parametrize(
@@ -149,36 +170,36 @@ METRIC = {"name": "rate", "templateRef": {"name": "t"}, "thresholdRange": {"min"
 )
 def test_every_address_of_a_canary_is_looked_at(analysis: Any, mode: str, field: str) -> None:
     with pytest.raises(InvalidInput, match=rf"Canary test/podinfo: {field}: the host 'evil.test' is not"):
-        check_addresses(
-            _canary(**analysis),
-            lambda metric: _template("http://evil.test"),
-            LISTED,
-            load_mode=mode,
-            prometheus="",
-        )
+        _check(_canary(**analysis), _template("http://evil.test"), load_mode=mode)
+
+
+@pytest.mark.parametrize("spec", [{"address": EVIL}, {"address": GOOD, "proxy": EVIL}])
+def test_a_chat_s_address_and_proxy_are_looked_at(spec: dict[str, str]) -> None:
+    told = r"spec\.analysis\.alerts\.0\.providerRef: the host 'evil\.test' is not among"
+    with pytest.raises(InvalidInput, match=told) as refused:
+        _check(_canary(alerts=[ALERT]), chat=_chat(**spec))
+    assert "T0KEN" not in str(refused.value)
+
+
+@pytest.mark.parametrize("spec", [{"address": GOOD}, {"secretRef": {"name": "chat"}}])
+def test_a_chat_that_is_listed_or_only_its_secret_knows_is_no_obstacle(spec: dict[str, Any]) -> None:
+    _check(_canary(alerts=[ALERT]), chat=_chat(**spec))
 
 
 def test_the_metrics_server_is_looked_at() -> None:
     canary = _canary()
     spec = canary.spec.model_copy(update={"metrics_server": "http://evil.test"})
     with pytest.raises(InvalidInput, match=r"spec\.metricsServer: the host 'evil\.test' is not among"):
-        check_addresses(
-            canary.model_copy(update={"spec": spec}), lambda _: None, LISTED, load_mode="", prometheus=""
-        )
+        _check(canary.model_copy(update={"spec": spec}))
 
 
 def test_a_provider_s_public_address_is_looked_at() -> None:
     provider = {"type": "datadog", "secretRef": {"name": "datadog"}}
     template = MetricTemplate.parse({"metadata": {"name": "t"}, "spec": {"provider": provider, "query": "1"}})
     with pytest.raises(InvalidInput, match=r"the host 'api\.datadoghq\.com' is not among"):
-        check_addresses(_canary(metrics=[METRIC]), lambda _: template, LISTED, load_mode="", prometheus="")
+        _check(_canary(metrics=[METRIC]), template)
 
 
 def test_a_template_may_repeat_the_cluster_s_own_prometheus() -> None:
-    check_addresses(
-        _canary(metrics=[METRIC]),
-        lambda metric: _template("http://127.0.0.1:9090/"),
-        LISTED,
-        load_mode="",
-        prometheus="http://127.0.0.1:9090",
-    )
+    own = "http://127.0.0.1:9090"
+    _check(_canary(metrics=[METRIC]), _template(f"{own}/"), prometheus=own)

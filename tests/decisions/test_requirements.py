@@ -5,6 +5,8 @@ from typing import Any
 import pytest
 
 from tidegate.decisions.requirements import Installation, check_requirements
+from tidegate.domain.alert_provider import AlertProvider
+from tidegate.domain.analysis import Alert
 from tidegate.domain.canary import Canary
 from tidegate.domain.errors import InvalidInput
 
@@ -25,8 +27,12 @@ def canary(metrics: tuple[Any, ...] = (), webhooks: tuple[Any, ...] = ()) -> Can
     )
 
 
+def no_chat(alert: Alert) -> AlertProvider:
+    raise AssertionError(alert)
+
+
 def check(wanted: Canary, **settings: str) -> None:
-    check_requirements(wanted, lambda _: None, Installation(cluster="mesh02", **settings))
+    check_requirements(wanted, lambda _: None, no_chat, Installation(cluster="mesh02", **settings))
 
 
 def test_a_canary_without_metrics_and_hooks_needs_nothing() -> None:

@@ -61,6 +61,7 @@ def _check_addresses(contents: Contents, settings: Settings, cluster: str) -> No
         check_addresses(
             bundle.canary,
             bundle.template_of,
+            bundle.provider_of,
             settings.addresses.egress,
             load_mode=settings.load.mode,
             prometheus=settings.cluster(cluster).prometheus,

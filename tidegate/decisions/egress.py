@@ -8,12 +8,14 @@ import contextlib
 import ipaddress
 import re
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 from urllib.parse import SplitResult, urlsplit
 
 from tidegate.decisions.hooks import is_native_load, native_load
 from tidegate.decisions.queries import TemplateOf
+from tidegate.domain.alert_provider import AlertProvider
+from tidegate.domain.analysis import Alert
 from tidegate.domain.base import Model
 from tidegate.domain.canary import Canary
 from tidegate.domain.errors import InvalidInput
@@ -81,15 +83,26 @@ class _Address(NamedTuple):
     field: str
 
 
-def check_addresses(
-    canary: Canary, template_of: TemplateOf, egress: Egress, *, load_mode: str, prometheus: str
-) -> None:
-    """InvalidInput names the canary's hook or metric whose address may not be called.
+ProviderOf = Callable[[Alert], AlertProvider]
+"""Finds the AlertProvider of an alert."""
 
-    `prometheus` is the cluster's own of the settings, which a template may repeat.
+
+def check_addresses(
+    canary: Canary,
+    template_of: TemplateOf,
+    provider_of: ProviderOf,
+    egress: Egress,
+    *,
+    load_mode: str,
+    prometheus: str,
+) -> None:
+    """InvalidInput names the canary's hook, metric or alert whose address may not be called.
+
+    `prometheus` is the cluster's own of the settings, which a template may repeat. What a chat's Secret holds
+    is known when the chat is called.
     """
     try:
-        for url, field in _addresses(canary, template_of, load_mode):
+        for url, field in (*_addresses(canary, template_of, load_mode), *_chats(canary, provider_of)):
             if url.rstrip("/") != prometheus:
                 egress.check(url, field)
     except InvalidInput as error:
@@ -111,6 +124,13 @@ def _addresses(canary: Canary, template_of: TemplateOf, load_mode: str) -> Itera
         template = template_of(metric) if metric.template_ref else None
         if template and template.spec.provider.base_address:
             yield _Address(template.spec.provider.base_address, f"spec.analysis.metrics.{index}.templateRef")
+
+
+def _chats(canary: Canary, provider_of: ProviderOf) -> Iterator[_Address]:
+    for index, alert in enumerate(canary.spec.analysis.alerts):
+        spec = provider_of(alert).spec
+        for url in filter(None, (spec.address, spec.proxy)):
+            yield _Address(url, f"spec.analysis.alerts.{index}.providerRef")
 
 
 def _split(url: str, field: str) -> SplitResult:

@@ -1,6 +1,6 @@
 """What a canary needs of an installation before its release may start: answers for its checks, and load."""
 
-from tidegate.decisions.egress import Egress, check_addresses
+from tidegate.decisions.egress import Egress, ProviderOf, check_addresses
 from tidegate.decisions.hooks import check_hooks
 from tidegate.decisions.queries import TemplateOf, checks
 from tidegate.domain.base import Model
@@ -18,14 +18,17 @@ class Installation(Model):
     egress: Egress = Egress()
 
 
-def check_requirements(canary: Canary, template_of: TemplateOf, installation: Installation) -> None:
-    """InvalidInput names the canary and its metric or hook that could only fail while it bakes."""
+def check_requirements(
+    canary: Canary, template_of: TemplateOf, provider_of: ProviderOf, installation: Installation
+) -> None:
+    """InvalidInput names the canary and its metric, hook or alert that could only fail while it bakes."""
     try:
         check_hooks(canary, installation.load_mode, installation.load_proxy)
         _check_answers(canary, template_of, installation)
         check_addresses(
             canary,
             template_of,
+            provider_of,
             installation.egress,
             load_mode=installation.load_mode,
             prometheus=installation.prometheus,
