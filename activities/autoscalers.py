@@ -1,21 +1,28 @@
 """The primary's autoscaler: changed by a promotion, brought back, removed; and KEDA's pause of the target."""
 
+import contextlib
 from collections.abc import Callable
 
 from activities.site import Place, Site
-from tidegate.contracts import CANARY_FIELD_MANAGER, Fence
+from tidegate.contracts import CANARY_FIELD_MANAGER, FENCE_ANNOTATION, Fence
 from tidegate.decisions.ownership import application_of
-from tidegate.domain.errors import AccessDenied, Permanent
-from tidegate.domain.manifest import Manifest, name_of, ref_of
+from tidegate.domain.errors import AccessDenied, InvalidInput, Permanent, ReleaseFailed
+from tidegate.domain.manifest import Manifest, dig, name_of, ref_of
 from tidegate.domain.marks import SCALED_BY, annotations
 from tidegate.manifests import promotion, scaled_object
 from tidegate.manifests.autoscaler import CURRENT, KIND, scales_for_us
 
 
 def live_autoscaler(site: Site) -> Manifest | None:
-    """What scales the primary now, of what the manifests ask for."""
+    """What scales the primary now: what the manifests ask for, or else what an earlier revision's asked for.
+
+    None where the manifests ask for nothing.
+    """
     wanted = site.bundle.primary_autoscaler
-    return None if wanted is None else _live(site, wanted)
+    if wanted is None:
+        return None
+    live = _live(site, wanted)
+    return live if live is not None else next(iter(_made(site)), None)
 
 
 def bring_to_git(site: Site, fence: Fence) -> tuple[str, ...]:
@@ -41,40 +48,67 @@ def bring_back(place: Place, primary: Manifest, fence: Fence) -> tuple[str, ...]
         place.cluster.fenced_apply(before, fence, manager=CANARY_FIELD_MANAGER)
     except Permanent as error:
         return (f"{before['kind']} {name_of(before)} was not brought back: {error}",)
-    return ()
+    return _removed(place, _others(place, before), fence)
 
 
 def remove_strays(site: Site, fence: Fence) -> tuple[str, ...]:
     """Remove those of the primary that a release made, and that no Canary asks for any more; notes on it.
 
-    Only our own go: those that bear a fence, scale the primary, and were not brought from Git by a sync. The
-    primary gets the size that Git asks for.
+    The primary gets the size that Git asks for.
     """
-    primary, wanted = site.ref.primary, site.bundle.primary_autoscaler
-    asked = None if wanted is None else (wanted["kind"], name_of(wanted))
-    kinds = [(CURRENT, KIND)]
-    if wanted is not None and wanted["kind"] == scaled_object.KIND:
-        kinds.append((wanted["apiVersion"], wanted["kind"]))
-    found = [each for kind in kinds for each in site.cluster.list(*kind, site.namespace)]
-    strays = [
-        each
-        for each in found
-        if scales_for_us(each, primary)
-        and not application_of(each)
-        and (each["kind"], name_of(each)) != asked
-    ]
+    strays, replicas = _others(site, site.bundle.primary_autoscaler), site.bundle.replicas
+    notes = _removed(site, strays, fence)
+    if strays and replicas is not None:
+        site.change_deployment(site.ref.primary, fence, lambda live: promotion.resized(live, replicas))
+    return notes
+
+
+def refuse_abandoned(site: Site, scaler: Manifest | None) -> None:
+    """ReleaseFailed when a ScaledObject that we paused keeps the target at 0, and no Canary refers to it.
+
+    `scaler` is what scales the primary: where it is of the kind that is asked for, none was given up.
+    """
+    wanted = site.bundle.autoscaler
+    if wanted is not None and wanted["kind"] in (scaled_object.KIND, (scaler or {}).get("kind")):
+        return
+    for each in _scaled_objects(site):
+        ours = {FENCE_ANNOTATION, scaled_object.PAUSED} <= annotations(each).keys()
+        if ours and dig(each, "spec", "scaleTargetRef", "name") == site.ref.target:
+            raise ReleaseFailed(
+                f"{ref_of(each)} keeps {site.ref.target} at 0 replicas, and the Canary no longer refers "
+                "to it; delete it, or let spec.autoscalerRef name it"
+            )
+
+
+def _others(place: Place, kept: Manifest | None) -> list[Manifest]:
+    """All that releases have made to scale the primary, but for this one."""
+    own = None if kept is None else (kept["kind"], name_of(kept))
+    return [each for each in _made(place) if (each["kind"], name_of(each)) != own]
+
+
+def _made(place: Place) -> list[Manifest]:
+    """The primary's that releases have made: they bear a fence, and no sync has brought them from Git."""
+    every = [*place.cluster.list(CURRENT, KIND, place.namespace), *_scaled_objects(place)]
+    return [each for each in every if scales_for_us(each, place.ref.primary) and not application_of(each)]
+
+
+def _scaled_objects(place: Place) -> list[Manifest]:
+    """None where the cluster knows no KEDA, or where we may not look: then none is ours."""
+    with contextlib.suppress(InvalidInput, AccessDenied):
+        return place.cluster.list(scaled_object.API_VERSION, scaled_object.KIND, place.namespace)
+    return []
+
+
+def _removed(place: Place, strays: list[Manifest], fence: Fence) -> tuple[str, ...]:
     notes = []
     for stray in strays:
         named = f"{stray['kind']} {name_of(stray)}"
         try:
-            site.cluster.fenced_delete(ref_of(stray), fence)
+            place.cluster.fenced_delete(ref_of(stray), fence)
         except AccessDenied as error:
             notes.append(f"{named} is no longer asked for, and was left: {error}")
         else:
             notes.append(f"{named} is no longer asked for; it was removed")
-    replicas = site.bundle.replicas
-    if strays and replicas is not None:
-        site.change_deployment(primary, fence, lambda live: promotion.resized(live, replicas))
     return tuple(notes)
 
 

@@ -7,7 +7,7 @@ primary's pods are ready.
 from contextlib import suppress
 from functools import partial
 
-from activities.autoscalers import bring_back, bring_to_git, live_autoscaler
+from activities.autoscalers import bring_back, bring_to_git, live_autoscaler, refuse_abandoned
 from activities.configuration import bring_copies, configuration_of
 from activities.offload import at_once
 from activities.rollout import await_rollout
@@ -35,7 +35,10 @@ def prepare(site: Site, command: CanaryCommand) -> StepReport:
     warnings = _undo_unfinished(site, command, live)
     configuration = configured(site)
     purpose, _ = purpose_of(live, site.bundle.target, configuration.digests)
-    notes = _surround(site, command, autoscaler=live_autoscaler(site) is None)
+    scaler = live_autoscaler(site)
+    if purpose is Purpose.RELEASE:
+        refuse_abandoned(site, scaler)
+    notes = _surround(site, command, autoscaler=scaler is None)
     if purpose is Purpose.UPKEEP:
         notes = (*notes, *_keep_up(site, command, configuration))
     return StepReport(notes=notes, warnings=(*warnings, *_complaints(site)))

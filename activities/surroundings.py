@@ -7,6 +7,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import NamedTuple
 
+from activities.autoscalers import live_autoscaler
 from activities.offload import at_once
 from activities.site import Site, described
 from tidegate.adapters.kubernetes import Cluster
@@ -32,7 +33,9 @@ def mended(site: Site, fence: Fence) -> Look:
     """
     wanted = services(site.bundle.canary, site.bundle.target)
     mends = [partial(_serving, site, fence, service) for service in wanted]
-    mends += [partial(_present, cluster, manifest, fence) for cluster, manifest in beside_services(site)]
+    rules = beside_services(site, autoscaler=False)
+    mends += [partial(_present, cluster, manifest, fence) for cluster, manifest in rules]
+    mends.append(partial(_scaled, site, fence))
     results = at_once(*(partial(_tried, mend) for mend in mends))
     return Look(
         corrected=tuple(result for result in results if isinstance(result, str) and result),
@@ -70,6 +73,15 @@ def _present(cluster: Cluster, wanted: Manifest, fence: Fence) -> str:
     if _live(cluster, wanted) is not None:
         return ""
     cluster.fenced_apply(wanted, fence, manager=CANARY_FIELD_MANAGER)
+    return _deleted(wanted)
+
+
+def _scaled(site: Site, fence: Fence) -> str:
+    """Something scales the primary, though it be what an earlier revision had: a promotion changes that."""
+    wanted = site.bundle.primary_autoscaler
+    if wanted is None or live_autoscaler(site) is not None:
+        return ""
+    site.apply(wanted, fence)
     return _deleted(wanted)
 
 

@@ -190,6 +190,56 @@ def test_an_hpa_that_gave_way_to_keda_goes(world: Any) -> None:
     assert world.workloads.get(*KEDA, "podinfo-primary") is not None
 
 
+def given_up(deployment: Any, hpa: Any, canary: Any) -> None:
+    del canary["spec"]["autoscalerRef"]
+
+
+@pytest.mark.parametrize("after", [bounded(4), given_up])
+def test_a_scaled_object_that_was_given_up_goes_once_the_promotion_stands(keda: Any, after: Any) -> None:
+    keda.workloads.delete(*KEDA, "podinfo")
+    keda.commit("b", "podinfo:2", after)
+    keda.sync("b")
+    release(keda, "prepare", "scale_up")
+    assert keda.route(10, "b").warnings == ()
+    assert keda.workloads.get(*V2, "podinfo-primary") is None
+    release(keda, "promote")
+    assert keda.workloads.get(*KEDA, "podinfo-primary") is not None
+    told = "ScaledObject podinfo-primary is no longer asked for; it was removed"
+    assert told in release(keda, "scale_down").notes
+    assert keda.workloads.get(*KEDA, "podinfo-primary") is None
+    assert (keda.workloads.get(*V2, "podinfo-primary") is None) == (after is given_up)
+
+
+@pytest.mark.parametrize("undo", ["restore", "prepare"])
+def test_a_promotion_from_keda_that_does_not_stand_leaves_keda_alone(keda: Any, undo: str) -> None:
+    keda.workloads.delete(*KEDA, "podinfo")
+    keda.commit("b", "podinfo:2", bounded(4))
+    keda.sync("b")
+    release(keda, "prepare", "scale_up", "promote", undo)
+    assert keda.image("podinfo-primary") == "podinfo:1"
+    assert keda.workloads.get(*V2, "podinfo-primary") is None
+    assert keda.workloads.get(*KEDA, "podinfo-primary") is not None
+
+
+def test_a_scaled_object_gives_way_at_once_where_nothing_is_released(keda: Any) -> None:
+    keda.commit("b", change=bounded(4))
+    keda.sync("b")
+    release(keda, "prepare", "scale_down")
+    assert keda.workloads.get(*V2, "podinfo-primary") is not None
+    assert keda.workloads.get(*KEDA, "podinfo-primary") is None
+
+
+@pytest.mark.parametrize("after", [bounded(4), given_up])
+def test_a_scaled_object_that_would_keep_the_target_at_0_is_named(keda: Any, after: Any) -> None:
+    keda.commit("b", "podinfo:2", after)
+    keda.sync("b")
+    told = (
+        "ScaledObject test/podinfo keeps podinfo at 0 replicas, and the Canary no longer refers to it; delete"
+    )
+    with pytest.raises(ApplicationError, match=told):
+        release(keda, "prepare")
+
+
 def test_a_cluster_without_keda_is_told_so(world: Any) -> None:
     world.commit("a", change=scaled)
     world.sync("a")
