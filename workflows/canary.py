@@ -12,6 +12,7 @@ from typing import Any, NoReturn, TypeVar
 from temporalio import workflow
 from temporalio.exceptions import ActivityError
 
+from workflows.alarm import Alarm
 from workflows.analysis import Analysis
 from workflows.control import Aborted, Control, settle, to_the_end, unless_aborted
 from workflows.events import Events
@@ -97,6 +98,7 @@ class Canary:
         self._target = ""
         self._reason = ""
         self._skipped_from: int | None = None
+        self._alarm: asyncio.Task[None] | None = None
         if progress is not None:
             self._carry_on(progress)
 
@@ -303,6 +305,8 @@ class Canary:
         self._logbook.note(told, warning=True)
         self._logbook.alert(Severity.ERROR if outcome is Outcome.ROLLED_BACK else Severity.WARN, told)
         way = WayBack(self._ref, self._fences, self._limits, self._logbook.report, self._wait_for_way_back)
+        if self._plan and self._plan.alerts:
+            self._alarm = asyncio.create_task(Alarm(way, self._logbook).watch())
         await to_the_end(way.roll_back(self._fences.epoch))
         self._logbook.update(weight=0)
         if way.promoted_by == self._fences.epoch:  # reset from after the promotion was final
@@ -311,7 +315,7 @@ class Canary:
         return await self._close(outcome, narration.with_what_is_left(reason, way.left))
 
     def _wait_for_way_back(self, obstacle: str = "") -> None:
-        self._logbook.update(waiting_for=obstacle or "the way back")
+        self._logbook.update(waiting_for=obstacle or narration.THE_WAY_BACK)
 
     async def _finish(self) -> CanaryOutcome:
         outcome, name = _DONE[self._purpose], self._ref.full_name

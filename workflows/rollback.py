@@ -83,6 +83,7 @@ def now_ms() -> int:
 class WayBack:
     """One canary's way back to its primary. `say` keeps what was done, `tell` shows what is waited for.
 
+    `routing` holds until the traffic is back, or a later release is in charge of it: then it is `overruled`.
     `promoted_by` is the epoch of the release whose version the primary runs in the end. `left` says what
     could not be done, and how it is mended.
     """
@@ -93,6 +94,8 @@ class WayBack:
         self._limits = limits
         self._say = say
         self._tell = tell
+        self.routing = True
+        self.overruled = False
         self.promoted_by = 0
         self.left: tuple[str, ...] = ()
 
@@ -120,6 +123,10 @@ class WayBack:
 
     async def route_to_primary(self) -> None:
         """All traffic to the primary, however long it takes, unless a later release is in charge of it."""
+        await self._route_to_primary()
+        self.routing = False
+
+    async def _route_to_primary(self) -> None:
         pause_seconds, said = _FIRST_PAUSE, ""
         while True:
             try:
@@ -131,6 +138,7 @@ class WayBack:
                     said = reason_of(error)
                     self._say(StepReport(warnings=(said,)))
                 if failure_type(error) == StaleCommand.__name__:
+                    self.overruled = True
                     return
                 self._tell(narration.routing_refused(failure_type(error), said, self._ref))
                 await workflow.sleep(pause_seconds, summary=narration.next_try(said))

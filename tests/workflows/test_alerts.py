@@ -1,5 +1,10 @@
 """Which moments of a canary are told to its chats, and that nothing waits for them."""
 
+from typing import Any
+
+import pytest
+from temporalio.exceptions import ApplicationError
+
 from tests.workflows.neighbours import BAD, CLOSED, Stage, gated, release_plan
 from tests.workflows.test_gates import until_gate
 from tidegate.contracts import ABORT, APPROVE, AlertCommand
@@ -54,6 +59,39 @@ async def test_an_abort_is_a_warning(stage: Stage) -> None:
     stage.neighbours.hang.clear()
     await handle.result()
     assert [event.severity for event in told(stage)] == [Severity.WARN]
+
+
+REFUSED = ApplicationError("cluster asm says no", type="AccessDenied", non_retryable=True)
+
+
+@pytest.mark.parametrize(
+    ("obstacle", "named"),
+    [
+        ({"fail": {"route": [REFUSED] * 6}}, "which was refused: cluster asm says no"),
+        ({"hang": {"route 0"}}, "the mesh control plane has not taken 100/0 yet"),
+    ],
+)
+async def test_traffic_that_does_not_come_back_is_told_once_and_so_is_its_end(
+    stage: Stage, obstacle: dict[str, Any], named: str
+) -> None:
+    stage.neighbours.plan = alerted()
+    stage.neighbours.hang = {"judge"}
+    handle = await stage.start_canary()
+    await stage.until(lambda: "judge" in stage.neighbours.calls)
+    for name, value in obstacle.items():
+        setattr(stage.neighbours, name, value)
+    await handle.signal(ABORT)
+    with stage.environment.auto_time_skipping_disabled():
+        await stage.until(lambda: "route 0" in stage.neighbours.calls)
+    await stage.environment.sleep(61)
+    await stage.until(lambda: len(told(stage)) >= 3)
+    stage.neighbours.hang = set()
+    assert (await handle.result()).outcome is Outcome.ABORTED
+    _, _, stuck, back = told(stage)
+    assert (stuck.severity, back.severity) == (Severity.ERROR, Severity.INFO)
+    assert stuck.text.startswith("Traffic of podinfo.test is not back on the primary after 60s")
+    assert named in stuck.text
+    assert back.text == "Traffic of podinfo.test is back on the primary"
 
 
 async def test_a_gate_that_waits_is_told_while_it_waits(stage: Stage) -> None:

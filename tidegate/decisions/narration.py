@@ -160,6 +160,23 @@ def copying(canary: str, target: str, namespace: str) -> str:
 ROUTING_TO_PRIMARY = "Routing all traffic to primary"
 
 
+THE_WAY_BACK = "the way back"
+"""What a canary waits for while nothing is known to be in its way."""
+
+
+def not_back(canary: str, seconds: float, waiting_for: str) -> str:
+    """The alarm: a rollback has not brought the traffic back."""
+    late = f"Traffic of {canary} is not back on the primary after {seconds:g}s"
+    if waiting_for == THE_WAY_BACK:
+        return f"{late}: the mesh control plane has not taken 100/0 yet; it is tried every second"
+    return f"{late}: it waits for {waiting_for}"
+
+
+def back(canary: str) -> str:
+    """The end of the alarm."""
+    return f"Traffic of {canary} is back on the primary"
+
+
 def routing_refused(failure: str, reason: str, ref: CanaryRef) -> str:
     """What the way back waits for when trying again alone will not do; `failure` is an error's name."""
     routes = f"VirtualService {ref.namespace}/{ref.service or ref.name}"
