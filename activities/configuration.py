@@ -9,6 +9,8 @@ from activities.offload import at_once
 from activities.site import Place
 from tidegate.adapters.kubernetes import Change
 from tidegate.contracts import CANARY_FIELD_MANAGER, Fence
+from tidegate.decisions.health.status import number
+from tidegate.decisions.rollout import wanted_replicas
 from tidegate.domain.errors import ReleaseFailed, TidegateError
 from tidegate.domain.manifest import Manifest, name_of, ref_of
 from tidegate.domain.marks import COPIED_FOR, COPY_LABEL, annotations
@@ -40,17 +42,36 @@ def bring_copies(place: Place, configuration: Configuration, fence: Fence) -> tu
 
 
 def remove_stale_copies(place: Place, settled: Change, fence: Fence) -> tuple[str, ...]:
-    """Remove the copies that a primary which was `settled` refers to no more; a note on what was left."""
+    """Remove the copies that a primary which was `settled` refers to no more; a note on what was left.
+
+    Those that its pods of an earlier template still serve with stay until a later promotion stands.
+    """
     before = settled.before or settled.after
     if not any(map(references, promotion.templates(before))):
         return ()
     used = {each for template in promotion.templates(settled.after) for each in references(template)}
     try:
-        stale = [each for each in _copies(place) if Reference(each["kind"], name_of(each)) not in used]
+        stale = [each for each in _copies(place) if _reference(each) not in used]
+        serving = _serving(place, settled.after) if stale else frozenset()
+        stale = [each for each in stale if _reference(each) not in serving]
         at_once(*(partial(place.cluster.fenced_delete, ref_of(each), fence) for each in stale))
     except TidegateError as error:
         return (f"copies of an earlier configuration were left: {error}",)
     return ()
+
+
+def _serving(place: Place, primary: Manifest) -> frozenset[Reference]:
+    """What the ReplicaSets of a primary refer to that have pods, or are to have some."""
+    live = (each for each in place.replica_sets(primary) if wanted_replicas(each) or _pods_of(each))
+    return frozenset(found for each in live for found in references(each["spec"]["template"]))
+
+
+def _pods_of(replica_set: Manifest) -> int:
+    return number(replica_set, "status", "replicas")
+
+
+def _reference(copy: Manifest) -> Reference:
+    return Reference(copy["kind"], name_of(copy))
 
 
 def _copies(place: Place) -> list[Manifest]:
@@ -63,7 +84,7 @@ def _live(place: Place, reference: Reference) -> Manifest | None:
 
 
 def _bring(place: Place, wanted: Manifest, fence: Fence) -> str:
-    reference = Reference(wanted["kind"], name_of(wanted))
+    reference = _reference(wanted)
     live = _live(place, reference)
     if live is not None:
         _refuse_stranger(place, live)

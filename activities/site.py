@@ -54,9 +54,11 @@ class Place:
 
     def pods(self, deployment: Manifest) -> list[Manifest]:
         """The pods that a Deployment's matchLabels select."""
-        labels = deployment["spec"]["selector"].get("matchLabels") or {}
-        selector = ",".join(f"{key}={value}" for key, value in sorted(labels.items()))
-        return self.cluster.list("v1", "Pod", self.namespace, selector)
+        return self.cluster.list("v1", "Pod", self.namespace, _selector(deployment))
+
+    def replica_sets(self, deployment: Manifest) -> list[Manifest]:
+        """The ReplicaSets that a Deployment's matchLabels select."""
+        return self.cluster.list(APPS, "ReplicaSet", self.namespace, _selector(deployment))
 
     def change_deployment(self, name: str, fence: Fence, change: Callable[[Manifest], Manifest]) -> Change:
         """Replace a Deployment by `change` of it, unless it obeyed a later command."""
@@ -67,6 +69,11 @@ class Place:
     def istio_version(self, kind: str) -> str:
         """The apiVersion of an Istio kind that the mesh control plane serves."""
         return self.mesh.served(istio.GROUP, kind, istio.VERSIONS)
+
+
+def _selector(deployment: Manifest) -> str:
+    labels = deployment["spec"]["selector"].get("matchLabels") or {}
+    return ",".join(f"{key}={value}" for key, value in sorted(labels.items()))
 
 
 @dataclass(frozen=True)

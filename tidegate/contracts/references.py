@@ -55,5 +55,7 @@ class Limits(Model):
     """Whether Temporal knows Tidegate's search attributes; a workflow that upserts unknown ones is stuck."""
     clearing_seconds: float = 900.0
     """How long each step of the way back that follows the routing is tried, all attempts together."""
+    alarm_seconds: float = 60.0
+    """How long a rollback may take to bring the traffic back before the canary's chats are told."""
     signals_per_run: int = Field(default=250, ge=1)
     """A count. After so many signals a run hands over to a fresh one: Temporal takes 10,000 for a run."""

@@ -181,6 +181,22 @@ def test_what_is_promoted_is_what_is_compared(configured: Any, monkeypatch: pyte
     assert contents(configured)["data"] == {"value": "blue"}
 
 
+def test_what_pods_of_an_earlier_template_serve_with_stays_until_they_are_gone(configured: Any) -> None:
+    before = referred(configured)["ConfigMap"]
+    configure(configured, "red")
+    configured.commit("b", "podinfo:broken", refer)
+    configured.sync("b")
+    with pytest.raises(ApplicationError, match="is not ready after"):
+        configured.step("promote", "b", deadline_seconds=0.5)
+    assert configured.step("scale_down", "b").notes == ("podinfo is scaled to 0",)
+    assert configured.workloads.get("v1", "ConfigMap", "test", before)["data"] == {"value": "blue"}
+    assert referred(configured)["ConfigMap"] != before
+    configured.commit("c", "podinfo:3", refer)
+    configured.sync("c")
+    release(configured, "c", "prepare", "scale_up", "promote", "scale_down")
+    assert configured.workloads.get("v1", "ConfigMap", "test", before) is None
+
+
 def test_what_opts_out_is_shared_with_the_target(world: Any) -> None:
     configure(world, "blue", metadata={"annotations": {TRACKING: "disabled"}})
     keep_secret(world)
