@@ -68,7 +68,7 @@ REFUSED = ApplicationError("cluster asm says no", type="AccessDenied", non_retry
     ("obstacle", "named"),
     [
         ({"fail": {"route": [REFUSED] * 6}}, "which was refused: cluster asm says no"),
-        ({"hang": {"route 0"}}, "the mesh control plane has not taken 100/0 yet"),
+        ({"hang": {"judge", "route 0"}}, "the mesh control plane has not taken 100/0 yet"),
     ],
 )
 async def test_traffic_that_does_not_come_back_is_told_once_and_so_is_its_end(

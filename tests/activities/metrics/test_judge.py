@@ -2,6 +2,7 @@
 
 import asyncio
 import dataclasses
+import time
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any, NoReturn
@@ -273,7 +274,7 @@ async def test_another_provider_is_asked_with_the_credentials_of_its_secret(
     async def answer(request: web.Request) -> web.Response:
         assert (request.headers["DD-API-KEY"], request.headers["DD-APPLICATION-KEY"]) == ("key", "app")
         assert request.query["query"] == "sum:errors{kube_deployment:podinfo}"
-        return web.json_response({"series": [{"interval": 20, "pointlist": [[1, 0.5]]}]})
+        return web.json_response({"series": [{"interval": 20, "pointlist": [[1000 * time.time(), 0.5]]}]})
 
     template = {
         "apiVersion": "flagger.app/v1beta1",
