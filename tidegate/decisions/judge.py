@@ -130,12 +130,12 @@ def _value(criterion: Criterion, value: float, bound: float) -> str:
         case Measure.SUCCESS_RATE:
             return f"{value:.{digits}f}%"
         case Measure.REQUEST_DURATION:
-            return _duration(value, digits)
+            return duration(value, digits)
         case _:
             return f"{value:.{digits}f}"
 
 
-def _duration(milliseconds: float, digits: int) -> str:
+def duration(milliseconds: float, digits: int) -> str:
     """Go's notation of a duration: 97.4ms, 1.5s, 1m15s."""
     if milliseconds < 1000:
         return f"{_trimmed(milliseconds, digits)}ms"

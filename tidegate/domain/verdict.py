@@ -19,6 +19,7 @@ class Missing(StrEnum):
     TRAFFIC = "traffic"
     DATA = "data"
     ANSWER = "answer"
+    SAMPLES = "samples"
 
 
 class Verdict(Model):

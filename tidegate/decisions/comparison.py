@@ -1,0 +1,169 @@
+"""The comparison: samples of the canary against samples of the current version, taken at the same times.
+
+In this order: too few finite samples on one side are inconclusive; a difference fails when it is
+significant (Mann-Whitney), of a size that matters, and for the worse; the rest passes. Success rates are
+compared as error rates: from 99.9% to 99.8% is nearly no difference, and twice the errors.
+"""
+
+import math
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+from tidegate.decisions.judge import Measure, duration
+from tidegate.decisions.mann_whitney import mann_whitney
+from tidegate.domain.base import Model
+from tidegate.domain.comparison import Worse
+from tidegate.domain.verdict import Missing, Result, Verdict
+
+_LARGEST = 1e300
+"""No metric's value; means of what is below are finite."""
+
+
+class Rule(Model):
+    """When a difference counts.
+
+    `effect_size`: of the means, relative to the other's. `minimum_difference`: of the means, in the metric's
+    unit. Both have to be reached. `confidence` is that of the test, to both sides. `waits`: with too few
+    samples the check waits for more, instead of failing.
+    """
+
+    check: str
+    measure: Measure = Measure.CUSTOM
+    against: str = "primary"
+    worse: Worse = Worse.INCREASE
+    effect_size: float = 0.25
+    minimum_difference: float = 0.0
+    minimum_samples: int = 20
+    confidence: float = 0.98
+    waits: bool = True
+
+
+class _Difference(NamedTuple):
+    """What lies between two samples. `direction`: 1 higher, -1 lower, 0 when it is not significant."""
+
+    canary: float
+    other: float
+    direction: int
+    p: float
+
+    @property
+    def absolute(self) -> float:
+        return self.canary - self.other
+
+    @property
+    def relative(self) -> float:
+        """Infinite where the other's mean is 0."""
+        if self.absolute == 0:
+            return 0.0
+        return self.absolute / abs(self.other) if self.other else math.copysign(math.inf, self.absolute)
+
+
+def compare(rule: Rule, canary: Iterable[float | None], other: Iterable[float | None]) -> Verdict:
+    """The verdict on two samples, with all numbers in its reason. What is not finite is no data."""
+    ours, theirs = _values(rule, canary), _values(rule, other)
+    if min(len(ours), len(theirs)) < max(1, rule.minimum_samples):
+        return _inconclusive(rule, len(ours), len(theirs))
+    found = _difference(ours, theirs, rule.confidence)
+    failed = _matters(rule, found) and found.direction in _WORSE[_worse(rule)]
+    return Verdict(
+        check=name_of(rule),
+        result=Result.FAILED if failed else Result.PASSED,
+        reason=_reason(rule, found, len(ours), len(theirs)),
+        value=100 - found.canary if rule.measure is Measure.SUCCESS_RATE else found.canary,
+        unit=_UNITS[rule.measure],
+    )
+
+
+def name_of(rule: Rule) -> str:
+    """What a comparison is called among the checks."""
+    return f"{rule.check} against {rule.against}"
+
+
+def _values(rule: Rule, samples: Iterable[float | None]) -> list[float]:
+    finite = [value for value in samples if value is not None and abs(value) <= _LARGEST]
+    return [100 - value for value in finite] if rule.measure is Measure.SUCCESS_RATE else finite
+
+
+def _difference(ours: Sequence[float], theirs: Sequence[float], confidence: float) -> _Difference:
+    """The means may point the other way than the ranks, by a few outliers: then there is no direction."""
+    test = mann_whitney(ours, theirs)
+    means = _mean(ours), _mean(theirs)
+    higher = (test.superiority > 0.5) - (test.superiority < 0.5)
+    agrees = (means[0] - means[1]) * higher > 0
+    return _Difference(*means, direction=higher if agrees and test.p <= 1 - confidence else 0, p=test.p)
+
+
+def _mean(values: Sequence[float]) -> float:
+    return math.fsum(values) / len(values)
+
+
+def _matters(rule: Rule, found: _Difference) -> bool:
+    return (
+        found.direction != 0
+        and abs(found.relative) >= rule.effect_size
+        and abs(found.absolute) >= rule.minimum_difference
+    )
+
+
+_WORSE = {Worse.INCREASE: (1,), Worse.DECREASE: (-1,), Worse.EITHER: (1, -1)}
+_OF_ERRORS = {
+    Worse.INCREASE: Worse.DECREASE,
+    Worse.DECREASE: Worse.INCREASE,
+    Worse.EITHER: Worse.EITHER,
+}
+_UNITS = {Measure.SUCCESS_RATE: "%", Measure.REQUEST_DURATION: "ms", Measure.CUSTOM: ""}
+
+
+def _worse(rule: Rule) -> Worse:
+    return _OF_ERRORS[rule.worse] if rule.measure is Measure.SUCCESS_RATE else rule.worse
+
+
+def _inconclusive(rule: Rule, ours: int, theirs: int) -> Verdict:
+    has = f"{ours} samples of canary and {theirs} of {rule.against}"
+    waits = "; it waits, and is not counted" if rule.waits else ""
+    return Verdict(
+        check=name_of(rule),
+        result=Result.INCONCLUSIVE,
+        reason=f"{_subject(rule)}: {has} are too few to compare, of {rule.minimum_samples} each{waits}",
+        unit=_UNITS[rule.measure],
+        missing=Missing.SAMPLES,
+        waits=rule.waits,
+    )
+
+
+def _reason(rule: Rule, found: _Difference, ours: int, theirs: int) -> str:
+    values = f"{_told(rule, found.canary)} against {_told(rule, found.other)} of {rule.against}"
+    p = f"p={found.p:.3f}" if found.p >= 0.001 else "p<0.001"
+    counts = f"{ours} samples each" if ours == theirs else f"{ours} samples against {theirs}"
+    change = _change(rule, found)
+    return f"{_subject(rule)} of canary is {_place(rule, found)}: {values}, {change}, {p}, {counts}"
+
+
+def _subject(rule: Rule) -> str:
+    subjects = {Measure.SUCCESS_RATE: "error rate", Measure.CUSTOM: rule.check}
+    return subjects.get(rule.measure, str(rule.measure))
+
+
+def _place(rule: Rule, found: _Difference) -> str:
+    if not found.direction:
+        return "alike"
+    place = "higher" if found.direction > 0 else "lower"
+    return place if _matters(rule, found) else f"{place} by too little to matter"
+
+
+def _told(rule: Rule, value: float) -> str:
+    match rule.measure:
+        case Measure.SUCCESS_RATE:
+            return f"{value:.2f}%"
+        case Measure.REQUEST_DURATION:
+            return duration(value, 2)
+        case _:
+            return f"{value:.4g}"
+
+
+def _change(rule: Rule, found: _Difference) -> str:
+    if rule.measure is Measure.SUCCESS_RATE:
+        return f"{found.absolute:+.2f} points"
+    if math.isinf(found.relative):
+        return f"{found.absolute:+.4g}"
+    return f"{found.relative * 100:+.{0 if abs(found.relative) >= 0.1 else 1}f}%"
