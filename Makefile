@@ -5,7 +5,7 @@ SANDBOX := $(VENV_PYTHON) -m tidegate.sandbox
 PROGRAMS := $(CURDIR)/.venv/bin:$(CURDIR)/.tools/usr/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help setup assets demo sandbox test check audit bench fleet chaos clean
+.PHONY: help setup assets demo sandbox test check audit bench fleet chaos judge clean
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -42,6 +42,9 @@ fleet: setup ## measure many releases at once on one worker: throughput, delay, 
 
 chaos: setup ## inject faults into releases under traffic, and see what is survived (ALL=1 for every case)
 	@$(VENV_PYTHON) -m benchmarks.chaos $(if $(ALL),--all)
+
+judge: setup ## compare judges on synthetic traffic: wrong rollbacks and missed faults, in a minute
+	@$(VENV_PYTHON) -m benchmarks.judge
 
 clean: ## remove all that these commands made
 	@rm -rf .venv .tools .sandbox .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
