@@ -22,7 +22,7 @@ def live_autoscaler(site: Site) -> Manifest | None:
     if wanted is None:
         return None
     live = _live(site, wanted)
-    return live if live is not None else next(iter(_made(site)), None)
+    return live if live is not None else next(iter(made_autoscalers(site)), None)
 
 
 def bring_to_git(site: Site, fence: Fence) -> tuple[str, ...]:
@@ -71,22 +71,20 @@ def refuse_abandoned(site: Site, scaler: Manifest | None) -> None:
     wanted = site.bundle.autoscaler
     if wanted is not None and wanted["kind"] in (scaled_object.KIND, (scaler or {}).get("kind")):
         return
-    for each in _scaled_objects(site):
-        ours = {FENCE_ANNOTATION, scaled_object.PAUSED} <= annotations(each).keys()
-        if ours and dig(each, "spec", "scaleTargetRef", "name") == site.ref.target:
-            raise ReleaseFailed(
-                f"{ref_of(each)} keeps {site.ref.target} at 0 replicas, and the Canary no longer refers "
-                "to it; delete it, or let spec.autoscalerRef name it"
-            )
+    for each in _paused_by_us(site):
+        raise ReleaseFailed(
+            f"{ref_of(each)} keeps {site.ref.target} at 0 replicas, and the Canary no longer refers "
+            "to it; delete it, or let spec.autoscalerRef name it"
+        )
 
 
 def _others(place: Place, kept: Manifest | None) -> list[Manifest]:
     """All that releases have made to scale the primary, but for this one."""
     own = None if kept is None else (kept["kind"], name_of(kept))
-    return [each for each in _made(place) if (each["kind"], name_of(each)) != own]
+    return [each for each in made_autoscalers(place) if (each["kind"], name_of(each)) != own]
 
 
-def _made(place: Place) -> list[Manifest]:
+def made_autoscalers(place: Place) -> list[Manifest]:
     """The primary's that releases have made: they bear a fence, and no sync has brought them from Git."""
     every = [*place.cluster.list(CURRENT, KIND, place.namespace), *_scaled_objects(place)]
     return [each for each in every if scales_for_us(each, place.ref.primary) and not application_of(each)]
@@ -97,6 +95,16 @@ def _scaled_objects(place: Place) -> list[Manifest]:
     with contextlib.suppress(InvalidInput, AccessDenied):
         return place.cluster.list(scaled_object.API_VERSION, scaled_object.KIND, place.namespace)
     return []
+
+
+def _paused_by_us(place: Place) -> list[Manifest]:
+    """The target's ScaledObjects that releases have paused."""
+    return [
+        each
+        for each in _scaled_objects(place)
+        if {FENCE_ANNOTATION, scaled_object.PAUSED} <= annotations(each).keys()
+        and dig(each, "spec", "scaleTargetRef", "name") == place.ref.target
+    ]
 
 
 def _removed(place: Place, strays: list[Manifest], fence: Fence) -> tuple[str, ...]:
@@ -123,6 +131,12 @@ def resume(site: Site, fence: Fence) -> None:
     scaler = scaled_object_of(site)
     if scaler is not None:
         _update(site, scaler, fence, scaled_object.resumed)
+
+
+def resume_target(place: Place, fence: Fence) -> None:
+    """Let KEDA scale the target for good, where a release has paused it; no manifest is needed."""
+    for each in _paused_by_us(place):
+        _update(place, each, fence, scaled_object.resumed)
 
 
 def scaled_object_of(site: Site) -> Manifest | None:

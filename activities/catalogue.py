@@ -13,6 +13,7 @@ from activities.metrics import MetricsActivities
 from activities.recovery import RecoveryActivities
 from activities.sync import SyncActivities
 from activities.traffic import TrafficActivities
+from activities.uninstallation import UninstallationActivities
 from activities.workload import WorkloadActivities
 from tidegate.adapters.git import GitRepositories
 from tidegate.adapters.kubernetes import Clusters
@@ -32,6 +33,7 @@ def all_activities(settings: Settings, *, search_attributes: bool) -> list[Calla
     )
     inspection = Inspection(clusters, manifests, settings)
     workload = WorkloadActivities(clusters, manifests, settings)
+    uninstallation = UninstallationActivities(clusters, manifests, settings)
     hooks = HooksActivities(manifests, settings, clusters)
     return [
         git.resolve,
@@ -46,6 +48,9 @@ def all_activities(settings: Settings, *, search_attributes: bool) -> list[Calla
         workload.promote,
         workload.restore,
         workload.scale_down,
+        uninstallation.raise_target,
+        uninstallation.hand_over,
+        uninstallation.remove,
         TrafficActivities(clusters, manifests, settings).route,
         LoadTestActivities(manifests, settings, clusters).run,
         AlertsActivities(manifests, settings, clusters).tell,

@@ -3,6 +3,7 @@
 A template that refers to none costs no call. Contents stay in here: what goes out is names and digests.
 """
 
+import contextlib
 from functools import partial
 
 from activities.offload import at_once
@@ -11,13 +12,14 @@ from tidegate.adapters.kubernetes import Change
 from tidegate.contracts import CANARY_FIELD_MANAGER, Fence
 from tidegate.decisions.health.status import number
 from tidegate.decisions.rollout import wanted_replicas
-from tidegate.domain.errors import ReleaseFailed, TidegateError
+from tidegate.domain.errors import AccessDenied, ReleaseFailed, TidegateError
 from tidegate.domain.manifest import Manifest, name_of, ref_of
 from tidegate.domain.marks import COPIED_FOR, COPY_LABEL, annotations
 from tidegate.manifests import promotion
 from tidegate.manifests.configuration import (
     KINDS,
     Configuration,
+    Names,
     Reference,
     is_tracked,
     references,
@@ -58,6 +60,27 @@ def remove_stale_copies(place: Place, settled: Change, fence: Fence) -> tuple[st
     except TidegateError as error:
         return (f"copies of an earlier configuration were left: {error}",)
     return ()
+
+
+def copies_of(place: Place) -> list[Manifest]:
+    """All copies for the primary; none where the worker may not look, as it then has made none."""
+    with contextlib.suppress(AccessDenied):
+        return _copies(place)
+    return []
+
+
+def changed_since(place: Place, copies: list[Manifest], sources: Names) -> tuple[str, ...]:
+    """What a primary's ConfigMaps and Secrets are copies of, and no longer equal, in words."""
+    contents = {_reference(each): each for each in copies}
+    lines = []
+    for reference, name in sources.items():
+        source = Reference(reference.kind, name)
+        live = _live(place, source)
+        if live is None or not same_contents(live, contents[reference]):
+            lines.append(
+                f"{source} is not what {place.ref.primary} serves with: its pods read {reference.name}"
+            )
+    return tuple(lines)
 
 
 def _serving(place: Place, primary: Manifest) -> frozenset[Reference]:

@@ -25,6 +25,7 @@ from tidegate.manifests.autoscaler import min_replicas
 from tidegate.manifests.configuration import Configuration
 from tidegate.manifests.primary import primary
 from tidegate.manifests.services import cannot_follow, services, taken_over
+from tidegate.manifests.takeover import with_original
 
 
 def prepare(site: Site, command: CanaryCommand) -> StepReport:
@@ -157,7 +158,9 @@ def _serve(site: Site, command: CanaryCommand, wanted: Manifest) -> str:
         site.namespace,
         name,
         command.fence,
-        lambda current: taken_over(current, wanted, site.bundle.canary.spec.service.unmanaged_metadata),
+        lambda current: with_original(
+            current, taken_over(current, wanted, site.bundle.canary.spec.service.unmanaged_metadata)
+        ),
         manager=CANARY_FIELD_MANAGER,
     )
     before, after = (dig(each, "spec", "selector") for each in (change.before, change.after))

@@ -205,6 +205,20 @@ async def evict(workflow_id: str, reason: str) -> bool:
     return True
 
 
+async def end_stray(workflow_id: str, reason: str, budget_seconds: float) -> StepReport:
+    """A canary that runs without its release is told to turn back; our fences keep it from doing harm."""
+    deadline = now_ms() + 1000 * budget_seconds
+    pause_seconds = 0.5
+    told = False
+    while await evict(workflow_id, reason):
+        told = True
+        if now_ms() > deadline:
+            return StepReport(warnings=(f"{workflow_id} still runs; see why it is stuck in the UI",))
+        await workflow.sleep(pause_seconds, summary=f"Wait for the end of {workflow_id}")
+        pause_seconds = min(2 * pause_seconds, 10.0)
+    return StepReport(notes=(f"{workflow_id} ran without its release; it has turned back",) if told else ())
+
+
 async def _put_right(request: CanaryRequest, error: ChildWorkflowError, tell: Tell) -> CanaryOutcome:
     """A canary that was cancelled has gone back by itself; for one that was cut off, its parent does it."""
     ref, cause = request.ref, error.cause

@@ -11,8 +11,8 @@ from temporalio import workflow
 from temporalio.common import RetryPolicy
 from temporalio.exceptions import ActivityError
 
-from workflows.children import evict
-from workflows.rollback import Fences, Tell, WayBack, now_ms
+from workflows.children import end_stray
+from workflows.rollback import Fences, Tell, WayBack
 from workflows.steps import fetching, quick, reason_of
 
 with workflow.unsafe.imports_passed_through():
@@ -155,23 +155,9 @@ class Recovery:
         say(StepReport(notes=(narration.ROUTING_TO_PRIMARY,)))
         await way.route_to_primary()
         workflow_id = canary_workflow_id(ref.owner.cluster, ref.namespace, ref.name)
-        say(await self._await_end_of(workflow_id))
+        budget_seconds = self._limits.outage_budget_seconds
+        say(await end_stray(workflow_id, "a recovery puts its release right", budget_seconds))
         await way.clear_away(narration.clearing_away(ref.full_name), drain=bool(remains.faults))
-
-    async def _await_end_of(self, workflow_id: str) -> StepReport:
-        """A canary that runs without its release is told to turn back; our fences keep it from doing harm."""
-        deadline = now_ms() + 1000 * self._limits.outage_budget_seconds
-        pause_seconds = 0.5
-        told = False
-        while await evict(workflow_id, "a recovery puts its release right"):
-            told = True
-            if now_ms() > deadline:
-                return StepReport(warnings=(f"{workflow_id} still runs; see why it is stuck in the UI",))
-            await workflow.sleep(pause_seconds, summary=f"Wait for the end of {workflow_id}")
-            pause_seconds = min(2 * pause_seconds, 10.0)
-        return StepReport(
-            notes=(f"{workflow_id} ran without its release; it has turned back",) if told else ()
-        )
 
 
 def _outcome(remains: Remains, way: WayBack, notes: list[Note], left: tuple[str, ...]) -> CanaryOutcome:

@@ -18,6 +18,7 @@ from workflows.recovery import Recovery, find_split_traffic, route_back
 from workflows.rollback import Fences, start_ms
 from workflows.steps import Options, fetching, outcome_of, quick, reason_of, waiting
 from workflows.submissions import Submissions
+from workflows.uninstallation import Uninstallation
 
 with workflow.unsafe.imports_passed_through():
     from activities.git import GitActivities
@@ -93,7 +94,7 @@ class Release:
         if request.previous is not None:
             self._enter_phase(Phase.RESOLVING)
         try:
-            outcome = await self._recover() if self._request.recovers else await self._bring()
+            outcome = await self._end_of(self._request)
         except Aborted as abort:
             outcome = self._close(abort.outcome, str(abort))
         except FailureError as error:
@@ -154,6 +155,21 @@ class Release:
     async def submit(self, request: ReleaseRequest) -> Submission:
         """Somebody starts this application while this run is there: attach, supersede, queue or reject."""
         return await self._submissions.answer(request)
+
+    async def _end_of(self, request: ReleaseRequest) -> ReleaseOutcome:
+        if request.recovers:
+            return await self._recover()
+        return await self._uninstall() if request.uninstalls else await self._bring()
+
+    async def _uninstall(self) -> ReleaseOutcome:
+        """Give the canaries' objects back. Nothing interrupts it: half-way, there are two workloads."""
+        self._enter_phase(Phase.UNINSTALLING)
+        work = Uninstallation(self._request, self._fences, lambda what: self._update(waiting_for=what))
+        await to_the_end(work.run())
+        self._update(warnings=work.warnings)
+        reason = narration.recovery_reason(work.outcomes, self._status.application)
+        outcome = worst([canary.outcome for canary in work.outcomes] or [Outcome.UNCHANGED])
+        return self._close(outcome, reason, work.outcomes)
 
     async def _recover(self) -> ReleaseOutcome:
         """Put right what the last run left. Nothing interrupts it: it is the way back already."""

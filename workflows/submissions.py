@@ -61,10 +61,10 @@ class Submissions:
             self._greeted = True
             if request == self._request:
                 return self._submission(Disposition.STARTED, request)
-        if request.recovers:
-            return self._asked_to_recover(request)
+        if not request.releases:
+            return self._asked_aside(request)
         wanted = await self._pinned(request)
-        if self._request.recovers:
+        if not self._request.releases:
             return self._enqueue(wanted)
         same = wanted.revision == await self._sha() and wanted.application == self._request.application
         if same and not self._control.aborted:
@@ -101,12 +101,18 @@ class Submissions:
             initial_versioning_behavior=workflow.ContinueAsNewVersioningBehavior.AUTO_UPGRADE,
         )
 
-    def _asked_to_recover(self, request: ReleaseRequest) -> Submission:
+    def _asked_aside(self, request: ReleaseRequest) -> Submission:
+        """A recovery or an uninstallation waits for the other's end, and is refused while a release runs."""
         status = self._status()
-        if status.outcome is not None:
-            return self._enqueue(request)
-        if self._request.recovers:
+        if status.outcome is None and self._request.releases:
+            return self._refused_aside(request)
+        same = (request.mode, request.canaries) == (self._request.mode, self._request.canaries)
+        if status.outcome is None and same:
             return self._submission(Disposition.ATTACHED, request)
+        return self._enqueue(request)
+
+    def _refused_aside(self, request: ReleaseRequest) -> Submission:
+        status = self._status()
         return self._submission(Disposition.REJECTED, request, f"{status.revision} is being released")
 
     async def _pinned(self, request: ReleaseRequest) -> ReleaseRequest:

@@ -21,9 +21,9 @@ WORKER = Account(
     "system:serviceaccount:tidegate:tidegate", ("system:serviceaccounts", "system:serviceaccounts:tidegate")
 )
 GRANTED = {
-    "asm": ["identity", "mesh-control-plane"],
+    "asm": ["identity", "mesh-control-plane", "uninstall"],
     "mesh01": ["identity", "load"],
-    "mesh02": ["identity", "destination", "configuration", "prometheus"],
+    "mesh02": ["identity", "destination", "configuration", "prometheus", "uninstall"],
 }
 BOUND = {"asm": "tidegate-mesh", "mesh02": "tidegate-destination"}
 

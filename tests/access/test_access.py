@@ -22,6 +22,7 @@ UNSEEN = {
     Use("", "namespaces", "create"): "server-side apply asks for it inside the patch that creates",
     Use("networking.istio.io", "virtualservices", "list"): "a recovery asks for it",
     Use("autoscaling", "horizontalpodautoscalers", "delete"): "for a Canary that gave its autoscaler up",
+    Use("networking.istio.io", "virtualservices", "delete"): "for routes that no gateway asks for",
     Use("autoscaling", "horizontalpodautoscalers", "watch"): "follows the list when it is not well at once",
 }
 BALANCED = {
@@ -133,6 +134,12 @@ async def test_the_access_is_enough_and_none_of_it_is_unused(
     for cluster, folder in NEEDED:
         assert rights(folder) - released.uses(cluster) - set(UNSEEN) == set(), f"unused in {cluster}"
     assert rights("prometheus") <= released.uses("mesh02")
+
+    ended = await application.tell("uninstall", "--json")
+    assert ended.outcome["outcome"] == "uninstalled", ended
+    assert released.refusals() == []
+    used = released.uses("asm") | released.uses("mesh02")
+    assert rights("uninstall") - used - set(UNSEEN) == set()
 
     await check_namespaces(released, tmp_path)
 

@@ -16,6 +16,7 @@ from temporalio.testing import ActivityEnvironment
 
 from activities.recovery import RecoveryActivities
 from activities.traffic import TrafficActivities
+from activities.uninstallation import UninstallationActivities
 from activities.workload import WorkloadActivities
 from tidegate.adapters.git import ResolvedRevision
 from tidegate.adapters.kubernetes import Cluster, Clusters
@@ -149,6 +150,7 @@ class World:
         self._workload = WorkloadActivities(clusters, self, settings)
         self._traffic = TrafficActivities(clusters, self, settings)
         self._recovery = RecoveryActivities(clusters, self, self, settings)
+        self._uninstallation = UninstallationActivities(clusters, self, settings)
         self._sequence = itertools.count(1)
         self.commit("a")
 
@@ -221,15 +223,30 @@ class World:
         copy_epoch: int = EPOCH,
     ) -> StepReport:
         """Run workload_<name>; with `cancel`, it is cancelled while it waits."""
-        command = CanaryCommand(
+        command = self._command(revision, fence, deadline_seconds, turning_back, copy_epoch)
+        method: Callable[[CanaryCommand], StepReport] = getattr(self._workload, name)
+        return self._call(method, command, attempt, cancel)
+
+    def uninstall(self, name: str, *, fence: Fence | None = None, deadline_seconds: float = 10) -> StepReport:
+        """Run a step of an uninstallation."""
+        method: Callable[[CanaryCommand], StepReport] = getattr(self._uninstallation, name)
+        return self._call(method, self._command("a", fence, deadline_seconds))
+
+    def _command(
+        self,
+        revision: str,
+        fence: Fence | None,
+        deadline_seconds: float,
+        turning_back: bool = False,
+        copy_epoch: int = EPOCH,
+    ) -> CanaryCommand:
+        return CanaryCommand(
             ref=self.ref(revision),
             fence=fence or self.fence(),
             deadline_seconds=deadline_seconds,
             turning_back=turning_back,
             copy_epoch=copy_epoch,
         )
-        method: Callable[[CanaryCommand], StepReport] = getattr(self._workload, name)
-        return self._call(method, command, attempt, cancel)
 
     def route(
         self,

@@ -48,6 +48,12 @@ from tidegate.domain.release import Outcome, Phase
 from tidegate.domain.verdict import Result as CheckResult
 from tidegate.domain.verdict import Verdict
 
+ASIDE = {
+    Mode.RECOVER: (Outcome.RECOVERED, "podinfo.test was put right: traffic 85/15"),
+    Mode.UNINSTALL: (Outcome.UNINSTALLED, "podinfo.test was uninstalled"),
+}
+"""How a run ends that brings no revision, and why."""
+
 ENDS = {
     "abort": Outcome.ABORTED,
     "promote": Outcome.PROMOTED,
@@ -139,8 +145,8 @@ class StandInRelease:
 
     @workflow.run
     async def run(self, request: ReleaseRequest) -> ReleaseOutcome:
-        if request.mode is Mode.RECOVER:
-            return self._recovered()
+        if request.mode is not Mode.RELEASE:
+            return self._aside(*ASIDE[request.mode])
         name = canary_workflow_id(request.cluster, self.state.namespace, request.application.name)
         self.child = await workflow.start_child_workflow(StandInCanary.run, request, id=name)
         self.state = self.state.model_copy(update={"canaries": (name,)})
@@ -161,14 +167,14 @@ class StandInRelease:
             workflow.continue_as_new(following.model_copy(update=handed))
         return result
 
-    def _recovered(self) -> ReleaseOutcome:
+    def _aside(self, outcome: Outcome, reason: str) -> ReleaseOutcome:
         result = ReleaseOutcome(
             application=self.state.application,
-            outcome=Outcome.RECOVERED,
-            reason="podinfo.test was put right: traffic 85/15",
+            outcome=outcome,
+            reason=reason,
             revision=self.state.revision,
         )
-        self.state = self.state.model_copy(update={"outcome": result, "phase": Phase.RECOVERED})
+        self.state = self.state.model_copy(update={"outcome": result, "phase": outcome.phase})
         return result
 
     @workflow.update(name=SUBMIT)

@@ -24,6 +24,7 @@ PROMISED = {
     "approve": ["--file", "--canary", "--gate", "--by"],
     "abort": ["--file", "--reason"],
     "recover": ["--file", "--all", "--wait", "--timeout"],
+    "uninstall": ["--file", "--canary", "--wait", "--timeout"],
     "plan": ["--file", "--revision"],
     "validate": ["--file", "--revision"],
     "codec-server": [],

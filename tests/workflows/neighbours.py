@@ -279,6 +279,24 @@ class Neighbours:
         self.replicas = 0
         return StepReport()
 
+    @activity.defn(name="uninstall_raise")
+    async def raise_target(self, command: CanaryCommand) -> StepReport:
+        self._obey(command.fence)
+        await self._did(f"raise_target {command.ref.name}")
+        return StepReport(warnings=("ConfigMap flags differs",))
+
+    @activity.defn(name="uninstall_hand_over")
+    async def hand_over(self, command: CanaryCommand) -> StepReport:
+        self._obey(command.fence)
+        await self._did(f"hand_over {command.ref.name}")
+        return StepReport()
+
+    @activity.defn(name="uninstall_remove")
+    async def remove(self, command: CanaryCommand) -> StepReport:
+        self._obey(command.fence)
+        await self._did(f"remove {command.ref.name}")
+        return StepReport(notes=("Deployment test/podinfo-primary was removed",))
+
     @activity.defn(name="traffic_route")
     async def route(self, command: RouteCommand) -> StepReport:
         copies = f" mirror {command.routing.mirror}" if command.routing.mirror else ""

@@ -19,7 +19,7 @@ GAVE_UP = 4
 OUT_OF_REACH = 5
 
 EXIT_CODES = {
-    0: "promoted, initialised, unchanged or recovered; for other commands: done",
+    0: "promoted, initialised, unchanged, recovered or uninstalled; for other commands: done",
     FAILED: "rolled back or failed",
     INVALID: "invalid input; nothing was changed",
     REFUSED: "aborted, superseded, or rejected because another revision is being released",

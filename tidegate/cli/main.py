@@ -22,6 +22,7 @@ from tidegate.cli.recover import recover
 from tidegate.cli.resume import resume
 from tidegate.cli.start import start
 from tidegate.cli.status import status
+from tidegate.cli.uninstall import uninstall
 from tidegate.cli.validate import validate
 from tidegate.cli.version import version
 from tidegate.cli.watch import watch
@@ -39,6 +40,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "approve": approve,
     "abort": abort,
     "recover": recover,
+    "uninstall": uninstall,
     "plan": plan,
     "validate": validate,
     "codec-server": serve_codec,

@@ -1,22 +1,20 @@
 """`tidegate recover`: put right what a release left that ended without its way back."""
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 from temporalio.client import Client
-from temporalio.service import RPCError, RPCStatusCode
 
 from tidegate.cli.connection import run
-from tidegate.cli.exits import INVALID, REFUSED, CommandFailed, exits, line_of
-from tidegate.cli.following import read_request
+from tidegate.cli.exits import REFUSED, CommandFailed, exits, line_of
+from tidegate.cli.last_request import last_request, request_of
 from tidegate.cli.observation import CUT_OFF
 from tidegate.cli.options import Json, Name, OptionalFile, Timeout
 from tidegate.cli.output import Output
-from tidegate.cli.release_name import ReleaseName, find_release, request_from, whoami
+from tidegate.cli.release_name import ReleaseName
 from tidegate.cli.start import Starter
 from tidegate.cli.watching import within
-from tidegate.contracts import RELEASE_WORKFLOW, Disposition, Mode, OnConflict, ReleaseRequest
+from tidegate.contracts import RELEASE_WORKFLOW, Disposition, Mode, ReleaseRequest
 from tidegate.domain.errors import InvalidInput
 from tidegate.settings import load_settings
 
@@ -55,7 +53,11 @@ def recover(
     task_queue = load_settings().worker.task_queue
 
     async def work(client: Client) -> int:
-        requests = await _all_cut_off(client) if every else [await _request(client, application, file)]
+        requests = (
+            await _all_cut_off(client)
+            if every
+            else [await request_of(client, application, file, Mode.RECOVER)]
+        )
         if not requests:
             _say_nothing(output)
         return await _recover(client, requests, task_queue, output, timeout if wait else 0.0)
@@ -101,23 +103,6 @@ def _told(error: CommandFailed, output: Output) -> int:
     return error.exit_code
 
 
-async def _request(client: Client, name: str | None, file: Path | None) -> ReleaseRequest:
-    """From the file, which needs no record in Temporal, or from what was released last."""
-    if file is not None and name is None:
-        return _recovery_of(request_from(file, None, load_settings()))
-    return await _last_request(client, await find_release(client, name, file))
-
-
-async def _last_request(client: Client, release: ReleaseName) -> ReleaseRequest:
-    try:
-        return _recovery_of(await read_request(client, release.workflow_id, None))
-    except RPCError as error:
-        if error.status is not RPCStatusCode.NOT_FOUND or "amespace" in error.message:
-            raise
-        line = f"Temporal has no record of {release}; give the Application's file with -f"
-        raise CommandFailed(line, INVALID) from None
-
-
 async def _all_cut_off(client: Client) -> list[ReleaseRequest]:
     """One for every application whose last run was cut off; an earlier one has had a successor since."""
     query = f"WorkflowType = '{RELEASE_WORKFLOW}' AND ExecutionStatus IN ('Terminated', 'TimedOut', 'Failed')"
@@ -127,16 +112,5 @@ async def _all_cut_off(client: Client) -> list[ReleaseRequest]:
         release = ReleaseName.of_workflow(workflow_id)
         last = await client.get_workflow_handle(workflow_id).describe()
         if release is not None and last.status in CUT_OFF:
-            found.append(await _last_request(client, release))
+            found.append(await last_request(client, release, Mode.RECOVER))
     return found
-
-
-def _recovery_of(request: ReleaseRequest) -> ReleaseRequest:
-    return ReleaseRequest(
-        application=request.application,
-        cluster=request.cluster,
-        revision=request.wanted_revision,
-        on_conflict=OnConflict.REJECT,
-        started_by=whoami(),
-        mode=Mode.RECOVER,
-    )

@@ -37,6 +37,7 @@ _PHASE_STYLES = {
     Phase.INITIALIZED: "green",
     Phase.UNCHANGED: "green",
     Phase.RECOVERED: "green",
+    Phase.UNINSTALLED: "green",
     Phase.FAILED: "red",
     Phase.ROLLING_BACK: "red",
     Phase.ABORTED: "yellow",

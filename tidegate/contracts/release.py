@@ -14,10 +14,11 @@ from tidegate.domain.release import Phase
 
 
 class Mode(StrEnum):
-    """What a run of the Release workflow is for: a release, or putting right what one left behind."""
+    """What a run of the Release workflow is for: a release, putting right what one left, or undoing all."""
 
     RELEASE = "release"
     RECOVER = "recover"
+    UNINSTALL = "uninstall"
 
 
 class OnConflict(StrEnum):
@@ -41,8 +42,8 @@ class Disposition(StrEnum):
 class ReleaseRequest(Model):
     """Bring one application at one revision to its destination.
 
-    In the mode `recover`, bring its canaries back to the old side; `revision` then only says what was last
-    released.
+    In the mode `recover`, bring its canaries back to the old side; in the mode `uninstall`, let their targets
+    serve by themselves again. `revision` then only says what was last released.
     """
 
     application: Application
@@ -51,6 +52,8 @@ class ReleaseRequest(Model):
     on_conflict: OnConflict = OnConflict.SUPERSEDE
     started_by: str = ""
     mode: Mode = Mode.RELEASE
+    canaries: tuple[str, ...] = ()
+    """The names of those that are uninstalled; none: all."""
     previous: ReleaseOutcome | None = None
     """How the run before this one ended, when it handed over by continuing as new."""
     held: bool = False
@@ -73,6 +76,16 @@ class ReleaseRequest(Model):
     def recovers(self) -> bool:
         """Whether it only puts right what a release left behind."""
         return self.mode is Mode.RECOVER
+
+    @property
+    def uninstalls(self) -> bool:
+        """Whether it gives the canaries' objects back."""
+        return self.mode is Mode.UNINSTALL
+
+    @property
+    def releases(self) -> bool:
+        """Whether it brings a revision."""
+        return self.mode is Mode.RELEASE
 
     @property
     def workflow_id(self) -> str:

@@ -199,6 +199,28 @@ def left_split(remains: Remains) -> str:
     return f"{remains.ref.full_name} was left with {', '.join(remains.faults)}; routing it back to 100/0"
 
 
+def recover_first(ref: CanaryRef) -> str:
+    """Why an uninstallation did not begin."""
+    return f"a release of {ref.full_name} was cut off: `tidegate recover {_release(ref)}` puts it right first"
+
+
+def uninstalled(canary: str) -> str:
+    """The target serves without a primary again."""
+    return f"{canary} was uninstalled: its target serves all traffic by itself"
+
+
+def uninstall_again(canary: str, reason: str, ref: CanaryRef) -> str:
+    """How far an uninstallation came, and how it goes on."""
+    return (
+        f"{canary} is not uninstalled: {reason}; mend it, then `tidegate uninstall {_release(ref)}` goes on"
+    )
+
+
+def unknown_canary(name: str) -> str:
+    """Somebody asked for what is not there."""
+    return f"no canary {name} is known to its clusters"
+
+
 def left_undone(undone: str, reason: str, ref: CanaryRef) -> str:
     """What the way back has given up, once the traffic was safe."""
     return f"{undone}: {reason}; `tidegate recover {_release(ref)}` mends it"

@@ -69,7 +69,10 @@ class AutoscalerRef(ManifestModel):
 
 
 class CanarySpec(ManifestModel):
-    """What Flagger calls the spec, as far as it is acted on."""
+    """What Flagger calls the spec, as far as it is acted on.
+
+    `revert_on_deletion` is what `tidegate uninstall` does when it is asked to: no deletion is watched for.
+    """
 
     target_ref: TargetRef
     autoscaler_ref: AutoscalerRef | None = None
@@ -77,10 +80,10 @@ class CanarySpec(ManifestModel):
     service: Service
     analysis: Analysis
     skip_analysis: bool = False
+    revert_on_deletion: bool = False
     provider: Literal["", "istio"] = ""
     metrics_server: str = ""
     unsupported: ClassVar = {
-        "revertOnDeletion": "uninstalling is not supported yet: set it to false",
         "suspend": "do not start a release instead: set it to false",
         "canaryAnalysis": "rename it to analysis",
         "ingressRef": "only Istio is supported: remove it",

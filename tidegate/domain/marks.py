@@ -48,7 +48,10 @@ CANARY = "tidegate.dev/canary"
 """On a VirtualService: name of the Canary, in the same namespace."""
 
 ORIGINAL = "tidegate.dev/original"
-"""On a VirtualService that was there before its first release: JSON of the spec that it had."""
+"""On a VirtualService or Service that was there before its first release: JSON of the spec that it had.
+
+Of a Service, its selector and its ports.
+"""
 
 TARGET = "tidegate.dev/target"
 """On a VirtualService: name of the canary's target."""

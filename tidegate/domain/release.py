@@ -19,10 +19,12 @@ class Phase(StrEnum):
     FINALISING = "Finalising"
     ROLLING_BACK = "RollingBack"
     RECOVERING = "Recovering"
+    UNINSTALLING = "Uninstalling"
     INITIALIZED = "Initialized"
     SUCCEEDED = "Succeeded"
     UNCHANGED = "Unchanged"
     RECOVERED = "Recovered"
+    UNINSTALLED = "Uninstalled"
     FAILED = "Failed"
     ABORTED = "Aborted"
     SUPERSEDED = "Superseded"
@@ -39,6 +41,7 @@ _FLAGGERS = {
     Phase.ROLLING_BACK: Phase.PROGRESSING,
     Phase.UNCHANGED: Phase.SUCCEEDED,
     Phase.RECOVERED: Phase.FAILED,
+    Phase.UNINSTALLED: Phase.SUCCEEDED,
     Phase.ABORTED: Phase.FAILED,
     Phase.SUPERSEDED: Phase.FAILED,
     Phase.INVALID: Phase.FAILED,
@@ -52,6 +55,7 @@ class Outcome(StrEnum):
     INITIALISED = "initialised"
     UNCHANGED = "unchanged"
     RECOVERED = "recovered"
+    UNINSTALLED = "uninstalled"
     ROLLED_BACK = "rolled back"
     FAILED = "failed"
     INVALID = "invalid"
@@ -60,7 +64,7 @@ class Outcome(StrEnum):
 
     @property
     def exit_code(self) -> int:
-        """0: the new version, unchanged or put right; 1: the old one; 2: bad input; 3: ended by somebody."""
+        """0: the new version, unchanged, put right or given back; 1: the old one; 2: bad input; 3: ended."""
         return _EXIT_CODES[self]
 
     @property
@@ -74,6 +78,7 @@ _EXIT_CODES = {
     Outcome.INITIALISED: 0,
     Outcome.UNCHANGED: 0,
     Outcome.RECOVERED: 0,
+    Outcome.UNINSTALLED: 0,
     Outcome.ROLLED_BACK: 1,
     Outcome.FAILED: 1,
     Outcome.INVALID: 2,
@@ -86,6 +91,7 @@ _LAST_PHASES = {
     Outcome.INITIALISED: Phase.INITIALIZED,
     Outcome.UNCHANGED: Phase.UNCHANGED,
     Outcome.RECOVERED: Phase.RECOVERED,
+    Outcome.UNINSTALLED: Phase.UNINSTALLED,
     Outcome.ROLLED_BACK: Phase.FAILED,
     Outcome.FAILED: Phase.FAILED,
     Outcome.INVALID: Phase.INVALID,
@@ -102,6 +108,7 @@ SEVERITY = (
     Outcome.PROMOTED,
     Outcome.INITIALISED,
     Outcome.RECOVERED,
+    Outcome.UNINSTALLED,
     Outcome.UNCHANGED,
 )
 """Worst first: a release of several canaries ended as its worst canary did."""

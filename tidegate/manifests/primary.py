@@ -61,10 +61,11 @@ def rollout_of(target: Manifest, copies: Names = NO_COPIES) -> Manifest:
     """What a promotion writes into the primary's spec: the rewritten template and how it is rolled out."""
     spec = target["spec"]
     kept = {field: deepcopy(spec[field]) for field in ROLLOUT_FIELDS if field in spec}
-    return {**kept, "template": _template(renamed(spec["template"], copies), selector_of(target))}
+    return {**kept, "template": relabelled(renamed(spec["template"], copies), selector_of(target))}
 
 
-def _template(template: Manifest, selector: Selector) -> Manifest:
+def relabelled(template: Manifest, selector: Selector) -> Manifest:
+    """The pod template of the selector's target, made its primary's."""
     copy = deepcopy(template)
     copy["metadata"]["labels"][selector.label] = selector.primary
     for term in _placement_selectors(copy.get("spec") or {}):

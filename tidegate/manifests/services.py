@@ -51,6 +51,18 @@ def taken_over(live: Manifest, wanted: Manifest, unmanaged: UnmanagedMetadata | 
     return live | {"metadata": _metadata(live, wanted, unmanaged or UnmanagedMetadata()), "spec": changed}
 
 
+def without_asked(live: Manifest) -> Manifest:
+    """A Service without what its Canary asks for, or asked for before."""
+    asked = _asked_for(live)
+    metadata = dict(live["metadata"])
+    for part in ("labels", "annotations"):
+        metadata[part] = {
+            key: value for key, value in (metadata.get(part) or {}).items() if key not in asked[part]
+        }
+    spec = {key: value for key, value in live["spec"].items() if key not in asked["fields"]}
+    return live | {"metadata": metadata, "spec": spec}
+
+
 def cannot_follow(live: Manifest, wanted: Manifest) -> str:
     """What a live Service cannot become without being made anew, in words; empty when there is nothing."""
     address = str(dig(live, "spec", "clusterIP") or "")

@@ -1,12 +1,15 @@
 """A VirtualService that was there before its first release: kept as it was, and then replaced as a whole.
 
+What a Service selected is kept as well, to be given back.
+
 Server-side apply leaves the fields of other managers alone: hosts, gateways and other protocols' rules of a
 VirtualService that somebody else had written would stay beside ours.
 """
 
 import json
 
-from tidegate.domain.manifest import Manifest
+from tidegate.contracts import FENCE_ANNOTATION
+from tidegate.domain.manifest import Manifest, dig
 from tidegate.domain.marks import ORIGINAL, RELEASE, annotations
 from tidegate.manifests.naming import CANARY_SUFFIX, PRIMARY_SUFFIX
 from tidegate.manifests.rules import destinations, host_of, rules, short
@@ -27,6 +30,20 @@ def original(live: Manifest | None) -> dict[str, str]:
         text = json.dumps(live.get("spec") or {}, separators=(",", ":"), sort_keys=True)
         kept = text if len(text) <= LARGEST else None
     return {} if kept is None else {ORIGINAL: kept}
+
+
+def with_original(live: Manifest, taken: Manifest) -> Manifest:
+    """The Service that was taken over, with what it had been: once kept, for as long as it is there.
+
+    One that selected a primary already was another controller's work, and is not worth going back to.
+    """
+    known, selects = annotations(live), dig(live, "spec", "selector") or {}
+    to_primary = any(value in selects.values() for value in taken["spec"]["selector"].values())
+    if ORIGINAL in known or FENCE_ANNOTATION in known or to_primary:
+        return taken
+    kept = {key: live["spec"][key] for key in ("selector", "ports") if key in live["spec"]}
+    marks = annotations(taken) | {ORIGINAL: json.dumps(kept, separators=(",", ":"), sort_keys=True)}
+    return taken | {"metadata": taken["metadata"] | {"annotations": marks}}
 
 
 def leftovers(written: Manifest, wanted: Manifest) -> tuple[str, ...]:

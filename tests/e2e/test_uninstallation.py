@@ -1,0 +1,82 @@
+"""A canary is uninstalled under constant traffic: nobody notices, and its owner has everything back."""
+
+import json
+from typing import Any
+
+from tests.e2e import manifests
+from tests.e2e.user import Application
+
+HOST = "podinfo"
+
+
+async def objects(application: Application, cluster: str, *kinds: str) -> dict[str, Any]:
+    """The live objects of these kinds by "Kind/name"."""
+    get = ("-n", application.namespace, "get", ",".join(kinds), "-o", "json")
+    found = json.loads(await application.user.kubectl(cluster, *get))["items"]
+    return {f"{each['kind']}/{each['metadata']['name']}": each for each in found}
+
+
+async def adopt(application: Application) -> tuple[Any, Any]:
+    """A target that its owner's Service and VirtualService lead to, and then the first release of it."""
+    name = application.namespace
+    for cluster in ("asm", "mesh02"):
+        await application.user.kubectl(cluster, "create", "namespace", name)
+    service = {
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": {"name": HOST, "labels": {"team": "blue"}},
+        "spec": {"selector": {"app": "podinfo"}, "ports": [{"name": "http", "port": 9898}]},
+    }
+    routes = {
+        "apiVersion": "networking.istio.io/v1",
+        "kind": "VirtualService",
+        "metadata": {"name": HOST},
+        "spec": {
+            "hosts": [application.host],
+            "gateways": [manifests.GATEWAY],
+            "http": [{"route": [{"destination": {"host": HOST}}]}],
+        },
+    }
+    for cluster, manifest in (("mesh02", service), ("asm", routes)):
+        file = application.folder / f"{manifest['kind']}.json"
+        file.write_text(json.dumps(manifest))
+        await application.user.kubectl(cluster, "-n", name, "apply", "-f", str(file))
+    await application.initialise()
+    return service, routes
+
+
+async def test_an_uninstallation_loses_no_request_and_gives_everything_back(application: Application) -> None:
+    service, routes = await adopt(application)
+    await application.commit("3.1.1")
+    ended = await application.start()
+    assert ended.outcome["outcome"] == "promoted", ended
+
+    async with application.observed() as seen:
+        ended = await application.tell("uninstall", "--json")
+    assert ended.outcome["outcome"] == "uninstalled", ended
+    assert set(seen.answers) == {200}, seen.answers
+    assert await application.version() == "3.1.1"
+
+    left = await objects(application, "mesh02", "deployments", "services", "horizontalpodautoscalers")
+    assert set(left) == {"Deployment/podinfo", "Service/podinfo"}
+    assert left["Service/podinfo"]["spec"]["selector"] == service["spec"]["selector"]
+    assert left["Service/podinfo"]["metadata"]["labels"] == service["metadata"]["labels"]
+    assert left["Deployment/podinfo"]["status"]["availableReplicas"] == 1
+    mesh = await objects(application, "asm", "virtualservices", "destinationrules")
+    assert set(mesh) == {"VirtualService/podinfo"}
+    assert mesh["VirtualService/podinfo"]["spec"] == routes["spec"]
+    assert "tidegate.dev/release" not in mesh["VirtualService/podinfo"]["metadata"]["annotations"]
+    await application.remove()
+
+
+async def test_a_canary_that_a_release_made_routes_for_keeps_its_door(application: Application) -> None:
+    await application.initialise()
+    async with application.observed() as seen:
+        ended = await application.tell("uninstall", "--json")
+    assert "VirtualService podinfo stays, since requests come in by it" in ended.notes, ended
+    assert set(seen.answers) == {200}, seen.answers
+    assert await application.virtual_service_weights() == {"podinfo": 100}
+
+    ended = await application.start()
+    assert ended.outcome["outcome"] == "initialised", ended
+    await application.remove()

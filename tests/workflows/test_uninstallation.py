@@ -1,0 +1,97 @@
+"""In which order an uninstallation gives a canary's objects back, and what excludes it."""
+
+from typing import Any
+
+import pytest
+from temporalio.exceptions import ApplicationError
+
+from tests.workflows.neighbours import Handle, Stage, release_plan, release_request
+from tidegate.contracts import ABORT, Disposition, Fence, Mode, ReleaseOutcome
+from tidegate.domain.release import Outcome
+
+DENIED = ApplicationError("cluster mesh02 denied access", type="AccessDenied", non_retryable=True)
+IN_ORDER = ["find", "raise_target podinfo", "hand_over podinfo", "remove podinfo"]
+
+
+async def uninstall(stage: Stage, *canaries: str) -> tuple[Handle, Disposition]:
+    request = release_request(mode=Mode.UNINSTALL, canaries=canaries)
+    handle, submission = await stage.submit(request)
+    return handle, submission.disposition
+
+
+async def test_the_target_is_up_before_traffic_goes_over_and_the_primary_goes_last(stage: Stage) -> None:
+    stage.neighbours.fence = late = Fence(epoch=1, sequence=1)
+    handle, disposition = await uninstall(stage)
+    outcome: ReleaseOutcome = await handle.result()
+    assert disposition is Disposition.STARTED
+    assert (outcome.outcome, outcome.outcome.exit_code) == (Outcome.UNINSTALLED, 0)
+    assert outcome.reason == "podinfo.test was uninstalled: its target serves all traffic by itself"
+    assert stage.neighbours.calls == IN_ORDER
+    assert stage.neighbours.fences == sorted(stage.neighbours.fences, key=lambda fence: fence.sequence)
+    assert late.is_older_than(stage.neighbours.fences[0])
+    assert [note.text for note in outcome.canaries[0].notes] == [
+        "ConfigMap flags differs",
+        "Deployment test/podinfo-primary was removed",
+    ]
+
+
+@pytest.mark.parametrize("step", ["raise_target", "hand_over", "remove"])
+async def test_a_step_that_is_refused_ends_it_and_says_how_it_goes_on(stage: Stage, step: str) -> None:
+    stage.neighbours.fail = {step: [DENIED]}
+    handle, _ = await uninstall(stage)
+    outcome: ReleaseOutcome = await handle.result()
+    assert (outcome.outcome, outcome.reason) == (
+        Outcome.FAILED,
+        "podinfo.test is not uninstalled: cluster mesh02 denied access; once it is mended, "
+        "`tidegate uninstall podinfo@mesh02/test`",
+    )
+    last = next(index for index, call in enumerate(IN_ORDER) if call.startswith(step))
+    assert stage.neighbours.calls == IN_ORDER[: last + 1]
+
+
+@pytest.mark.parametrize("name", ["podinfo1", "podinfo1.test"])
+async def test_only_those_that_were_named_are_uninstalled(stage: Stage, name: str) -> None:
+    stage.neighbours.canaries = 3
+    handle, _ = await uninstall(stage, name)
+    assert (await handle.result()).outcome is Outcome.UNINSTALLED
+    assert {call.split()[-1] for call in stage.neighbours.calls[1:]} == {"podinfo1"}
+
+
+async def test_a_name_that_is_not_there_is_bad_input(stage: Stage) -> None:
+    handle, _ = await uninstall(stage, "poodinfo")
+    outcome: ReleaseOutcome = await handle.result()
+    assert (outcome.outcome.exit_code, outcome.reason) == (2, "no canary poodinfo is known to its clusters")
+    assert stage.neighbours.calls == ["find"]
+
+
+async def test_without_any_canary_there_is_nothing_to_uninstall(stage: Stage) -> None:
+    stage.neighbours.canaries = 0
+    handle, _ = await uninstall(stage)
+    assert (await handle.result()).outcome is Outcome.UNCHANGED
+
+
+async def test_it_is_refused_while_a_release_runs(stage: Stage) -> None:
+    stage.neighbours.plan = release_plan(seconds=0.2, drain=0.1)
+    stage.neighbours.hang = {"scale_up"}
+    handle, _ = await stage.submit(release_request())
+    await stage.until(lambda: "scale_up" in stage.neighbours.calls)
+    _, disposition = await uninstall(stage)
+    assert disposition is Disposition.REJECTED
+    stage.neighbours.hang.clear()
+    assert (await handle.result()).outcome is Outcome.PROMOTED
+
+
+async def test_others_wait_for_its_end_and_the_same_attaches(stage: Stage) -> None:
+    stage.neighbours.plan = release_plan(seconds=0.2, drain=0.1)
+    stage.neighbours.hang = {"hand_over"}
+    handle, _ = await uninstall(stage)
+    await stage.until(lambda: "hand_over podinfo" in stage.neighbours.calls)
+    assert (await uninstall(stage))[1] is Disposition.ATTACHED
+    assert (await uninstall(stage, "podinfo1"))[1] is Disposition.QUEUED
+    _, submission = await stage.submit(release_request())
+    assert submission.disposition is Disposition.QUEUED
+    await handle.signal(ABORT)
+    stage.neighbours.hang.clear()
+    await stage.until(lambda: "promote" in stage.neighbours.calls)
+    done: list[Any] = stage.neighbours.calls
+    assert done.index("remove podinfo") < done.index("apply " + "a" * 40)

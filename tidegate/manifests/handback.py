@@ -1,0 +1,109 @@
+"""A canary's objects as their owner had them: the target serves by itself again, without a primary.
+
+Nothing here needs the manifests of Git: the live objects remember what they were.
+"""
+
+import json
+import re
+from collections.abc import Iterable
+from copy import deepcopy
+
+from tidegate.domain.manifest import Manifest, dig, name_of
+from tidegate.domain.marks import ASKED_FOR, CANARY, ORIGINAL, RELEASE, REVISION, TARGET, annotations
+from tidegate.manifests.configuration import VERSION_DIGITS, Names, references, renamed
+from tidegate.manifests.naming import PRIMARY_SUFFIX, Selector, selector_of
+from tidegate.manifests.primary import relabelled
+from tidegate.manifests.services import without_asked
+from tidegate.manifests.splits import shares
+
+_COPY = re.compile(rf"(?P<source>.+){re.escape(PRIMARY_SUFFIX)}-[0-9a-f]{{{VERSION_DIGITS}}}")
+_OWN = (RELEASE, CANARY, TARGET, REVISION, ORIGINAL, ASKED_FOR)
+"""Marks that speak of a canary; a fence stays, and keeps late commands out."""
+
+_SERVICE_FIELDS = ("selector", "ports")
+
+
+def serving(target: Manifest, primary: Manifest, copies: Iterable[Manifest]) -> Manifest:
+    """The live target with what the live primary runs, and as large; `copies` are ConfigMaps and Secrets."""
+    chosen = selector_of(target)
+    back = Selector(chosen.label, target=chosen.primary, primary=chosen.target)
+    template = relabelled(renamed(primary["spec"]["template"], sources(primary, copies)), back)
+    size = dig(primary, "spec", "replicas")
+    spec = target["spec"] | {"template": template, "replicas": 1 if size is None else size}
+    return target | {"spec": spec}
+
+
+def given_back_service(live: Manifest, target: Manifest) -> Manifest:
+    """The apex Service as it was taken over; one that a release made selects the target's pods."""
+    chosen = selector_of(target)
+    kept = _original(live)
+    fields = {key: kept[key] for key in _SERVICE_FIELDS if kept.get(key)} or {
+        "selector": {chosen.label: chosen.target}
+    }
+    return live | {"spec": live["spec"] | fields}
+
+
+def given_back_routes(live: Manifest, service: str) -> Manifest:
+    """The VirtualService as it was taken over; one that a release made leads to the apex Service alone.
+
+    It keeps its marks, by which it is found again, until `unmarked` takes them away.
+    """
+    original = _original(live)
+    if original and shares({"spec": original}, service) is None:
+        return live | {"spec": original}
+    return live | {"spec": _plain(live["spec"], service)}
+
+
+def sources(primary: Manifest, copies: Iterable[Manifest]) -> Names:
+    """Each copy that a live primary refers to, and the name of what it is a copy of."""
+    ours = {(each["kind"], name_of(each)) for each in copies}
+    used = [each for each in references(primary["spec"]["template"]) if tuple(each) in ours]
+    found = {each: _COPY.fullmatch(each.name) for each in used}
+    return {each: match["source"] for each, match in found.items() if match}
+
+
+def was_there(live: Manifest) -> bool:
+    """Whether an object was there before its first release."""
+    return ORIGINAL in annotations(live)
+
+
+def is_door(live: Manifest) -> bool:
+    """Whether others depend on a VirtualService that was given back: its owner, a gateway, or another one."""
+    gateways = set(dig(live, "spec", "gateways") or ["mesh"])
+    return was_there(live) or gateways != {"mesh"} or not dig(live, "spec", "hosts")
+
+
+def unmarked_service(live: Manifest) -> Manifest:
+    """The apex Service without them; one that was there before loses what its Canary had asked for too."""
+    return unmarked(without_asked(live) if was_there(live) else live)
+
+
+def unmarked(live: Manifest) -> Manifest:
+    """The object without the marks of a canary."""
+    kept = {key: value for key, value in annotations(live).items() if key not in _OWN}
+    return live | {"metadata": live["metadata"] | {"annotations": kept}}
+
+
+def _plain(spec: Manifest, service: str) -> Manifest:
+    """The rules with all requests to the Service. Those for few, which set or read cookies, are gone."""
+    changed = deepcopy(spec)
+    for protocol in ("http", "tcp"):
+        rules = changed.get(protocol)
+        if rules:
+            changed[protocol] = [_to(rule, service) for rule in (rules[-1:] if protocol == "http" else rules)]
+    return changed
+
+
+def _to(rule: Manifest, service: str) -> Manifest:
+    route = rule.get("route") or [{}]
+    destination = (route[0].get("destination") or {}) | {"host": service}
+    kept = {key: value for key, value in rule.items() if key not in ("mirror", "mirrorPercentage")}
+    return kept | {"route": [{"destination": destination, "weight": 100}]}
+
+
+def _original(live: Manifest) -> Manifest:
+    try:
+        kept = json.loads(annotations(live).get(ORIGINAL, "{}"))
+    except ValueError:  # anybody may have written it
+        return {}
+    return kept if isinstance(kept, dict) else {}

@@ -1,0 +1,115 @@
+"""Uninstallation: every canary's target serves by itself again, and what releases had made is gone.
+
+Target up, traffic over to it, a drain, and only then the primary away: no request meets nobody. Nothing here
+needs Git where the routes bear their marks.
+"""
+
+import asyncio
+from typing import Any
+
+from temporalio import workflow
+from temporalio.exceptions import ActivityError
+
+from workflows.children import end_stray
+from workflows.rollback import Fences, Tell
+from workflows.steps import Options, fetching, quick, reason_of, waiting
+
+with workflow.unsafe.imports_passed_through():
+    from activities.recovery import RecoveryActivities
+    from activities.uninstallation import UninstallationActivities
+    from tidegate.contracts import (
+        CanaryCommand,
+        CanaryOutcome,
+        CanaryRef,
+        FindCommand,
+        Findings,
+        Limits,
+        Note,
+        ReleaseRequest,
+        StepReport,
+        canary_workflow_id,
+    )
+    from tidegate.decisions import narration
+    from tidegate.domain.release import Outcome
+
+READY_SECONDS = 600.0
+"""How long the target may take: a progress deadline's default, since no manifest is asked."""
+
+
+class Uninstallation:
+    """Gives back the objects of an application's canaries, side by side. `tell` shows what is waited for."""
+
+    def __init__(self, request: ReleaseRequest, fences: Fences, tell: Tell) -> None:
+        self._request = request
+        self._fences = fences
+        self._tell = tell
+        self._limits = Limits()
+        self.outcomes: list[CanaryOutcome] = []
+        self.warnings: tuple[str, ...] = ()
+
+    async def run(self) -> None:
+        """ActivityError when the clusters do not say what there is."""
+        found = await self._find()
+        self._limits, self.warnings = found.limits, found.warnings
+        self._fences.follow(found.epoch)
+        refs = [each.ref for each in found.canaries]
+        chosen = [ref for ref in refs if _is_among(ref, self._request.canaries)]
+        self._tell("its canaries' targets, and then their traffic")
+        unknown = [
+            name for name in self._request.canaries if not any(_is_among(ref, (name,)) for ref in refs)
+        ]
+        ended = await asyncio.gather(*(self._uninstall(ref) for ref in chosen))
+        self.outcomes = [*ended, *(_unknown(name) for name in unknown)]
+        self._tell("")
+
+    async def _find(self) -> Findings:
+        self._tell("what is there")
+        found: Findings = await workflow.execute_activity_method(
+            RecoveryActivities.find,
+            FindCommand(request=self._request),
+            **fetching("Find canaries", budget_seconds=self._limits.outage_budget_seconds),
+        )
+        return found
+
+    async def _uninstall(self, ref: CanaryRef) -> CanaryOutcome:
+        notes: list[Note] = []
+        try:
+            await self._give_back(ref, notes)
+        except ActivityError as error:
+            reason = narration.uninstall_again(ref.full_name, reason_of(error), ref)
+            return _ended(ref, Outcome.FAILED, reason, notes)
+        return _ended(ref, Outcome.UNINSTALLED, narration.uninstalled(ref.full_name), notes)
+
+    async def _give_back(self, ref: CanaryRef, notes: list[Note]) -> None:
+        def say(report: StepReport) -> None:
+            notes.extend(report.told(workflow.now()))
+
+        budget = self._limits.outage_budget_seconds
+        name, workflow_id = ref.full_name, canary_workflow_id(ref.owner.cluster, ref.namespace, ref.name)
+        say(await end_stray(workflow_id, "its canary is being uninstalled", budget))
+        up = waiting(f"Raise target of {name}", deadline_seconds=READY_SECONDS, budget_seconds=budget)
+        say(await self._step(UninstallationActivities.raise_target, ref, up))
+        over = quick(f"Hand {name} over to its target", budget_seconds=budget)
+        say(await self._step(UninstallationActivities.hand_over, ref, over))
+        if self._limits.drain_seconds:
+            await workflow.sleep(self._limits.drain_seconds, summary="Drain")
+        away = quick(f"Remove what {name} does not need", budget_seconds=budget)
+        say(await self._step(UninstallationActivities.remove, ref, away))
+
+    async def _step(self, method: Any, ref: CanaryRef, options: Options) -> StepReport:
+        command = CanaryCommand(ref=ref, fence=self._fences.next(), deadline_seconds=READY_SECONDS)
+        report: StepReport = await workflow.execute_activity_method(method, command, **options)
+        return report
+
+
+def _is_among(ref: CanaryRef, wanted: tuple[str, ...]) -> bool:
+    """Whether a canary is meant: by its name, with its namespace or without; by no name all are."""
+    return not wanted or ref.name in wanted or ref.full_name in wanted
+
+
+def _unknown(name: str) -> CanaryOutcome:
+    return CanaryOutcome(canary=name, outcome=Outcome.INVALID, reason=narration.unknown_canary(name))
+
+
+def _ended(ref: CanaryRef, outcome: Outcome, reason: str, notes: list[Note]) -> CanaryOutcome:
+    return CanaryOutcome(canary=ref.full_name, outcome=outcome, reason=reason, notes=tuple(notes))
