@@ -42,8 +42,8 @@ async def test_a_step_that_is_refused_ends_it_and_says_how_it_goes_on(stage: Sta
     outcome: ReleaseOutcome = await handle.result()
     assert (outcome.outcome, outcome.reason) == (
         Outcome.FAILED,
-        "podinfo.test is not uninstalled: cluster mesh02 denied access; once it is mended, "
-        "`tidegate uninstall podinfo@mesh02/test`",
+        "podinfo.test is not uninstalled: cluster mesh02 denied access; mend it, then "
+        "`tidegate uninstall podinfo@mesh02/test` goes on",
     )
     last = next(index for index, call in enumerate(IN_ORDER) if call.startswith(step))
     assert stage.neighbours.calls == IN_ORDER[: last + 1]
