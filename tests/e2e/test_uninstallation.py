@@ -19,8 +19,7 @@ async def objects(application: Application, cluster: str, *kinds: str) -> dict[s
 async def adopt(application: Application) -> tuple[Any, Any]:
     """A target that its owner's Service and VirtualService lead to, and then the first release of it."""
     name = application.namespace
-    for cluster in ("asm", "mesh02"):
-        await application.user.kubectl(cluster, "create", "namespace", name)
+    namespace = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}
     service = {
         "apiVersion": "v1",
         "kind": "Service",
@@ -38,9 +37,10 @@ async def adopt(application: Application) -> tuple[Any, Any]:
         },
     }
     for cluster, manifest in (("mesh02", service), ("asm", routes)):
-        file = application.folder / f"{manifest['kind']}.json"
-        file.write_text(json.dumps(manifest))
-        await application.user.kubectl(cluster, "-n", name, "apply", "-f", str(file))
+        file = application.folder / f"{cluster}.json"
+        for each in (namespace, manifest):
+            file.write_text(json.dumps(each))
+            await application.user.kubectl(cluster, "-n", name, "apply", "-f", str(file))
     await application.initialise()
     return service, routes
 

@@ -184,6 +184,14 @@ async def recovered(stage: Stage) -> Handle:
     return await _ended(release)
 
 
+@kind
+async def uninstalled(stage: Stage) -> Handle:
+    """After a release that was promoted, its canary's objects are given back."""
+    await _ended(await _begun(stage))
+    release, _ = await stage.submit(release_request(mode=Mode.UNINSTALL))
+    return await _ended(release)
+
+
 @asynccontextmanager
 async def server() -> AsyncIterator[WorkflowEnvironment]:
     """A dev server that knows the search attributes."""
