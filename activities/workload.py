@@ -12,6 +12,7 @@ from activities.autoscalers import (
     scaled_object_of,
 )
 from activities.configuration import bring_copies, remove_stale_copies
+from activities.endpoints import await_endpoints
 from activities.homing import kept_home
 from activities.judged import marked, refuse_changed, unmarked
 from activities.preparation import configured, prepare, said_of_size
@@ -81,7 +82,8 @@ class WorkloadActivities:
         resume(site, command.fence)
         enough = site.bundle.canary.spec.analysis.canary_ready_threshold
         few = await_rollout(site, name, command.deadline_seconds, enough)
-        return StepReport(notes=(f"{name} is ready with {replicas} replicas", *few))
+        warnings = await_endpoints(site, site.bundle.names.canary_service)
+        return StepReport(notes=(f"{name} is ready with {replicas} replicas", *few), warnings=warnings)
 
     @activity.defn(name="workload_promote")
     @step

@@ -86,6 +86,9 @@ spec:
 """
 
 
+ADDRESS = "10.77.0.1"
+
+
 class Node:
     """Says that pods are ready at once, but for those of the broken image, and every second one of the half
     broken; removes deleted ones.
@@ -121,6 +124,8 @@ class Node:
         condition = {"type": "Ready", "status": str(ready), "lastTransitionTime": "2026-01-01T00:00:00Z"}
         status = {
             "phase": "Running" if ready else "Pending",
+            "podIP": ADDRESS,
+            "podIPs": [{"ip": ADDRESS}],
             "conditions": [condition],
             "containerStatuses": [{"name": "podinfod", "image": image, "ready": ready, "state": state}],
         }

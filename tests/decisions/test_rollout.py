@@ -4,7 +4,14 @@ from typing import Any
 
 import pytest
 
-from tidegate.decisions.rollout import Progress, rollout_of, running_replicas, troubles, wanted_replicas
+from tidegate.decisions.rollout import (
+    Progress,
+    is_behind_service,
+    rollout_of,
+    running_replicas,
+    troubles,
+    wanted_replicas,
+)
 
 
 def deployment(wanted: int | None = 2, **status: Any) -> dict[str, Any]:
@@ -135,3 +142,19 @@ def test_running_pods_are_known_only_once_the_change_was_observed() -> None:
     assert running_replicas(deployment(0, replicas=2)) == 2
     assert running_replicas(deployment(0)) == 0
     assert running_replicas(deployment(0, observedGeneration=2)) is None
+
+
+@pytest.mark.parametrize(
+    ("endpoints", "known"),
+    [
+        (None, False),
+        ([], False),
+        ([{"addresses": ["10.0.0.1"], "conditions": {"ready": False}}], False),
+        ([{"addresses": [], "conditions": {"ready": True}}], False),
+        ([{"addresses": ["10.0.0.1"], "conditions": {"ready": True}}], True),
+        ([{"addresses": ["10.0.0.1"]}], True),
+        ([{"addresses": ["10.0.0.1"], "conditions": {"ready": False}}, {"addresses": ["10.0.0.2"]}], True),
+    ],
+)
+def test_a_service_knows_its_pods_once_one_is_ready(endpoints: Any, known: bool) -> None:
+    assert is_behind_service({"endpoints": endpoints}) is known

@@ -99,3 +99,9 @@ def _line(text: object) -> str:
     """A pod's message on one line of bounded length."""
     line = " ".join(str(text or "").split())
     return line if len(line) <= 160 else f"{line[:157]}..."
+
+
+def is_behind_service(endpoint_slice: Manifest) -> bool:
+    """Whether an EndpointSlice has a ready address; who says nothing of being ready is, as for Kubernetes."""
+    endpoints = endpoint_slice.get("endpoints") or ()
+    return any(dig(each, "conditions", "ready") is not False and each.get("addresses") for each in endpoints)

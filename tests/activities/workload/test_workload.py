@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from temporalio.exceptions import ApplicationError, CancelledError
 
+from activities import endpoints
 from tidegate.contracts import FENCE_ANNOTATION, Fence
 from tidegate.domain.errors import Conflict
 from tidegate.domain.marks import INITIALISING, JUDGED_TEMPLATE, ROLLBACK, TEMPLATE_HASH
@@ -170,6 +171,17 @@ def test_a_threshold_of_one_side_is_not_the_others(world: Any) -> None:
     world.sync("a")
     with pytest.raises(ApplicationError, match="1 of 2 updated replicas are available"):
         world.step("prepare", deadline_seconds=0.5)
+
+
+def test_a_scale_up_says_that_the_canarys_service_knows_no_pod(
+    world: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(endpoints, "PATIENCE_SECONDS", 0.5)
+    world.initialise()
+    world.commit("b", "podinfo:2")
+    world.sync("b")
+    world.workloads.delete("v1", "Service", "test", "podinfo-canary")
+    assert world.step("scale_up", "b").warnings == ("Service podinfo-canary.test knows no pod after 0.5s",)
 
 
 def test_without_an_autoscaler_the_target_is_as_large_as_the_primary(world: Any) -> None:
