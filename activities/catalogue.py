@@ -10,6 +10,7 @@ from activities.hooks import HooksActivities
 from activities.inspection import Inspection
 from activities.load_test import LoadTestActivities
 from activities.metrics import MetricsActivities
+from activities.publication import PublicationActivities
 from activities.recovery import RecoveryActivities
 from activities.sync import SyncActivities
 from activities.traffic import TrafficActivities
@@ -56,5 +57,6 @@ def all_activities(settings: Settings, *, search_attributes: bool) -> list[Calla
         AlertsActivities(manifests, settings, clusters).tell,
         hooks.ask,
         hooks.tell,
+        PublicationActivities(clusters, manifests, settings).publish,
         MetricsActivities(manifests, settings, clusters, inspection=inspection).judge,
     ]

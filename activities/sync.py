@@ -13,6 +13,7 @@ from typing import Protocol
 from temporalio import activity
 
 from activities.elapsed import seconds_since_scheduled
+from activities.flagger_watch import refuse_controllers
 from activities.heartbeat import late_heartbeat
 from activities.site import connected, ref_to
 from activities.step import step
@@ -20,7 +21,7 @@ from activities.sync_health import HealthWait
 from activities.sync_objects import fitted, write
 from activities.sync_preflight import missing_namespaces, refuse_unservable
 from activities.templates import templates_of
-from tidegate.adapters.kubernetes import Clusters
+from tidegate.adapters.kubernetes import Cluster, Clusters
 from tidegate.contracts import (
     FIELD_MANAGER,
     ApplicationRef,
@@ -66,11 +67,12 @@ class SyncActivities:
         refs = tuple(ref_to(bundle, owner) for bundle in contents.bundles)
         for bundle in contents.bundles:
             self._check(bundle, owner)
+        warnings = refuse_controllers(self._led(owner), [(ref.namespace, ref.name) for ref in refs])
         epochs = [self._own_routes(ref) for ref in refs]
         return Survey(
             canaries=refs,
             objects=len(plan.items),
-            warnings=contents.warnings,
+            warnings=(*contents.warnings, *warnings),
             epoch=max(refuse_unservable(plan, self._clusters), *epochs, 0),
         )
 
@@ -111,6 +113,11 @@ class SyncActivities:
         mesh = self._clusters.cluster(self._settings.mesh_cluster(owner.cluster))
         for kind in ("VirtualService", "DestinationRule"):
             mesh.served(istio.GROUP, kind, istio.VERSIONS)
+
+    def _led(self, owner: ApplicationRef) -> tuple[Cluster, ...]:
+        """The clusters in which another controller would change what the release does."""
+        names = (owner.cluster, self._settings.mesh_cluster(owner.cluster))
+        return tuple(self._clusters.cluster(name) for name in names)
 
     def _own_routes(self, ref: CanaryRef) -> int:
         """The epoch of the canary's live routes; InvalidInput when they are another release's."""

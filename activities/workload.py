@@ -16,6 +16,7 @@ from activities.endpoints import await_endpoints
 from activities.homing import kept_home
 from activities.judged import marked, refuse_changed, unmarked
 from activities.preparation import configured, prepare, said_of_size
+from activities.publication import end_at_best, publication_of
 from activities.restoration import restored
 from activities.rollout import await_no_replicas, await_rollout
 from activities.site import Bundles, Place, Site, Sites
@@ -53,12 +54,15 @@ class WorkloadActivities:
         target, primary = site.bundle.target, site.primary()
         if primary is not None:
             refuse_stranger(primary, target)
-        purpose, reason = purpose_of(primary, target, configured(site).digests)
+        digests = configured(site).digests
+        purpose, reason = purpose_of(primary, target, digests)
+        shown = publication_of(site, template_hash(target, digests), primary, digests)
+        plan = compile_plan(site.bundle.canary, purpose, self._drain_seconds, site.bundle.policy)
         return PlanResult(
-            plan=compile_plan(site.bundle.canary, purpose, self._drain_seconds, site.bundle.policy),
+            plan=plan.model_copy(update={"published": shown.published}),
             target=site.bundle.names.target,
             reason=reason,
-            warnings=(*site.bundle.warnings, *_owned_by_flagger(primary)),
+            warnings=(*site.bundle.warnings, *_owned_by_flagger(primary), *shown.warnings),
         )
 
     @activity.defn(name="workload_prepare")
@@ -172,6 +176,12 @@ class WorkloadActivities:
         back it stays: where it could not be restored, the next release's prepare does it.
         """
         place = self._sites.named_place(command.ref)
+        report = self._scaled_down(place, command)
+        if not command.turning_back:
+            return report
+        return report.model_copy(update={"warnings": (*report.warnings, *end_at_best(place))})
+
+    def _scaled_down(self, place: Place, command: CanaryCommand) -> StepReport:
         target, primary = place.ref.target, place.primary()
         notes: tuple[str, ...] = ()
         if primary is None or promotion.is_initialising(primary):

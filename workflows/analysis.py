@@ -56,6 +56,7 @@ class Analysis:
         """Repeat a bake until it passes. Raises ReleaseFailed at the threshold of failed checks."""
         if bake.iterations and self.remaining is None:
             self._logbook.note(narration.iterated(self._ref.full_name, bake))
+        self._logbook.update(iterations=bake.iteration)
         while not self._control.hurried:
             verdicts = await self._soak_and_judge(bake)
             if all(verdict.passed for verdict in verdicts):
@@ -72,6 +73,7 @@ class Analysis:
         while True:
             self.remaining = None
             started = workflow.now()
+            self._logbook.on_change()
             load = asyncio.create_task(self._put_under_load(bake, remaining))
             try:
                 if await self._stand(remaining, f"Bake {bake.seconds:g}s {_place(bake)}"):

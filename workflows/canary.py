@@ -85,11 +85,11 @@ class Canary:
         progress = request.progress
         self._control = Control.carried(progress)
         self._logbook = Logbook(request)
-        self._events = Events(request, self._logbook)
+        self._fences = _fences_of(request)
+        self._events = Events(request, self._fences, self._logbook)
         self._hooks = HookCalls(request, self._logbook)
         self._analysis = Analysis(request, self._control, self._logbook, self._hooks, self._rest)
         self._gates = Gates(request, self._control, self._logbook, self._hooks, self._analysis, self._rest)
-        self._fences = _fences_of(request)
         self._traffic = Traffic(request, self._fences, self._logbook)
         self._workload = Workload(request, self._fences, self._logbook)
         self._plan: Plan | None = None
@@ -165,6 +165,7 @@ class Canary:
         self._logbook.report(StepReport(notes=(result.reason,), warnings=result.warnings))
         if self._purpose is Purpose.RELEASE:
             self._logbook.alert(Severity.INFO, narration.DETECTED)
+        self._events.publication.show()
         return result.plan
 
     def _follow(self, plan: Plan, target: str, reason: str) -> None:
@@ -272,6 +273,7 @@ class Canary:
             closed=self._gates.closed,
             refused_by=self._gates.refused_by,
             untold=self._events.untold,
+            unshown=self._events.publication.unshown,
             skipped_from=self._skipped_from,
             status=self._logbook.status,
             timings=tuple(self._logbook.timings),

@@ -1,7 +1,7 @@
 """A canary's notes and alerts for those who listen, beside the release.
 
 Event hooks get every note, many in a post. Chats get alerts, each in a post of its own and at once: a
-listener that is away must not silence a rollback.
+listener that is away must not silence a rollback. Whoever asks kubectl reads the Canary's own object.
 """
 
 import asyncio
@@ -10,6 +10,8 @@ from temporalio import workflow
 from temporalio.exceptions import ActivityError
 
 from workflows.logbook import Logbook
+from workflows.publication import Publication
+from workflows.rollback import Fences
 from workflows.steps import reason_of, telling
 
 with workflow.unsafe.imports_passed_through():
@@ -25,20 +27,22 @@ with workflow.unsafe.imports_passed_through():
 class Events:
     """Posts what the logbook has gathered. Only the canary's end waits for it, and that not for long."""
 
-    def __init__(self, request: CanaryRequest, logbook: Logbook) -> None:
+    def __init__(self, request: CanaryRequest, fences: Fences, logbook: Logbook) -> None:
         self._ref = request.ref
         self._logbook = logbook
         self._hooks: Hooks | None = None
         self._alerts: Alerts | None = None
         self._under_way: asyncio.Task[None] | None = None
         self._alerting: set[asyncio.Task[None]] = set()
-        logbook.on_news, logbook.on_alert = self.tell, self._tell_chats
+        self.publication = Publication(request, fences, logbook)
+        logbook.on_news, logbook.on_alert = self._tell_all, self._tell_chats
         if request.progress:
             self.follow(request.progress.plan)
 
     def follow(self, plan: Plan) -> None:
         """Know who listens."""
         self._hooks, self._alerts = plan.events, plan.alerts
+        self.publication.follow(plan)
 
     @property
     def untold(self) -> tuple[Event, ...]:
@@ -58,12 +62,18 @@ class Events:
         posts = [*self._alerting, *((self._under_way,) if self._under_way else ())]
         if posts:
             await workflow.wait(posts)
+        await self.publication.settle()
 
     async def close(self) -> None:
         """Post the rest."""
         await self.settle()
         self.tell()
         await self.settle()
+        await self.publication.close()
+
+    def _tell_all(self) -> None:
+        self.tell()
+        self.publication.show()
 
     def _is_busy(self) -> bool:
         return self._under_way is not None and not self._under_way.done()

@@ -43,7 +43,9 @@ class Logbook:
         self.timings: list[StageTiming] = list(progress.timings) if progress else []
         self.status = progress.status if progress else _opening_status(request)
         self.untold: list[Event] = list(progress.untold) if progress else []
+        self.unshown: list[Event] = list(progress.unshown) if progress else []
         self.on_news: Callable[[], None] = lambda: None
+        self.on_change: Callable[[], None] = lambda: None
         self.on_alert: Callable[[Severity, str], None] = lambda *_: None
         self._obstacle = ""
         self._obstacle_phase: Phase | None = None
@@ -61,6 +63,7 @@ class Logbook:
         line = Note(at=workflow.now(), text=text[:_NOTE_LENGTH], warning=warning)
         event = Event(at=line.at, text=line.text, warning=warning, phase=self.status.phase)
         self.untold = [*self.untold, event][-_LAST_NOTES:]
+        self.unshown = [*self.unshown, event][-_LAST_NOTES:]
         first, later = self.status.notes[:_FIRST_NOTES], self.status.notes[_FIRST_NOTES:]
         self.update(notes=(*first, *(*later, line)[-_LAST_NOTES:]))
 
@@ -87,6 +90,7 @@ class Logbook:
         self.update(phase=phase)
         if self._searchable:
             workflow.upsert_search_attributes([PHASE.value_set(phase.value)])
+        self.on_change()
 
     def open_plan(self, plan: Plan) -> None:
         """Show what will be walked."""
@@ -149,8 +153,8 @@ class Logbook:
             stages=tuple(self.timings),
             notes=self.status.notes,
         )
-        self.enter_phase(outcome.phase)
         self.update(outcome=result, waiting_for="", paused=False, doing=f"{outcome}: {reason}")
+        self.enter_phase(outcome.phase)
         return result
 
 

@@ -40,6 +40,7 @@ class Workload:
     async def scale_up(self) -> None:
         """The target runs the new version, and all its pods are ready."""
         self._logbook.note(narration.scaling_up(self._ref.full_name))
+        self._logbook.on_change()
         await self._step(WorkloadActivities.scale_up, "Scale up target")
         self._logbook.note(narration.starting_analysis(self._ref.full_name))
 

@@ -92,7 +92,7 @@ async def test_the_worker_reads_templates_that_no_application_brings(
     await installation.admin.kubectl("mesh02", "apply", "-f", str(tmp_path / "template.yaml"))
     await installation.grant("metric-secrets", "mesh02")
 
-    bundle = Bundle(canary=Canary.parse(CANARY), target={})
+    bundle = Bundle(canary=Canary.parse(CANARY), manifest=CANARY, target={})
     find = templates_of(bundle, partial(Clusters(worker).cluster, "mesh02"))
     (metric,) = bundle.canary.spec.analysis.metrics
     found = find(metric)

@@ -2,7 +2,7 @@
 
 import asyncio
 import itertools
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from contextlib import AsyncExitStack
 from copy import deepcopy
 from dataclasses import replace
@@ -14,6 +14,7 @@ import pytest
 import yaml
 from temporalio.testing import ActivityEnvironment
 
+from activities.publication import PublicationActivities
 from activities.recovery import RecoveryActivities
 from activities.traffic import TrafficActivities
 from activities.uninstallation import UninstallationActivities
@@ -24,18 +25,21 @@ from tidegate.contracts import (
     ApplicationRef,
     CanaryCommand,
     CanaryRef,
+    Event,
     Fence,
     FindCommand,
     Findings,
     PlanResult,
+    PublishCommand,
     ReleaseRequest,
     RouteCommand,
     SourceRef,
+    Standing,
     StepReport,
 )
 from tidegate.domain.errors import Unreachable
 from tidegate.domain.manifest import Manifest
-from tidegate.domain.plan import Routing
+from tidegate.domain.plan import Published, Routing
 from tidegate.manifests.bundle import Bundle, Contents, read_contents
 from tidegate.sandbox.client import NAMESPACES, PODS, ApiError, ClusterClient, Object, Resource
 from tidegate.sandbox.cluster_api import ClusterApi, write_kubeconfig
@@ -156,6 +160,7 @@ class World:
         self._traffic = TrafficActivities(clusters, self, settings)
         self._recovery = RecoveryActivities(clusters, self, self, settings)
         self._uninstallation = UninstallationActivities(clusters, self, settings)
+        self._publication = PublicationActivities(clusters, self, settings)
         self._sequence = itertools.count(1)
         self.commit("a")
 
@@ -276,6 +281,21 @@ class World:
         )
         return self._call(self._traffic.route, command)
 
+    def publish(
+        self, standing: Standing, events: Sequence[Event], *, at: datetime, first: bool, applied: str = "new"
+    ) -> None:
+        """Show where the canary stands; `applied` is what is released, as a hash."""
+        command = PublishCommand(
+            ref=self.ref("a"),
+            fence=self.fence(),
+            at=at,
+            published=Published(revision=applied),
+            standing=standing,
+            events=tuple(events),
+            first=first,
+        )
+        self._call(self._publication.publish, command)
+
     def initialise(self, revision: str = "a") -> None:
         """A canary that was initialised: all on the primary, no target."""
         self.sync(revision)
@@ -321,6 +341,15 @@ def world(servers: Run, tmp_path: Path) -> Iterator[World]:
     yield World(clusters, settings, lambda: servers(apis[1].stop()))
     clusters.close()
     servers(ending.aclose())
+
+
+@pytest.fixture
+def flagger(world: World, servers: Run) -> World:
+    """The same with Flagger's kinds in the workload cluster."""
+    for definition in definitions():
+        if definition["spec"]["group"] == "flagger.app":
+            world.workloads.apply(definition, manager="flagger")
+    return world
 
 
 async def _start(apis: list[ClusterApi], ending: AsyncExitStack) -> None:

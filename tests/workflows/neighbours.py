@@ -34,6 +34,7 @@ from tidegate.contracts import (
     Judgement,
     Limits,
     PlanResult,
+    PublishCommand,
     ReleaseRequest,
     Remains,
     ResolveCommand,
@@ -162,6 +163,7 @@ class Neighbours:
     questions: list[AskCommand] = field(default_factory=list)
     alerts: list[AlertCommand] = field(default_factory=list)
     told: list[tuple[Event, ...]] = field(default_factory=list)
+    shown: list[PublishCommand] = field(default_factory=list)
 
     async def _did(self, call: str) -> None:
         self.calls.append(call)
@@ -330,6 +332,11 @@ class Neighbours:
     async def alert(self, command: AlertCommand) -> None:
         await self._did("alert")
         self.alerts.append(command)
+
+    @activity.defn(name="canary_publish")
+    async def publish(self, command: PublishCommand) -> None:
+        await self._did("publish")
+        self.shown.append(command)
 
     @activity.defn(name="metrics_judge")
     async def judge(self, command: JudgeCommand) -> Judgement:

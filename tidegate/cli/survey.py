@@ -7,6 +7,7 @@ from tidegate.adapters.manifest_source import ManifestSource
 from tidegate.contracts import ReleaseRequest
 from tidegate.decisions.egress import check_addresses
 from tidegate.decisions.plan import compile_plan
+from tidegate.decisions.requirements import refuse_suspended
 from tidegate.decisions.sync_set import sync_set
 from tidegate.domain.base import Model
 from tidegate.domain.errors import InvalidInput
@@ -44,7 +45,7 @@ def _survey(request: ReleaseRequest, settings: Settings) -> LocalSurvey:
     resolved = repositories.resolve(request.application.spec.source.repo_url, request.wanted_revision)
     owner = request.owner_at(resolved.sha)
     contents = ManifestSource(repositories).contents(owner)
-    _check_addresses(contents, settings, owner.cluster)
+    _check(contents, settings, owner.cluster)
     return LocalSurvey(
         revision=request.wanted_revision,
         sha=resolved.sha,
@@ -55,9 +56,10 @@ def _survey(request: ReleaseRequest, settings: Settings) -> LocalSurvey:
     )
 
 
-def _check_addresses(contents: Contents, settings: Settings, cluster: str) -> None:
-    """The worker checks them as well, and once more when it calls them."""
+def _check(contents: Contents, settings: Settings, cluster: str) -> None:
+    """The worker checks all of it as well, and addresses once more when it calls them."""
     for bundle in contents.bundles:
+        refuse_suspended(bundle.canary)
         check_addresses(
             bundle.canary,
             bundle.template_of,

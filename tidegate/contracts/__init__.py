@@ -55,6 +55,10 @@ from tidegate.contracts.outcomes import (
     ReleaseOutcome,
     StageTiming,
 )
+from tidegate.contracts.publication import (
+    PublishCommand,
+    Standing,
+)
 from tidegate.contracts.references import (
     ApplicationRef,
     CanaryRef,
@@ -139,6 +143,7 @@ __all__ = [
     "ObjectOutcome",
     "OnConflict",
     "PlanResult",
+    "PublishCommand",
     "ReleaseOutcome",
     "ReleaseRequest",
     "ReleaseStatus",
@@ -148,6 +153,7 @@ __all__ = [
     "RouteCommand",
     "SourceRef",
     "StageTiming",
+    "Standing",
     "StepReport",
     "Submission",
     "Survey",

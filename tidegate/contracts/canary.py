@@ -33,6 +33,8 @@ class CanaryStatus(Model):
     load: LoadReport | None = None
     failed_checks: int = 0
     threshold: int = 0
+    iterations: int = 0
+    """Bakes begun of a routing that stands for several."""
     notes: tuple[Note, ...] = ()
     outcome: CanaryOutcome | None = None
 
@@ -64,6 +66,8 @@ class CanaryProgress(Model):
     """The hook of the gate under way whose refusal is noted already."""
     untold: tuple[Event, ...] = ()
     """What the event hooks were not told yet."""
+    unshown: tuple[Event, ...] = ()
+    """What the cluster's Events do not tell yet."""
     skipped_from: int | None = None
     """The weight at which a person ended the analysis."""
     status: CanaryStatus

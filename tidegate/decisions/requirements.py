@@ -21,8 +21,9 @@ class Installation(Model):
 def check_requirements(
     canary: Canary, template_of: TemplateOf, provider_of: ProviderOf, installation: Installation
 ) -> None:
-    """InvalidInput names the canary and its metric, hook or alert that could only fail while it bakes."""
+    """InvalidInput names the canary, and what of it is suspended or could only fail while it bakes."""
     try:
+        refuse_suspended(canary)
         check_hooks(canary, installation.load_mode, installation.load_proxy)
         _check_answers(canary, template_of, installation)
         check_addresses(
@@ -35,6 +36,17 @@ def check_requirements(
         )
     except InvalidInput as error:
         raise error.within(f"Canary {canary.namespace}/{canary.name}") from None
+
+
+def refuse_suspended(canary: Canary) -> None:
+    """InvalidInput when the manifest wants no release."""
+    if canary.spec.suspend:
+        raise InvalidInput(
+            "is true, and keeps its application from being released",
+            subject=f"Canary {canary.namespace}/{canary.name}",
+            field="spec.suspend",
+            mend="set it to false, or remove it, and start again",
+        )
 
 
 def _check_answers(canary: Canary, template_of: TemplateOf, installation: Installation) -> None:

@@ -54,6 +54,11 @@ def purpose_of(
     return Purpose.RELEASE, "; ".join((f"the pod template {wanted} differs from {known}", *changed))
 
 
+def promoted_hash(primary: Manifest | None) -> str:
+    """What the primary runs, or will once an unfinished promotion is undone; empty when nobody knows."""
+    return _promoted(annotations(primary or {})).hash
+
+
 def changes(before: Digests, after: Digests) -> tuple[str, ...]:
     """What differs between two configurations, in words."""
     return tuple(

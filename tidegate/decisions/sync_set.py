@@ -142,14 +142,15 @@ def _item(
     if (ref.group, ref.kind) in READ_ONLY:
         return SyncItem(manifest=manifest, cluster=owner.cluster, wave=wave, read_only=True)
     return SyncItem(
-        manifest=_tracked(manifest, owner),
+        manifest=tracked(manifest, owner),
         cluster=mesh_cluster if ref.group.endswith(ISTIO_SUFFIX) else owner.cluster,
         wave=wave,
         replicas=owners.get((ref.kind, ref.namespace, ref.name), Replicas.GIT),
     )
 
 
-def _tracked(manifest: Manifest, owner: ApplicationRef) -> Manifest:
+def tracked(manifest: Manifest, owner: ApplicationRef) -> Manifest:
+    """The manifest with the mark of its application, and without a status."""
     metadata = manifest["metadata"]
     mark = {TRACKING_ANNOTATION: tracking_id(ref_of(manifest), owner)}
     annotated = metadata | {"annotations": (metadata.get("annotations") or {}) | mark}

@@ -10,6 +10,7 @@ from tidegate.domain.base import ManifestModel
 from tidegate.domain.service import Service
 
 API_GROUP = "flagger.app"
+API_VERSION, KIND = f"{API_GROUP}/v1beta1", "Canary"
 NO_DATA = "tidegate.dev/no-data"
 """Annotation of a Canary: whether checks without traffic, data or an answer fail (as in Flagger) or wait."""
 
@@ -80,11 +81,11 @@ class CanarySpec(ManifestModel):
     service: Service
     analysis: Analysis
     skip_analysis: bool = False
+    suspend: bool = False
     revert_on_deletion: bool = False
     provider: Literal["", "istio"] = ""
     metrics_server: str = ""
     unsupported: ClassVar = {
-        "suspend": "do not start a release instead: set it to false",
         "canaryAnalysis": "rename it to analysis",
         "ingressRef": "only Istio is supported: remove it",
         "routeRef": "only Istio is supported: remove it",

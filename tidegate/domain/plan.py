@@ -135,6 +135,18 @@ class Alerts(Model):
     severity: Severity
 
 
+class Published(Model):
+    """What the status of a canary's own object tells of its revisions, where its cluster has the kind.
+
+    `revision` is the hash of the target's template and configuration, `promoted` that of what the primary
+    runs (empty: nobody knows); `configuration` has the digests of what is tracked, by "ConfigMap name".
+    """
+
+    revision: str
+    promoted: str = ""
+    configuration: dict[str, str] = {}
+
+
 class Purpose(StrEnum):
     """Why a plan is walked."""
 
@@ -147,7 +159,8 @@ class Plan(Model):
     """What will happen to one canary, in order.
 
     `UPKEEP` is the plan of an unchanged template: the objects around it are brought up to date. The hooks in
-    `rollback` are asked in every bake, those in `events` are told every note.
+    `rollback` are asked in every bake, those in `events` are told every note. `published`: the Canary is an
+    object of its cluster, and shows where the release stands.
     """
 
     purpose: Purpose
@@ -155,6 +168,7 @@ class Plan(Model):
     rollback: Hooks | None = None
     events: Hooks | None = None
     alerts: Alerts | None = None
+    published: Published | None = None
     threshold: int = 1
     progress_deadline_seconds: int = 600
 

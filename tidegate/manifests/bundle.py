@@ -21,9 +21,13 @@ from tidegate.manifests.scope import placed
 
 
 class Bundle(Model):
-    """A Canary and what it refers to: MetricTemplates and AlertProviders by each reference's "ns/name"."""
+    """A Canary and what it refers to: MetricTemplates and AlertProviders by each reference's "ns/name".
+
+    `manifest` is the Canary as Git has it.
+    """
 
     canary: Canary
+    manifest: Manifest
     target: Manifest
     autoscaler: Manifest | None = None
     templates: dict[str, MetricTemplate] = {}
@@ -118,6 +122,7 @@ def _bundle(rendered: Rendered, objects: Sequence[Rendered]) -> Bundle:
         target = _target(canary, objects)
         bundle = Bundle(
             canary=canary,
+            manifest=rendered.manifest,
             target=target.manifest,
             autoscaler=_autoscaler(canary, objects),
             templates=templates(canary, objects, warnings),

@@ -114,6 +114,34 @@ class Cluster:
 
         return _reading_anew(attempt)
 
+    def change_status(
+        self, ref: ObjectRef, change: Callable[[Manifest], Manifest], *, manager: str
+    ) -> Manifest | None:
+        """Replace an object's status by `change` of the live object, if that differs; None without one."""
+
+        def attempt() -> Manifest | None:
+            before = self._read(ref)
+            if before is None:
+                return None
+            status = change(before)
+            if status == before.get("status"):
+                return before
+            return self._replace(ref, before | {"status": status}, manager, subresource="/status")
+
+        return _reading_anew(attempt)
+
+    def create(self, manifest: Manifest, *, manager: str) -> None:
+        """Create an object; one of that name that exists is fine."""
+        ref = ref_of(manifest)
+        with contextlib.suppress(Conflict):
+            self._connection.call(
+                "POST",
+                self._collection(ref.api_version, ref.kind, ref.namespace),
+                query={"fieldManager": manager},
+                body=manifest,
+                subject=str(ref),
+            )
+
     def delete(self, api_version: str, kind: str, namespace: str, name: str) -> None:
         """Delete an object and, in the background, what it owns; one that does not exist is fine."""
         ref = ObjectRef(api_version=api_version, kind=kind, namespace=namespace, name=name)
@@ -160,6 +188,10 @@ class Cluster:
     def served(self, group: str, kind: str, preferred: Sequence[str] = ()) -> str:
         """The apiVersion to use for a kind; `preferred` are versions ("v1", "v1beta1"), best first."""
         return self._discovery.served(group, kind, preferred)
+
+    def serves(self, api_version: str, kind: str) -> bool:
+        """Whether the cluster serves a kind."""
+        return self._discovery.serves(api_version, kind)
 
     def namespaced(self, api_version: str, kind: str) -> bool:
         """Whether objects of the kind live in a namespace; InvalidInput when the kind is not served."""
@@ -218,9 +250,9 @@ class Cluster:
         )
         return handed
 
-    def _replace(self, ref: ObjectRef, body: Manifest, manager: str) -> Manifest:
+    def _replace(self, ref: ObjectRef, body: Manifest, manager: str, subresource: str = "") -> Manifest:
         replaced: Manifest = self._connection.call(
-            "PUT", self._path(ref), query={"fieldManager": manager}, body=body, subject=str(ref)
+            "PUT", self._path(ref) + subresource, query={"fieldManager": manager}, body=body, subject=str(ref)
         )
         return replaced
 

@@ -1,5 +1,6 @@
 """What a cluster serves: API versions by group, and each kind's path."""
 
+import contextlib
 import threading
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -39,6 +40,12 @@ class Discovery:
         if found is None:
             raise self._unserved(f"{kind} ({api_version})", group_of(api_version))
         return found
+
+    def serves(self, api_version: str, kind: str) -> bool:
+        """Whether the cluster serves a kind."""
+        with contextlib.suppress(InvalidInput):
+            return bool(self.resource(api_version, kind))
+        return False
 
     def served(self, group: str, kind: str, preferred: Sequence[str] = ()) -> str:
         """The API version to use for a kind: the first served of `preferred`, else the group's own order."""

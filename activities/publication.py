@@ -1,0 +1,119 @@
+"""The Canary as an object of its cluster: brought to what Git has, its status kept, its notes as Events.
+
+Only where the cluster has Flagger's kind. No release depends on it: what cannot be shown is said, no more.
+"""
+
+from datetime import UTC, datetime
+from functools import partial
+from typing import NamedTuple
+
+from temporalio import activity
+
+from activities.offload import at_once
+from activities.site import Bundles, Place, Site, Sites
+from activities.step import step
+from tidegate.adapters.kubernetes import Clusters
+from tidegate.contracts import CANARY_FIELD_MANAGER, FIELD_MANAGER, CanaryRef, PublishCommand
+from tidegate.decisions.canary_status import canary_status, ended_status
+from tidegate.decisions.ownership import application_of
+from tidegate.decisions.revision import promoted_hash
+from tidegate.decisions.sync_set import tracked
+from tidegate.domain.canary import API_VERSION, KIND
+from tidegate.domain.errors import AccessDenied, Permanent, TidegateError
+from tidegate.domain.manifest import Manifest, ObjectRef
+from tidegate.domain.plan import Published
+from tidegate.manifests.canary_event import canary_event
+from tidegate.settings.model import Settings
+
+
+class PublicationActivities:
+    """Writes what `kubectl get canaries` and `kubectl get events` show."""
+
+    def __init__(self, clusters: Clusters, manifests: Bundles, settings: Settings) -> None:
+        self._sites = Sites(clusters, manifests, settings)
+
+    @activity.defn(name="canary_publish")
+    @step
+    def publish(self, command: PublishCommand) -> None:
+        """Show where a canary stands, and what was noted since the last time. It may be shown twice."""
+        place = self._sites.place(command.ref)
+        live = None if command.first else _show(place, command)
+        if live is None:
+            self._bring(command)
+            live = _show(place, command)
+        if live is not None:
+            events = (canary_event(event, live) for event in command.events)
+            at_once(*(partial(place.cluster.create, each, manager=CANARY_FIELD_MANAGER) for each in events))
+
+    def _bring(self, command: PublishCommand) -> None:
+        """The object as Git has it; where that is refused, one that is there keeps its spec."""
+        site = self._sites.find(command.ref)
+        wanted = tracked(site.bundle.manifest, command.ref.owner)
+        try:
+            site.cluster.fenced_apply(wanted, command.fence, manager=FIELD_MANAGER)
+        except Permanent as error:
+            if _live(site) is None:
+                raise
+            activity.logger.warning("Canary %s keeps its spec: %s", command.ref.full_name, error)
+
+
+class Publication(NamedTuple):
+    """What a canary's object will tell; None where it tells nothing, and why not."""
+
+    published: Published | None = None
+    warnings: tuple[str, ...] = ()
+
+
+def publication_of(
+    site: Site, revision: str, primary: Manifest | None, digests: dict[str, str]
+) -> Publication:
+    """Whether the cluster has a Canary to keep for this site. `revision` is what is released, as a hash."""
+    if not site.cluster.serves(API_VERSION, KIND):
+        return Publication()
+    if reason := _obstacle(site):
+        return Publication(warnings=(f"kubectl will not show Canary {site.ref.full_name}: {reason}",))
+    return Publication(Published(revision=revision, promoted=promoted_hash(primary), configuration=digests))
+
+
+def end_at_best(place: Place) -> tuple[str, ...]:
+    """Show that a canary is over that was cut off; a warning when that cannot be shown."""
+    try:
+        if place.cluster.serves(API_VERSION, KIND):
+            _end(place, promoted_hash(place.primary()))
+    except TidegateError as error:
+        return (f"kubectl may still show Canary {place.ref.full_name} under way: {error}",)
+    return ()
+
+
+def _end(place: Place, runs: str) -> None:
+    def ended(live: Manifest) -> Manifest:
+        return ended_status(live.get("status") or {}, runs, datetime.now(UTC))
+
+    place.cluster.change_status(_object(place.ref), ended, manager=CANARY_FIELD_MANAGER)
+
+
+def _show(place: Place, command: PublishCommand) -> Manifest | None:
+    """The live object with the status of the command; None when there is none."""
+
+    def told(live: Manifest) -> Manifest:
+        return canary_status(command, live.get("status"))
+
+    return place.cluster.change_status(_object(place.ref), told, manager=CANARY_FIELD_MANAGER)
+
+
+def _obstacle(site: Site) -> str:
+    """Why its object is not ours to write."""
+    try:
+        live = _live(site)
+    except AccessDenied as error:
+        return f"{error}; grant what deploy/kubernetes/access/canaries has"
+    other, own = application_of(live), site.ref.owner.application
+    return f"it belongs to the application {other}" if other and other != own else ""
+
+
+def _live(place: Place) -> Manifest | None:
+    return place.cluster.get(API_VERSION, KIND, place.namespace, place.ref.name)
+
+
+def _object(ref: CanaryRef) -> ObjectRef:
+    return ObjectRef(api_version=API_VERSION, kind=KIND, namespace=ref.namespace, name=ref.name)
