@@ -19,7 +19,7 @@ Name = tuple[str, str]
 
 
 def refuse_controllers(clusters: Iterable[Cluster], canaries: Iterable[Name]) -> tuple[str, ...]:
-    """InvalidInput when one leads any of these canaries; a warning for each cluster that may not be looked at."""
+    """InvalidInput when one leads any of these canaries; a warning for a cluster that is closed to us."""
     led, warnings = sorted(canaries), []
     for cluster in {each.name: each for each in clusters}.values():
         try:

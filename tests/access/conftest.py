@@ -21,9 +21,17 @@ WORKER = Account(
     "system:serviceaccount:tidegate:tidegate", ("system:serviceaccounts", "system:serviceaccounts:tidegate")
 )
 GRANTED = {
-    "asm": ["identity", "mesh-control-plane", "uninstall"],
+    "asm": ["identity", "mesh-control-plane", "flagger", "uninstall"],
     "mesh01": ["identity", "load"],
-    "mesh02": ["identity", "destination", "configuration", "prometheus", "uninstall"],
+    "mesh02": [
+        "identity",
+        "destination",
+        "configuration",
+        "prometheus",
+        "canaries",
+        "flagger",
+        "uninstall",
+    ],
 }
 BOUND = {"asm": "tidegate-mesh", "mesh02": "tidegate-destination"}
 

@@ -16,6 +16,9 @@ NEEDED = (
     ("asm", "mesh-control-plane"),
     ("mesh02", "destination"),
     ("mesh02", "configuration"),
+    ("mesh02", "canaries"),
+    ("mesh02", "flagger"),
+    ("asm", "flagger"),
     ("mesh01", "load"),
 )
 UNSEEN = {

@@ -39,6 +39,17 @@ def test_a_canary_without_metrics_and_hooks_needs_nothing() -> None:
     check(canary())
 
 
+def test_a_suspended_canary_is_not_released() -> None:
+    wanted = canary()
+    suspended = wanted.model_copy(update={"spec": wanted.spec.model_copy(update={"suspend": True})})
+    with pytest.raises(InvalidInput) as raised:
+        check(suspended)
+    assert str(raised.value) == (
+        "Canary test/podinfo: spec.suspend: is true, and keeps its application from being released; "
+        "set it to false, or remove it, and start again"
+    )
+
+
 def test_a_check_needs_a_prometheus() -> None:
     check(canary((BUILT_IN,)), prometheus="http://prometheus:9090")
     with pytest.raises(

@@ -1,7 +1,8 @@
-"""Whether a Flagger controller releases a namespace's canaries already: two cannot lead one canary's traffic."""
+"""Whether a Flagger controller leads a namespace's canaries already: two cannot lead the same traffic."""
 
 import re
 from collections.abc import Iterator
+from itertools import pairwise
 
 from tidegate.domain.errors import InvalidInput
 from tidegate.domain.manifest import Manifest, dig, ref_of
@@ -49,6 +50,6 @@ def _namespace(container: Manifest) -> str:
 
 def _said(container: Manifest) -> Iterator[str]:
     arguments = [str(each) for part in ("command", "args") for each in container.get(part) or ()]
-    for argument, following in zip(arguments, [*arguments[1:], ""], strict=True):
+    for argument, following in pairwise([*arguments, ""]):
         if found := _NAMESPACE.match(argument):
             yield following if found[1] is None else found[1]

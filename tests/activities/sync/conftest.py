@@ -78,9 +78,14 @@ def asm(clusters: Clusters) -> Cluster:
 
 @pytest.fixture
 def flagger(mesh02: Cluster) -> Cluster:
-    """The destination, in which Flagger's MetricTemplate is served."""
-    mesh02.apply(_definition("MetricTemplate", "flagger.app"), manager="somebody")
-    return mesh02
+    """The destination, in which Flagger's kinds are served."""
+    return _with_flaggers_kinds(mesh02)
+
+
+@pytest.fixture
+def flagger_mesh(asm: Cluster) -> Cluster:
+    """The mesh control plane, in which they are."""
+    return _with_flaggers_kinds(asm)
 
 
 @pytest.fixture
@@ -117,6 +122,19 @@ def late_environment(environment: ActivityEnvironment) -> ActivityEnvironment:
     ago = datetime.now(UTC) - timedelta(seconds=599.5)
     environment.info = dataclasses.replace(environment.info, scheduled_time=ago)
     return environment
+
+
+def _with_flaggers_kinds(cluster: Cluster) -> Cluster:
+    for definition in (_definition("MetricTemplate", "flagger.app"), _canaries()):
+        cluster.apply(definition, manager="somebody")
+    return cluster
+
+
+def _canaries() -> Manifest:
+    definition = _definition("Canary", "flagger.app")
+    definition["metadata"]["name"] = "canaries.flagger.app"
+    definition["spec"]["names"]["plural"] = "canaries"
+    return definition
 
 
 def _definition(kind: str, group: str = "networking.istio.io") -> Manifest:

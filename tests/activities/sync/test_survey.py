@@ -12,7 +12,7 @@ from tests.activities.sync.manifests import AUTOSCALER, CANARY
 from tidegate.adapters.kubernetes import Cluster
 from tidegate.contracts import FENCE_ANNOTATION, ApplicationRef, Survey
 from tidegate.decisions.sync_set import TRACKING_ANNOTATION
-from tidegate.domain.manifest import Manifest
+from tidegate.domain.manifest import Manifest, ref_of
 from tidegate.domain.marks import RELEASE
 
 
@@ -218,3 +218,61 @@ def test_a_template_that_git_does_not_hold_is_looked_for_in_the_cluster(
     flagger.apply(TEMPLATE, manager="test")
     (warning,) = survey(canary, deployment(), create_namespace=True).warnings
     assert warning == "MetricTemplate test/latency is not in Git: the cluster's is used"
+
+
+def controller(name: str = "flagger", *args: str) -> Manifest:
+    """A Flagger, by its chart's labels, that is ready."""
+    labels = {"app.kubernetes.io/name": "flagger"}
+    container = {"name": "flagger", "image": "ghcr.io/fluxcd/flagger:1.44.0", "args": list(args)}
+    template = {"metadata": {"labels": labels}, "spec": {"containers": [container]}}
+    return {
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "metadata": {"name": name, "namespace": "test", "labels": labels},
+        "spec": {"selector": {"matchLabels": labels}, "template": template},
+    }
+
+
+def run(cluster: Cluster, deployment: Manifest) -> None:
+    """Play its controller, which makes it ready."""
+    cluster.apply(deployment, manager="helm")
+    ready = {"replicas": 1, "readyReplicas": 1}
+    cluster.change_status(ref_of(deployment), lambda _: ready, manager="kube-controller-manager")
+
+
+@pytest.mark.parametrize("place", ["flagger", "flagger_mesh"])
+def test_beside_a_flagger_of_the_namespace_nothing_starts(
+    survey: Any, request: pytest.FixtureRequest, mesh02: Cluster, shared_mesh: Cluster, place: str
+) -> None:
+    cluster: Cluster = request.getfixturevalue(place)
+    run(cluster, controller())
+    complaint = (
+        rf"Canary test/podinfo: Flagger \(Deployment test/flagger in cluster {cluster.name}\) releases"
+    )
+    with pytest.raises(ApplicationError, match=complaint) as caught:
+        survey(deployment(), CANARY)
+    assert caught.value.type == "InvalidInput"
+
+
+def test_a_flagger_of_another_namespace_and_one_that_is_down_bar_nobody(
+    survey: Any, flagger: Cluster, shared_mesh: Cluster
+) -> None:
+    run(flagger, controller("elsewhere", "-namespace=harbour"))
+    flagger.apply(controller("down"), manager="helm")
+    assert survey(deployment(), CANARY).warnings == ()
+
+
+def test_a_cluster_without_flaggers_kinds_is_not_looked_at(
+    survey: Any, mesh02: Cluster, shared_mesh: Cluster
+) -> None:
+    run(mesh02, controller())
+    assert survey(deployment(), CANARY).warnings == ()
+
+
+def test_a_suspended_canary_keeps_its_application_from_being_released(
+    survey: Any, mesh02: Cluster, shared_mesh: Cluster
+) -> None:
+    suspended: Any = copy.deepcopy(CANARY)
+    suspended["spec"]["suspend"] = True
+    with pytest.raises(ApplicationError, match=r"Canary test/podinfo: spec\.suspend: is true, and keeps"):
+        survey(deployment(), suspended)
