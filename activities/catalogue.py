@@ -10,7 +10,7 @@ from activities.hooks import HooksActivities
 from activities.inspection import Inspection
 from activities.load_test import LoadTestActivities
 from activities.metrics import MetricsActivities
-from activities.publication import PublicationActivities
+from activities.publication import PublicationActivities, Publisher
 from activities.recovery import RecoveryActivities
 from activities.sync import SyncActivities
 from activities.traffic import TrafficActivities
@@ -33,6 +33,7 @@ def all_activities(settings: Settings, *, search_attributes: bool) -> list[Calla
         clusters, manifests, repositories, settings, search_attributes=search_attributes
     )
     inspection = Inspection(clusters, manifests, settings)
+    publisher = Publisher(clusters, manifests, settings)
     workload = WorkloadActivities(clusters, manifests, settings)
     uninstallation = UninstallationActivities(clusters, manifests, settings)
     hooks = HooksActivities(manifests, settings, clusters)
@@ -53,10 +54,10 @@ def all_activities(settings: Settings, *, search_attributes: bool) -> list[Calla
         uninstallation.hand_over,
         uninstallation.remove,
         TrafficActivities(clusters, manifests, settings).route,
-        LoadTestActivities(manifests, settings, clusters).run,
+        LoadTestActivities(manifests, settings, clusters, publisher).run,
         AlertsActivities(manifests, settings, clusters).tell,
         hooks.ask,
         hooks.tell,
-        PublicationActivities(clusters, manifests, settings).publish,
+        PublicationActivities(publisher).publish,
         MetricsActivities(manifests, settings, clusters, inspection=inspection).judge,
     ]

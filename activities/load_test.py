@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import time
 from collections.abc import AsyncIterator, Coroutine, Sequence
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from temporalio import activity
 
@@ -16,10 +16,11 @@ from tidegate.adapters.load import send_load
 from tidegate.adapters.load_recorder import LoadRecorder
 from tidegate.adapters.manifest_source import ManifestSource
 from tidegate.adapters.reach import Clusters, check_resolved
-from tidegate.contracts import BakeCommand, BakeReport
+from tidegate.contracts import BakeCommand, BakeReport, PublishCommand
 from tidegate.decisions.hey import HeyCommand
 from tidegate.decisions.hooks import is_native_load, native_load
 from tidegate.domain.analysis import Webhook
+from tidegate.domain.errors import TidegateError
 from tidegate.domain.hook import HookType
 from tidegate.domain.verdict import LoadReport, Result, Verdict
 from tidegate.settings import LoadSettings, Settings
@@ -33,10 +34,19 @@ _BEAT_SECONDS = 1.0
 T = TypeVar("T")
 
 
+class Shows(Protocol):
+    """Who shows news to kubectl: activities.publication.Publisher."""
+
+    def show(self, command: PublishCommand) -> None: ...
+
+
 class LoadTestActivities:
     """Everything that puts a canary under load."""
 
-    def __init__(self, manifests: ManifestSource, settings: Settings, clusters: Clusters) -> None:
+    def __init__(
+        self, manifests: ManifestSource, settings: Settings, clusters: Clusters, publisher: Shows
+    ) -> None:
+        self._publisher = publisher
         self._manifests = manifests
         self._settings = settings
         self._caller = HookCaller(settings, clusters)
@@ -47,10 +57,11 @@ class LoadTestActivities:
         """Post the canary's rollout hooks, and send native load until the bake's end.
 
         The bake began when this activity was scheduled: one that starts late, or again after a worker's
-        death, loads for what remains. Posts alone return at once.
+        death, loads for what remains. Posts alone return at once. News are shown meanwhile, so that a step
+        costs no activity more for them; what takes longer than the bake is left to its own.
         """
         recorder = LoadRecorder()
-        async with _beside(_beat(recorder)):
+        async with _beside(_beat(recorder)), _beside(self._show(command.news)) as showing:
             bundle = await offload(self._manifests.bundle, command.ref)
             hooks, mode = bundle.canary.spec.analysis.hooks(HookType.ROLLOUT), self._settings.load.mode
             loads = [native_load(hook, command.ref.namespace) for hook in hooks if is_native_load(hook, mode)]
@@ -60,7 +71,21 @@ class LoadTestActivities:
                 _send(loads, _remaining(command.seconds), self._settings.load, recorder)
             ) as load:
                 verdicts = await self._post(posts, command)
-                return BakeReport(load=await load, verdicts=verdicts)
+                report = BakeReport(load=await load, verdicts=verdicts)
+                await asyncio.wait([showing], timeout=_remaining(command.seconds))
+                return report.model_copy(update={"shown": showing.done() and showing.result()})
+
+    async def _show(self, news: PublishCommand | None) -> bool:
+        """Whether it was taken."""
+        try:
+            if news:
+                await offload(self._publisher.show, news)
+        except TidegateError as error:
+            activity.logger.warning(
+                "kubectl is not told of %s: %s", news.ref.full_name if news else "", error
+            )
+            return False
+        return True
 
     async def _refuse_forbidden(self, loads: Sequence[HeyCommand]) -> None:
         """Through a proxy, a name means what the proxy says."""

@@ -26,15 +26,13 @@ from tidegate.manifests.canary_event import canary_event
 from tidegate.settings.model import Settings
 
 
-class PublicationActivities:
-    """Writes what `kubectl get canaries` and `kubectl get events` show."""
+class Publisher:
+    """Writes what `kubectl get canaries` and `kubectl get events` show. It blocks."""
 
     def __init__(self, clusters: Clusters, manifests: Bundles, settings: Settings) -> None:
         self._sites = Sites(clusters, manifests, settings)
 
-    @activity.defn(name="canary_publish")
-    @step
-    def publish(self, command: PublishCommand) -> None:
+    def show(self, command: PublishCommand) -> None:
         """Show where a canary stands, and what was noted since the last time. It may be shown twice."""
         place = self._sites.place(command.ref)
         live = None if command.first else _show(place, command)
@@ -55,6 +53,19 @@ class PublicationActivities:
             if _live(site) is None:
                 raise
             activity.logger.warning("Canary %s keeps its spec: %s", command.ref.full_name, error)
+
+
+class PublicationActivities:
+    """The same as a step by itself."""
+
+    def __init__(self, publisher: Publisher) -> None:
+        self._publisher = publisher
+
+    @activity.defn(name="canary_publish")
+    @step
+    def publish(self, command: PublishCommand) -> None:
+        """Show where a canary stands, and what was noted since the last time."""
+        self._publisher.show(command)
 
 
 class Publication(NamedTuple):

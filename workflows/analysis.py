@@ -12,12 +12,13 @@ from temporalio.exceptions import ActivityError
 from workflows.control import Control, Rest
 from workflows.hooks import HookCalls
 from workflows.logbook import Logbook
+from workflows.publication import Publication
 from workflows.steps import quick, reason_of, under_load
 
 with workflow.unsafe.imports_passed_through():
     from activities.load_test import LoadTestActivities
     from activities.metrics import MetricsActivities
-    from tidegate.contracts import BakeCommand, BakeReport, CanaryRequest, JudgeCommand
+    from tidegate.contracts import BakeCommand, BakeReport, CanaryRequest, JudgeCommand, PublishCommand
     from tidegate.decisions import narration
     from tidegate.decisions.judge import is_waiting
     from tidegate.domain.errors import ReleaseFailed
@@ -41,6 +42,7 @@ class Analysis:
         control: Control,
         logbook: Logbook,
         hooks: HookCalls,
+        publication: Publication,
         rest: Rest,
     ) -> None:
         self._ref = request.ref
@@ -48,6 +50,7 @@ class Analysis:
         self._control = control
         self._logbook = logbook
         self._hooks = hooks
+        self._publication = publication
         self._rest = rest
         self.remaining = request.progress.remaining_seconds if request.progress else None
         self._waits_for = ""
@@ -73,8 +76,7 @@ class Analysis:
         while True:
             self.remaining = None
             started = workflow.now()
-            self._logbook.on_change()
-            load = asyncio.create_task(self._put_under_load(bake, remaining))
+            load = asyncio.create_task(self._put_under_load(bake, remaining, self._news(bake)))
             try:
                 if await self._stand(remaining, f"Bake {bake.seconds:g}s {_place(bake)}"):
                     return await self._judge(bake, load)
@@ -104,13 +106,29 @@ class Analysis:
         control = self._control
         return control.paused or control.hurried or control.is_run_worn(self._limits.signals_per_run)
 
-    async def _put_under_load(self, bake: Bake, seconds: float) -> BakeReport:
+    def _news(self, bake: Bake) -> PublishCommand | None:
+        """What the load test shows beside its work; without one, it is shown by itself."""
+        if bake.hooks:
+            return self._publication.hand_over()
+        self._publication.show()
+        return None
+
+    async def _put_under_load(self, bake: Bake, seconds: float, news: PublishCommand | None) -> BakeReport:
         if not bake.hooks:
             return BakeReport()
+        report = BakeReport(shown=False)
+        try:
+            report = await self._load(bake, seconds, news)
+        finally:
+            if not report.shown:
+                self._publication.take_back(news)
+        return report
+
+    async def _load(self, bake: Bake, seconds: float, news: PublishCommand | None) -> BakeReport:
         try:
             return await workflow.execute_activity_method(
                 LoadTestActivities.run,
-                BakeCommand(ref=self._ref, seconds=seconds),
+                BakeCommand(ref=self._ref, seconds=seconds, news=news),
                 **under_load(
                     f"{', '.join(bake.hooks)} {_place(bake)}",
                     seconds=seconds,
@@ -119,7 +137,8 @@ class Analysis:
             )
         except ActivityError as error:
             reason = f"load test: {reason_of(error)}"
-            return BakeReport(verdicts=(Verdict(check=bake.hooks[0], result=Result.FAILED, reason=reason),))
+            failed = Verdict(check=bake.hooks[0], result=Result.FAILED, reason=reason)
+            return BakeReport(verdicts=(failed,), shown=False)
 
     async def _judge(self, bake: Bake, load: asyncio.Task[BakeReport]) -> tuple[Verdict, ...]:
         self._logbook.update(waiting_for="the checks' numbers")

@@ -88,7 +88,9 @@ class Canary:
         self._fences = _fences_of(request)
         self._events = Events(request, self._fences, self._logbook)
         self._hooks = HookCalls(request, self._logbook)
-        self._analysis = Analysis(request, self._control, self._logbook, self._hooks, self._rest)
+        self._analysis = Analysis(
+            request, self._control, self._logbook, self._hooks, self._events.publication, self._rest
+        )
         self._gates = Gates(request, self._control, self._logbook, self._hooks, self._analysis, self._rest)
         self._traffic = Traffic(request, self._fences, self._logbook)
         self._workload = Workload(request, self._fences, self._logbook)

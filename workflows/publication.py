@@ -1,6 +1,7 @@
 """What kubectl shows of a canary, kept beside the release: nothing waits for it but the canary's end.
 
-Shown is what changed since the last time, one post at a time; what comes meanwhile goes with the next.
+Shown is what changed since the last time, one post at a time; what comes meanwhile goes with the next. A
+bake's load test takes the news along, so that a step costs no activity more.
 """
 
 import asyncio
@@ -29,6 +30,7 @@ class Publication:
         self._logbook = logbook
         self._published: Published | None = None
         self._at_the_end_only = False
+        self._brought = False
         self._shown: Standing | None = None
         self._complaint = ""
         self._under_way: asyncio.Task[None] | None = None
@@ -50,6 +52,22 @@ class Publication:
             return
         self._under_way = asyncio.create_task(self._show_all(self._published))
 
+    def hand_over(self) -> PublishCommand | None:
+        """What is new, for a step that shows it beside its work; None where a post of its own does it.
+
+        The first is one: it brings the object.
+        """
+        if self._published and self._brought and not self._is_busy() and self._has_news():
+            return self._take(self._published)
+        self.show()
+        return None
+
+    def take_back(self, news: PublishCommand | None) -> None:
+        """What was not shown goes with the next post."""
+        if news:
+            self._logbook.unshown = [*news.events, *self._logbook.unshown]
+            self._shown = None
+
     async def settle(self) -> None:
         """Wait for the post that is under way."""
         if self._under_way:
@@ -65,27 +83,33 @@ class Publication:
     def _is_busy(self) -> bool:
         return self._under_way is not None and not self._under_way.done()
 
-    async def _show_all(self, published: Published) -> None:
-        """Until nothing is new; what could not be shown goes with the next try."""
-        while self._logbook.unshown or self._shown != _standing(self._logbook.status):
-            standing, events = _standing(self._logbook.status), self.unshown
-            self._logbook.unshown = []
-            if not await self._post(published, standing, events):
-                self._logbook.unshown = [*events, *self._logbook.unshown]
-                return
-            self._shown = standing
+    def _has_news(self) -> bool:
+        return bool(self._logbook.unshown) or self._shown != _standing(self._logbook.status)
 
-    async def _post(self, published: Published, standing: Standing, events: tuple[Event, ...]) -> bool:
-        """Whether it is shown."""
-        command = PublishCommand(
+    async def _show_all(self, published: Published) -> None:
+        while self._has_news():
+            command = self._take(published)
+            if not await self._post(command):
+                self.take_back(command)
+                return
+            self._brought = True
+
+    def _take(self, published: Published) -> PublishCommand:
+        self._shown, events = _standing(self._logbook.status), tuple(self._logbook.unshown)
+        self._logbook.unshown = []
+        return PublishCommand(
             ref=self._ref,
             fence=self._fences.next(),
             at=workflow.now(),
             published=published,
-            standing=standing,
+            standing=self._shown,
             events=events,
-            first=self._shown is None,
+            first=not self._brought,
         )
+
+    async def _post(self, command: PublishCommand) -> bool:
+        """Whether it is shown."""
+        standing = command.standing
         summary = f"Show {standing.phase.flaggers} {standing.weight} % to kubectl"
         options = telling(summary, hook_seconds=_PATIENCE_SECONDS)
         try:

@@ -14,7 +14,7 @@ import pytest
 import yaml
 from temporalio.testing import ActivityEnvironment
 
-from activities.publication import PublicationActivities
+from activities.publication import PublicationActivities, Publisher
 from activities.recovery import RecoveryActivities
 from activities.traffic import TrafficActivities
 from activities.uninstallation import UninstallationActivities
@@ -160,7 +160,7 @@ class World:
         self._traffic = TrafficActivities(clusters, self, settings)
         self._recovery = RecoveryActivities(clusters, self, self, settings)
         self._uninstallation = UninstallationActivities(clusters, self, settings)
-        self._publication = PublicationActivities(clusters, self, settings)
+        self._publication = PublicationActivities(Publisher(clusters, self, settings))
         self._sequence = itertools.count(1)
         self.commit("a")
 

@@ -310,6 +310,8 @@ class Neighbours:
     @activity.defn(name="load_test_run")
     async def load(self, command: BakeCommand) -> BakeReport:
         await self._did(f"load {command.seconds:g}")
+        if command.news:
+            self.shown.append(command.news)
         return BakeReport(load=LoadReport(requests=100, seconds=command.seconds, rate=10, codes={"200": 100}))
 
     @activity.defn(name="hooks_ask")

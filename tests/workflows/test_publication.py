@@ -49,6 +49,24 @@ async def test_a_step_costs_one_post(stage: Stage) -> None:
     assert [weights.count(weight) for weight in (10, 20, 30)] == [1, 1, 1]
 
 
+async def test_a_load_test_takes_the_news_along(stage: Stage) -> None:
+    stage.neighbours.plan = published(release_plan(weights=(10, 20, 30), seconds=0.2, drain=0.1))
+    outcome = await (await stage.start_canary()).result()
+    shown = [("Progressing", 10), ("Progressing", 20), ("Progressing", 30)]
+    assert [each for each in standings(stage) if each[1] and each[0] == "Progressing"] == shown
+    assert messages(stage) == [note.text for note in outcome.notes]
+    bakes = stage.neighbours.calls[stage.neighbours.calls.index("route 10") :]
+    assert "publish" not in bakes[: bakes.index("promote")]
+
+
+async def test_news_of_a_load_test_that_failed_are_shown_by_themselves(stage: Stage) -> None:
+    stage.neighbours.plan = published(release_plan(weights=(10,), seconds=0.2, drain=0.1))
+    stage.neighbours.fail = {"load": [ApplicationError("no", type="AccessDenied", non_retryable=True)]}
+    outcome = await (await stage.start_canary()).result()
+    assert outcome.outcome is Outcome.PROMOTED
+    assert set(messages(stage)) == {note.text for note in outcome.notes}
+
+
 async def test_a_rollback_is_shown_with_its_reason_and_its_warnings(stage: Stage) -> None:
     stage.neighbours.plan = published()
     stage.neighbours.verdicts = lambda _: BAD

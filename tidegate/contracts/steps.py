@@ -4,6 +4,7 @@ from datetime import datetime
 
 from tidegate.contracts.fence import Fence
 from tidegate.contracts.outcomes import Note, ObjectOutcome
+from tidegate.contracts.publication import PublishCommand
 from tidegate.contracts.references import ApplicationRef, CanaryRef, Limits
 from tidegate.contracts.release import ReleaseRequest
 from tidegate.domain.base import Model
@@ -133,18 +134,23 @@ class RouteCommand(Model):
 
 
 class BakeCommand(Model):
-    """load_test.run: put the canary under load for `seconds`, and run its rollout hooks."""
+    """load_test.run: put the canary under load for `seconds`, run its rollout hooks, and show the news."""
 
     ref: CanaryRef
     seconds: float
     phase: Phase = Phase.PROGRESSING
+    news: PublishCommand | None = None
 
 
 class BakeReport(Model):
-    """What the load test and the hooks came to; a hook that failed is a failed check."""
+    """What the load test and the hooks came to; a hook that failed is a failed check.
+
+    `shown`: whether the news were taken before the bake's end.
+    """
 
     load: LoadReport | None = None
     verdicts: tuple[Verdict, ...] = ()
+    shown: bool = True
 
 
 class JudgeCommand(Model):

@@ -5,6 +5,8 @@ import dataclasses
 import time
 from collections.abc import Awaitable, Callable, Coroutine
 from datetime import UTC, datetime, timedelta
+from threading import Event
+from types import SimpleNamespace
 from typing import Any, NoReturn
 
 import pytest
@@ -14,7 +16,10 @@ from temporalio.testing import ActivityEnvironment
 from activities.load_test import LoadTestActivities
 from tidegate.adapters.manifest_source import ManifestSource
 from tidegate.adapters.reach import Direct
-from tidegate.contracts import BakeCommand, BakeReport, CanaryRef
+from tidegate.contracts import BakeCommand, BakeReport, CanaryRef, Fence, PublishCommand, Standing
+from tidegate.domain.errors import Unreachable
+from tidegate.domain.plan import Published
+from tidegate.domain.release import Phase
 from tidegate.settings import ClusterSettings, LoadSettings, Settings
 
 Serve = Callable[[Callable[[web.Request], Awaitable[web.StreamResponse]]], Awaitable[str]]
@@ -53,10 +58,25 @@ def environment() -> ActivityEnvironment:
     return ActivityEnvironment()
 
 
+def news_of(ref: CanaryRef) -> PublishCommand:
+    return PublishCommand(
+        ref=ref,
+        fence=Fence(epoch=1, sequence=1),
+        at=datetime.now(UTC),
+        published=Published(revision="new"),
+        standing=Standing(phase=Phase.PROGRESSING, weight=10),
+    )
+
+
 @pytest.fixture
 def bake(manifest_source: ManifestSource, environment: ActivityEnvironment) -> Bake:
     async def run(
-        ref: CanaryRef, seconds: float = 0.5, late: float = 0.0, clusters: Any = None, **load: Any
+        ref: CanaryRef,
+        seconds: float = 0.5,
+        late: float = 0.0,
+        clusters: Any = None,
+        show: Callable[[PublishCommand], None] | None = None,
+        **load: Any,
     ) -> BakeReport:
         manifest_source.bundle(ref)
         scheduled = datetime.now(UTC) - timedelta(seconds=late)
@@ -67,8 +87,10 @@ def bake(manifest_source: ManifestSource, environment: ActivityEnvironment) -> B
             clusters={"mesh01": ClusterSettings(service_proxy=clusters is not None)},
             load=LoadSettings(cluster="mesh01", **load),
         )
-        activities = LoadTestActivities(manifest_source, settings, clusters or NoClusters())
-        return await environment.run(activities.run, BakeCommand(ref=ref, seconds=seconds))
+        publisher = SimpleNamespace(show=show)
+        activities = LoadTestActivities(manifest_source, settings, clusters or NoClusters(), publisher)
+        news = news_of(ref) if show else None
+        return await environment.run(activities.run, BakeCommand(ref=ref, seconds=seconds, news=news))
 
     return run
 
@@ -221,3 +243,28 @@ async def test_native_load_goes_through_the_settings_proxy(
     assert report.load is not None
     assert report.load.codes == {"202": len(proxy.paths)}
     assert set(proxy.paths) == {"/x"}
+
+
+async def test_news_are_shown_beside_the_load(bake: Bake, canary_ref: Callable[..., CanaryRef]) -> None:
+    shown: list[PublishCommand] = []
+    report = await bake(canary_ref(), show=shown.append)
+    assert (report.shown, [each.standing.weight for each in shown]) == (True, [10])
+
+
+async def test_news_that_cannot_be_shown_fail_no_bake(
+    bake: Bake, canary_ref: Callable[..., CanaryRef]
+) -> None:
+    def away(_: PublishCommand) -> None:
+        raise Unreachable("cluster mesh02", "connection refused")
+
+    report = await bake(canary_ref(), show=away)
+    assert (report.shown, report.verdicts) == (False, ())
+
+
+async def test_news_that_nobody_takes_hold_no_bake_up(
+    bake: Bake, canary_ref: Callable[..., CanaryRef]
+) -> None:
+    taken = Event()
+    report = await bake(canary_ref(), seconds=0.2, show=lambda _: taken.wait(10))
+    assert report.shown is False
+    taken.set()
