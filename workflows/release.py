@@ -75,6 +75,7 @@ class Release:
             resolve=self._resolved,
             status=lambda: self._status,
             show=lambda revisions: self._update(queued=revisions),
+            promote=self.promote,
         )
         self._synced = SyncReport()
         self._status = ReleaseStatus(

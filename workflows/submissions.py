@@ -32,7 +32,8 @@ Resolve = Callable[[ReleaseRequest], Awaitable[Resolved]]
 class Submissions:
     """The answers that one run gives, and the requests that wait for its end.
 
-    `resolve` fixes a request's revision, `status` is the run's own, `show` is told the revisions that wait.
+    `resolve` fixes a request's revision, `status` is the run's own, `show` is told the revisions that wait,
+    and `promote` skips the run's analysis.
     """
 
     def __init__(
@@ -44,6 +45,7 @@ class Submissions:
         resolve: Resolve,
         status: Callable[[], ReleaseStatus],
         show: Callable[[tuple[str, ...]], None],
+        promote: Callable[[], Awaitable[None]],
     ) -> None:
         self._request = request
         self._control = control
@@ -51,6 +53,7 @@ class Submissions:
         self._resolve = resolve
         self._status = status
         self._show = show
+        self._promote = promote
         self._queue = list(request.queued)
         self._dropped: tuple[str, ...] = ()
         self._greeted = request.previous is not None or request.held
@@ -68,7 +71,7 @@ class Submissions:
             return self._enqueue(wanted)
         same = wanted.revision == await self._sha() and wanted.application == self._request.application
         if same and not self._control.aborted:
-            return self._submission(Disposition.ATTACHED, wanted)
+            return await self._attach(wanted)
         if self._status().outcome is not None:
             return self._enqueue(wanted)
         match request.on_conflict:
@@ -129,6 +132,11 @@ class Submissions:
             lambda: bool(self._status().sha) or self._status().outcome is not None,
         )
         return self._status().sha
+
+    async def _attach(self, request: ReleaseRequest) -> Submission:
+        if request.promoted:
+            await self._promote()
+        return self._submission(Disposition.ATTACHED, request)
 
     async def _supersede(self, request: ReleaseRequest) -> Submission:
         dropped = dict.fromkeys([*self._dropped, *(waiting.revision for waiting in self._queue)])

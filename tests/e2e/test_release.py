@@ -86,6 +86,20 @@ async def test_a_bad_version_is_rolled_back_and_tried_again_when_it_is_started_a
         assert await podinfo.end_state() == serves("3.1.0")
 
 
+async def test_a_promotion_is_taken_back_at_once_by_a_start_that_skips_the_analysis(
+    podinfo: Application,
+) -> None:
+    before = (await podinfo.git("-C", str(podinfo.repository), "rev-parse", "HEAD")).strip()
+    await podinfo.commit("3.1.1", interval="10m")
+    for revision, version in (("latest", "3.1.1"), (before, "3.1.0")):
+        async with podinfo.observed() as seen:
+            ended = await podinfo.start("--revision", revision, "--promote")
+
+        assert (ended.code, ended.outcome["outcome"]) == (0, "promoted"), ended
+        assert (seen.weights, set(seen.answers)) == ([0], {200})
+        assert await podinfo.end_state() == serves(version)
+
+
 async def test_a_slow_version_is_rolled_back(podinfo: Application) -> None:
     slow = (
         "--random-delay=true",

@@ -17,6 +17,8 @@ async def test_a_worker_killed_in_mid_bake_is_followed_by_another(
     ended = await command.ended()
 
     assert (ended.code, ended.outcome["outcome"]) == (0, "promoted"), ended
+    (bake,) = [each["seconds"] for each in ended.canary["stages"] if each["stage"].startswith("Bake")]
+    assert bake >= 3
     assert await podinfo.end_state() == serves("3.1.1")
 
 

@@ -66,6 +66,15 @@ async def test_a_failed_bake_below_the_threshold_is_repeated_at_its_weight(stage
     assert stage.neighbours.judged == 3
 
 
+async def test_steps_that_are_edited_in_mid_release_change_nothing_of_it(stage: Stage) -> None:
+    handle = await stage.come_to("route 10")
+    stage.neighbours.plan = release_plan(weights=(10, 90))
+    stage.neighbours.hang.clear()
+    await handle.result()
+    routes = [call for call in stage.neighbours.calls if call.startswith("route")]
+    assert routes == ["route 10", "route 20", "route 0"]
+
+
 @pytest.mark.parametrize(
     ("purpose", "expected"),
     [(Purpose.INITIALISATION, Outcome.INITIALISED), (Purpose.UPKEEP, Outcome.UNCHANGED)],

@@ -92,6 +92,35 @@ async def test_the_same_revision_attaches(stage: Stage) -> None:
     assert (await handle.result()).outcome is Outcome.PROMOTED
 
 
+async def test_a_start_may_skip_the_analysis(stage: Stage) -> None:
+    handle, _ = await stage.submit(release_request(promoted=True))
+    assert (await handle.result()).outcome is Outcome.PROMOTED
+    assert not {"judge", "route 10"} & set(stage.neighbours.calls)
+
+
+async def test_a_start_that_attaches_may_skip_what_is_left_of_the_analysis(stage: Stage) -> None:
+    handle = await busy(stage)
+    _, submission = await stage.submit(release_request(promoted=True))
+    assert submission.disposition is Disposition.ATTACHED
+    stage.neighbours.hang.clear()
+    assert (await handle.result()).outcome is Outcome.PROMOTED
+    assert "route 20" not in stage.neighbours.calls
+
+
+async def test_a_push_during_the_promotion_gets_an_analysis_of_its_own(stage: Stage) -> None:
+    stage.neighbours.hang = {"promote"}
+    handle, _ = await stage.submit(release_request())
+    await stage.until(lambda: "promote" in stage.neighbours.calls)
+    await stage.submit(release_request(NEW))
+    stage.neighbours.hang.clear()
+    successor, _ = await handed_over(stage, handle)
+    assert (await successor.result()).sha == NEW
+    calls = stage.neighbours.calls
+    later = calls[calls.index(f"apply {NEW}") :]
+    assert calls.index("scale_down") < calls.index(f"apply {NEW}")
+    assert later.index("route 10") < later.index("judge") < later.index("promote")
+
+
 async def test_a_branch_attaches_when_it_still_names_the_running_commit(stage: Stage) -> None:
     stage.neighbours.shas = {"latest": OLD}
     handle = await busy(stage)

@@ -48,6 +48,14 @@ Validate = Annotated[
     ),
 ]
 
+Promote = Annotated[
+    bool,
+    typer.Option(
+        "--promote",
+        help="Skip the analysis, as when going back at once to a version that is known to be good.",
+    ),
+]
+
 
 @exits
 def start(
@@ -56,6 +64,7 @@ def start(
     wait: Wait = False,
     timeout: Timeout = None,
     on_conflict: Conflict = OnConflict.SUPERSEDE,
+    promote: Promote = False,
     validate: Validate = True,
     json: Json = False,
 ) -> int:
@@ -69,7 +78,8 @@ def start(
         )
     output = Output(as_json=json)
     settings = load_settings()
-    request = request_from(file, revision, settings).model_copy(update={"on_conflict": on_conflict})
+    asked = {"on_conflict": on_conflict, "promoted": promote}
+    request = request_from(file, revision, settings).model_copy(update=asked)
     if validate:
         request = _validated(request, settings, file, output)
     release = ReleaseName.of_request(request)

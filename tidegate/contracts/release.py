@@ -59,7 +59,7 @@ class ReleaseRequest(Model):
     held: bool = False
     """Whether the run before this one was paused before its sync when it handed over to this one."""
     promoted: bool = False
-    """Whether somebody had asked that run to skip the analysis."""
+    """Whether the analysis is skipped, as the starter or somebody who signaled that run has asked."""
     warnings: tuple[str, ...] = ()
     """What that run had to warn of."""
     queued: tuple["ReleaseRequest", ...] = ()
