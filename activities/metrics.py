@@ -1,14 +1,13 @@
 """The checks of a bake: every one of a canary's metrics asked once, and judged."""
 
-import asyncio
 import os
-from collections.abc import Coroutine, Mapping
+from collections.abc import Mapping
 from functools import partial
-from typing import Any, TypeVar
 
 from temporalio import activity
 
-from activities.elapsed import seconds_since_scheduled
+from activities.answers import all_of, is_outage
+from activities.comparisons import Comparisons
 from activities.heartbeat import beating
 from activities.inspection import Inspects
 from activities.offload import offload
@@ -19,14 +18,9 @@ from tidegate.adapters.metrics import Clusters, Servers
 from tidegate.contracts import CanaryRef, JudgeCommand, Judgement
 from tidegate.decisions.judge import Sample, judge
 from tidegate.decisions.queries import Check, checks
-from tidegate.domain.errors import InvalidInput, Permanent, Unreachable
+from tidegate.domain.errors import InvalidInput, Unreachable
 from tidegate.manifests.bundle import Bundle
 from tidegate.settings import Settings
-
-T = TypeVar("T")
-
-OUTAGE_SECONDS = 8.0
-"""An outage this long is no hiccup: the check says so, and counts as failed as in Flagger."""
 
 
 class MetricsActivities:
@@ -48,6 +42,7 @@ class MetricsActivities:
         self._manifests = manifests
         self._clusters = clusters
         self._servers = Servers(settings, clusters, os.environ if environ is None else environ)
+        self._comparisons = Comparisons(manifests, clusters, self._servers)
 
     @activity.defn(name="metrics_judge")
     @step
@@ -58,8 +53,13 @@ class MetricsActivities:
         A server out of reach is Unreachable at first, for Temporal to try again, and in the end inconclusive.
         The workload is a check of its own when none of its pods is ready. ReleaseFailed: nothing to judge.
         """
-        look, measured = await _all(self._look(command.ref), self._measure(command))
-        return Judgement(verdicts=(*look.verdicts, *measured.verdicts), warnings=look.warnings)
+        parts = await all_of(
+            self._look(command.ref), self._measure(command), self._comparisons.judge(command)
+        )
+        return Judgement(
+            verdicts=tuple(verdict for part in parts for verdict in part.verdicts),
+            warnings=tuple(warning for part in parts for warning in part.warnings),
+        )
 
     async def _look(self, ref: CanaryRef) -> Judgement:
         if self._inspection is None:
@@ -73,7 +73,7 @@ class MetricsActivities:
         ref = command.ref
         bundle = await offload(self._manifests.bundle, ref)
         asked = _named(await offload(self._checks, bundle, ref.owner.cluster), command.checks)
-        samples = await _all(*(self._sample(ref, check) for check in asked))
+        samples = await all_of(*(self._sample(ref, check) for check in asked))
         return Judgement(verdicts=judge(zip((check.criterion for check in asked), samples, strict=True)))
 
     def _checks(self, bundle: Bundle, cluster: str) -> tuple[Check, ...]:
@@ -84,7 +84,7 @@ class MetricsActivities:
             server = await offload(self._servers.server, ref.owner.cluster, check, _question(ref, check))
             return await server.query(check.query)
         except Unreachable as error:
-            if seconds_since_scheduled() < OUTAGE_SECONDS:
+            if not is_outage():
                 raise
             return Sample(unanswered=str(error))
         except InvalidInput as error:
@@ -98,12 +98,3 @@ def _named(asked: tuple[Check, ...], names: tuple[str, ...] | None) -> tuple[Che
 def _question(ref: CanaryRef, check: Check) -> str:
     """The check of this very bake, whichever attempt asks it."""
     return f"{ref.full_name} {check.criterion.check} {activity.info().scheduled_time.isoformat()}"
-
-
-async def _all(*questions: Coroutine[Any, Any, T]) -> list[T]:
-    """All answers; of several failures the one that no retry mends."""
-    answers = await asyncio.gather(*questions, return_exceptions=True)
-    failures = [answer for answer in answers if isinstance(answer, BaseException)]
-    if failures:
-        raise min(failures, key=lambda failure: not isinstance(failure, Permanent))
-    return [answer for answer in answers if not isinstance(answer, BaseException)]

@@ -114,23 +114,31 @@ def _series(now: float) -> str:
     """Counters by workload of namespace test: their increase a second decides what the queries find.
 
     healthy: 995 of 1,000 requests succeed; broken: none does; idle: counted once, no traffic now. All of
-    healthy's requests take between 50 and 100 ms.
+    healthy's requests take between 50 and 100 ms, all of slow's between 100 and 250 ms. The primaries of all
+    three are like healthy.
     """
     rates = {
         ("healthy", "200"): 99.5,
         ("healthy", "503"): 0.5,
         ("broken", "500"): 10.0,
         ("idle", "200"): 0.0,
+        ("healthy-primary", "200"): 99.5,
+        ("healthy-primary", "503"): 0.5,
+        ("broken-primary", "200"): 99.5,
+        ("broken-primary", "503"): 0.5,
     }
-    buckets = {"50": 0.0, "100": 100.0, "+Inf": 100.0}
+    usual = {"50": 0.0, "100": 100.0, "250": 100.0, "+Inf": 100.0}
+    buckets = dict.fromkeys(("healthy", "healthy-primary", "slow-primary"), usual)
+    buckets["slow"] = usual | {"100": 0.0}
     lines = ["# TYPE istio_requests counter"]
     for (workload, code), rate in rates.items():
         labels = f'{_labels(workload)},response_code="{code}"'
         lines += _samples(f"istio_requests_total{{{labels}}}", rate, now)
     lines.append("# TYPE istio_request_duration_milliseconds histogram")
-    for bound, rate in buckets.items():
-        labels = f'{_labels("healthy")},le="{bound}"'
-        lines += _samples(f"istio_request_duration_milliseconds_bucket{{{labels}}}", rate, now)
+    for workload, bounds in buckets.items():
+        for bound, rate in bounds.items():
+            labels = f'{_labels(workload)},le="{bound}"'
+            lines += _samples(f"istio_request_duration_milliseconds_bucket{{{labels}}}", rate, now)
     return "\n".join([*lines, "# EOF", ""])
 
 

@@ -53,6 +53,7 @@ class Analysis:
         self._publication = publication
         self._rest = rest
         self.remaining = request.progress.remaining_seconds if request.progress else None
+        self.since = request.progress.analysed_since if request.progress else None
         self._waits_for = ""
 
     async def bake(self, bake: Bake) -> None:
@@ -60,6 +61,7 @@ class Analysis:
         if bake.iterations and self.remaining is None:
             self._logbook.note(narration.iterated(self._ref.full_name, bake))
         self._logbook.update(iterations=bake.iteration)
+        self.since = self.since or workflow.now()
         while not self._control.hurried:
             verdicts = await self._soak_and_judge(bake)
             if all(verdict.passed for verdict in verdicts):
@@ -145,7 +147,11 @@ class Analysis:
         summary = f"{len(bake.checks)} checks {_place(bake)}"
         judgement = await workflow.execute_activity_method(
             MetricsActivities.judge,
-            JudgeCommand(ref=self._ref, checks=bake.checks if bake.narrowed else None),
+            JudgeCommand(
+                ref=self._ref,
+                checks=bake.checks if bake.narrowed else None,
+                observed_seconds=self._observed_seconds(),
+            ),
             **quick(summary, budget_seconds=self._limits.outage_budget_seconds),
         )
         if not await self._is_answered(load):
@@ -157,6 +163,10 @@ class Analysis:
         self._logbook.update(verdicts=verdicts, load=report.load, waiting_for="")
         await self._hooks.ask_for_rollback()
         return verdicts
+
+    def _observed_seconds(self) -> float:
+        """Time since the first bake began, by Temporal's clock; pauses count, for the traffic stays."""
+        return (workflow.now() - self.since).total_seconds() if self.since else 0.0
 
     async def _is_answered(self, load: asyncio.Task[BakeReport]) -> bool:
         """Wait for hooks that outlast the bake; False when a promotion by hand came first."""

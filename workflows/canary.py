@@ -266,6 +266,7 @@ class Canary:
             reason=self._reason,
             stage=self._stage,
             remaining_seconds=self._analysis.remaining,
+            analysed_since=self._analysis.since,
             routing=self._traffic.routing,
             routed=self._traffic.routed,
             fence=self._fences.last,

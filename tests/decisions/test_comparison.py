@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tidegate.decisions.comparison import Rule, compare
+from tidegate.decisions.comparison import Rule, compare, paired, unanswered
 from tidegate.decisions.judge import Measure
 from tidegate.domain.comparison import Worse
 from tidegate.domain.verdict import Missing, Result, Verdict
@@ -132,6 +132,17 @@ def test_too_few_samples_are_inconclusive(canary: list[Any], primary: list[Any],
 def test_what_is_no_number_does_not_count() -> None:
     gaps: list[float | None] = [math.nan, None, math.inf, -math.inf, 1.7e308]
     assert compare(rule(), [*gaps, *FLAT], FLAT) == compare(rule(), FLAT, FLAT)
+
+
+def test_only_moments_that_both_have_a_number_of_are_compared() -> None:
+    canary = {10.0: 1.0, 20.0: math.nan, 30.0: 3.0, 40.0: 4.0}
+    assert paired(canary, {10.0: 5.0, 20.0: 6.0, 30.0: math.nan, 40.0: 8.0, 50.0: 9.0}) == ((1, 4), (5, 8))
+
+
+def test_a_server_without_an_answer_is_inconclusive_and_counts() -> None:
+    verdict = unanswered(rule(), "Prometheus x is out of reach: refused")
+    assert (verdict.result, verdict.missing, verdict.waits) == (Result.INCONCLUSIVE, Missing.ANSWER, False)
+    assert verdict.check == "depth against primary"
 
 
 def test_a_few_outliers_do_not_turn_lower_values_into_higher_ones() -> None:

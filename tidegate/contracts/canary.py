@@ -53,6 +53,8 @@ class CanaryProgress(Model):
     stage: int
     remaining_seconds: float | None = None
     """What is left of the bake under way; None when none is."""
+    analysed_since: datetime | None = None
+    """When the first bake began; None before it."""
     routing: Routing | None = None
     routed: Fence | None = None
     """The token of the command that gave the canary this."""

@@ -154,10 +154,14 @@ class BakeReport(Model):
 
 
 class JudgeCommand(Model):
-    """metrics.judge: ask every check of the canary once, or those of these names alone."""
+    """metrics.judge: ask every check of the canary once, or those of these names alone.
+
+    `observed_seconds`: for how long the canary has been analysed, which is how far back comparisons look.
+    """
 
     ref: CanaryRef
     checks: tuple[str, ...] | None = None
+    observed_seconds: float = 0.0
 
 
 class Judgement(Model):

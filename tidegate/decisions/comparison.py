@@ -6,7 +6,7 @@ compared as error rates: from 99.9% to 99.8% is nearly no difference, and twice 
 """
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from tidegate.decisions.judge import Measure, duration
@@ -72,6 +72,25 @@ def compare(rule: Rule, canary: Iterable[float | None], other: Iterable[float | 
         value=100 - found.canary if rule.measure is Measure.SUCCESS_RATE else found.canary,
         unit=_UNITS[rule.measure],
     )
+
+
+def unanswered(rule: Rule, why: str) -> Verdict:
+    """The verdict when a server gave no answer at all, which counts as a failed check."""
+    return Verdict(
+        check=name_of(rule),
+        result=Result.INCONCLUSIVE,
+        reason=why,
+        unit=_UNITS[rule.measure],
+        missing=Missing.ANSWER,
+    )
+
+
+def paired(
+    canary: Mapping[float, float], other: Mapping[float, float]
+) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """The samples of the moments at which both have a number: both saw what befell all versions alike."""
+    moments = [at for at in canary if at in other and not math.isnan(canary[at] + other[at])]
+    return tuple(canary[at] for at in moments), tuple(other[at] for at in moments)
 
 
 def name_of(rule: Rule) -> str:

@@ -106,7 +106,7 @@ def template_values(canary: Canary, metric: Metric) -> dict[str, str]:
 
 
 def _check(canary: Canary, metric: Metric, template: MetricTemplate | None, field: str) -> Check:
-    measure, query, provider = _source(canary, metric, template, field)
+    measure, query, provider = source(canary, metric, template, field)
     return Check(
         criterion=Criterion(
             check=metric.name,
@@ -122,7 +122,7 @@ def _check(canary: Canary, metric: Metric, template: MetricTemplate | None, fiel
     )
 
 
-def _source(
+def source(
     canary: Canary, metric: Metric, template: MetricTemplate | None, field: str
 ) -> tuple[Measure, str, Provider]:
     """Flagger looks for a template first, then for an inline query; templates have a server of their own."""

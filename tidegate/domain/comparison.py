@@ -1,6 +1,14 @@
 """A comparison of the canary's numbers with the current version's, and what of a difference counts."""
 
 from enum import StrEnum
+from typing import Any, Literal, Self
+
+from pydantic import Field, field_validator, model_validator
+
+from tidegate.domain.base import Duration, ManifestModel
+from tidegate.domain.duration import format_duration
+
+MOST_SAMPLES = 1000
 
 
 class Worse(StrEnum):
@@ -9,3 +17,52 @@ class Worse(StrEnum):
     INCREASE = "increase"
     DECREASE = "decrease"
     EITHER = "either"
+
+
+class ComparedMetric(ManifestModel):
+    """One of the Canary's metrics. Both sizes have to be reached; without `worse` the metric's range says it.
+
+    `effect_size` is relative to the current version's mean, `minimum_difference` in the metric's unit.
+    """
+
+    name: str = Field(min_length=1)
+    worse: Worse | None = None
+    effect_size: float = Field(default=0.25, ge=0, allow_inf_nan=False)
+    minimum_difference: float | None = Field(default=None, ge=0, allow_inf_nan=False)
+
+
+class Comparison(ManifestModel):
+    """What is compared with what: one sample for each `step` of the analysis, back to `window`."""
+
+    with_: Literal["primary"] = Field(alias="with")
+    metrics: tuple[ComparedMetric, ...] = Field(min_length=1)
+    minimum_samples: int = Field(default=20, ge=5)
+    step: Duration = 30.0
+    window: Duration = 3600.0
+    confidence: float = Field(default=0.98, ge=0.5, lt=1)
+
+    @field_validator("with_", mode="before")
+    @classmethod
+    def _is_there(cls, value: Any) -> Any:
+        if value == "baseline":
+            raise ValueError("no fresh baseline is deployed beside the canary; compare with: primary")
+        return value
+
+    @model_validator(mode="after")
+    def _each_metric_once(self) -> Self:
+        names = [metric.name for metric in self.metrics]
+        if twice := [name for name in names if names.count(name) > 1]:
+            raise ValueError(f"has the metric {twice[0]!r} twice; keep one of them")
+        return self
+
+    @model_validator(mode="after")
+    def _has_room_for_its_samples(self) -> Self:
+        if self.step < 1:
+            raise ValueError("has a step of less than a second; write 1s or more, as in 30s")
+        if self.window / self.step > MOST_SAMPLES:
+            raise ValueError(f"has room for more than {MOST_SAMPLES} samples; give a longer step")
+        needed = (self.minimum_samples + 1) * self.step
+        if self.window < needed:
+            told = format_duration(needed)
+            raise ValueError(f"has a window too short for its samples; give a window of {told} or more")
+        return self

@@ -11,6 +11,7 @@ from pydantic import Field, model_validator
 from tidegate.domain.application import Metadata
 from tidegate.domain.base import Duration, ManifestModel
 from tidegate.domain.canary import Canary
+from tidegate.domain.comparison import Comparison
 from tidegate.domain.errors import InvalidInput
 
 API_GROUP = "tidegate.dev"
@@ -38,6 +39,7 @@ class ReleasePolicySpec(ManifestModel):
 
     canary_ref: PolicyCanaryRef
     steps: tuple[Step, ...] = ()
+    comparison: Comparison | None = None
 
     @model_validator(mode="after")
     def _says_something(self) -> Self:
@@ -72,6 +74,19 @@ class ReleasePolicy(ManifestModel):
             )
         for index, step in enumerate(self.spec.steps):
             _refuse_unknown(step.checks or (), canary, f"spec.steps.{index}.checks")
+        self._refuse_unmade_comparison(canary)
+
+    def _refuse_unmade_comparison(self, canary: Canary) -> None:
+        if self.spec.comparison is None:
+            return
+        if canary.spec.skip_analysis:
+            raise InvalidInput(
+                f"is never made, as Canary {canary.name} has skipAnalysis",
+                field="spec.comparison",
+                mend="remove one of them",
+            )
+        for index, metric in enumerate(self.spec.comparison.metrics):
+            _refuse_unknown((metric.name,), canary, f"spec.comparison.metrics.{index}.name")
 
 
 def _refuse_unknown(checks: tuple[str, ...], canary: Canary, field: str) -> None:

@@ -57,6 +57,51 @@ async def test_an_answer_is_one_number_or_no_data(
     assert sample == (expected or Sample(value=2, series=2))
 
 
+async def test_samples_are_one_for_each_step_at_times_that_two_queries_share(prometheus: str) -> None:
+    server = own_prometheus(prometheus)
+    query = render_query(SUCCESS_RATE_QUERY, {"namespace": "test", "target": "healthy", "interval": "10s"})
+    samples = await server.samples(query, 60, 10)
+    assert 6 <= len(samples) <= 7
+    assert {at % 10 for at in samples} == {0}
+    assert list(samples.values()) == pytest.approx([99.5] * len(samples), abs=0.1)
+
+
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [
+        ("absent(vector(1))", []),
+        ("vector(7) # seven", [7, 7]),
+        ("vector(0) / 0", [float("nan")] * 2),
+    ],
+)
+async def test_samples_may_be_none_or_no_numbers(prometheus: str, query: str, expected: list[float]) -> None:
+    values = list((await own_prometheus(prometheus).samples(query, 20, 10)).values())
+    assert values[:2] == pytest.approx(expected, nan_ok=True)
+
+
+@pytest.mark.parametrize(
+    ("query", "reason"),
+    [
+        ("rate(", "refuses the query: .*parse error"),
+        ("1", "refuses the query: .*subquery"),
+        ('label_replace(vector(1), "x", "1", "", "") or vector(2)', "the query gives 2 series"),
+    ],
+)
+async def test_a_query_without_samples_is_the_user_s_to_mend(
+    prometheus: str, query: str, reason: str
+) -> None:
+    with pytest.raises(InvalidInput, match=reason):
+        await own_prometheus(prometheus).samples(query, 20, 10)
+
+
+async def test_samples_from_a_stranger_are_told_as_such(serve: Serve) -> None:
+    async def answer(_: web.Request) -> web.Response:
+        return web.json_response({"status": "success", "data": {"resultType": "vector", "result": []}})
+
+    with pytest.raises(Unreachable, match="does not answer as a Prometheus does"):
+        await own_prometheus(await serve(answer)).samples("up", 20, 10)
+
+
 @pytest.mark.parametrize(
     ("query", "reason"),
     [

@@ -6,6 +6,7 @@ from tidegate.adapters.metrics.exchange import TIMEOUT_SECONDS, Exchange, Header
 from tidegate.adapters.metrics.source import Credentials, Source, basic, bearer
 from tidegate.adapters.reach import Direct, Target, shown
 from tidegate.decisions.judge import Sample
+from tidegate.domain.duration import format_duration
 from tidegate.domain.errors import InvalidInput
 from tidegate.domain.redaction import url_secrets
 
@@ -24,6 +25,29 @@ class Prometheus:
         if not isinstance(answer.json, dict) or answer.json.get("status") != "success":
             raise self._exchange.refusal(answer)
         return self._sample(answer.json.get("data"))
+
+    async def samples(self, query: str, seconds: float, step: float) -> dict[float, float]:
+        """The query's values in the last seconds by the server's clock, one for each step, by their times.
+
+        One series at most; InvalidInput when there are more. Errors are those of `query`.
+        """
+        window = f"{format_duration(seconds)}:{format_duration(step)}"
+        answer = await self._exchange.get({"query": f"({query}\n)[{window}]"})
+        if not isinstance(answer.json, dict) or answer.json.get("status") != "success":
+            raise self._exchange.refusal(answer)
+        match answer.json.get("data"):
+            case {"resultType": "matrix", "result": []}:
+                return {}
+            case {"resultType": "matrix", "result": [{"values": [*points]}]}:
+                return {float(at): float(value) for at, value in points}
+            case {"resultType": "matrix", "result": [_, _, *_] as found}:
+                raise InvalidInput(
+                    f"the query gives {len(found)} series",
+                    field="query",
+                    mend="write a query that gives one, as with sum(...)",
+                )
+            case _:
+                raise self._exchange.unlike("a Prometheus")
 
     def _sample(self, data: Any) -> Sample:
         match data:

@@ -11,7 +11,7 @@ from tidegate.adapters.metrics.graphite import graphite
 from tidegate.adapters.metrics.influxdb import influxdb
 from tidegate.adapters.metrics.keptn import keptn
 from tidegate.adapters.metrics.newrelic import newrelic
-from tidegate.adapters.metrics.prometheus import own_prometheus, prometheus, query_url
+from tidegate.adapters.metrics.prometheus import Prometheus, own_prometheus, prometheus, query_url
 from tidegate.adapters.metrics.source import Credentials, MetricsServer, Objects, Source
 from tidegate.adapters.metrics.splunk import splunk
 from tidegate.adapters.metrics.stackdriver import stackdriver
@@ -81,6 +81,15 @@ class Servers:
             key=key,
         )
         return PROVIDERS[provider.type](source)
+
+    def prometheus(self, cluster: str, check: Check) -> Prometheus:
+        """Whom to ask for samples of a check. InvalidInput when only single values can be had."""
+        server = self.server(cluster, check)
+        if not isinstance(server, Prometheus):
+            raise InvalidInput(
+                f"the provider {check.provider.type} gives no samples", mend="compare metrics of a prometheus"
+            )
+        return server
 
     def _own(self, cluster: str, address: str) -> MetricsServer:
         """The Prometheus of the settings. Nobody else's address gets its token."""

@@ -1,0 +1,58 @@
+"""The comparisons that a ReleasePolicy asks for: samples of the canary and of the primary, judged."""
+
+from functools import partial
+
+from activities.answers import all_of, is_outage
+from activities.offload import offload
+from activities.templates import templates_of
+from tidegate.adapters.manifest_source import ManifestSource
+from tidegate.adapters.metrics import Clusters, Servers
+from tidegate.contracts import JudgeCommand, Judgement
+from tidegate.decisions.comparison import compare, paired, unanswered
+from tidegate.decisions.contests import Contest, contests
+from tidegate.domain.comparison import Comparison
+from tidegate.domain.errors import InvalidInput, Unreachable
+from tidegate.domain.verdict import Verdict
+from tidegate.manifests.bundle import Bundle
+
+
+class Comparisons:
+    """Asks metrics servers for samples of both versions. Errors are those of metrics_judge."""
+
+    def __init__(self, manifests: ManifestSource, clusters: Clusters, servers: Servers) -> None:
+        self._manifests = manifests
+        self._clusters = clusters
+        self._servers = servers
+
+    async def judge(self, command: JudgeCommand) -> Judgement:
+        """A verdict for every comparison, in the policy's order; none without a policy that has some."""
+        bundle = await offload(self._manifests.bundle, command.ref)
+        comparison = bundle.policy.spec.comparison if bundle.policy else None
+        if comparison is None:
+            return Judgement()
+        cluster = command.ref.owner.cluster
+        seconds = min(comparison.window, command.observed_seconds) - comparison.step
+        asked = await offload(self._contests, bundle, comparison, command)
+        verdicts = await all_of(*(self._verdict(cluster, each, seconds) for each in asked))
+        return Judgement(verdicts=tuple(verdicts))
+
+    def _contests(self, bundle: Bundle, comparison: Comparison, command: JudgeCommand) -> tuple[Contest, ...]:
+        templates = templates_of(bundle, partial(self._clusters.cluster, command.ref.owner.cluster))
+        return contests(bundle.canary, comparison, bundle.names.primary, templates, command.checks)
+
+    async def _verdict(self, cluster: str, contest: Contest, seconds: float) -> Verdict:
+        """Samples reach back for so many seconds; each counts what happened in the step before its time."""
+        check, rule = contest.check, contest.rule
+        if seconds < check.window_seconds:
+            return compare(rule, (), ())
+        try:
+            server = await offload(self._servers.prometheus, cluster, check)
+            ask = partial(server.samples, seconds=seconds, step=check.window_seconds)
+            canary, primary = await all_of(ask(check.query), ask(contest.primary))
+        except Unreachable as error:
+            if not is_outage():
+                raise
+            return unanswered(rule, str(error))
+        except InvalidInput as error:
+            raise error.within(f"the comparison of {rule.check}") from None
+        return compare(rule, *paired(canary, primary))

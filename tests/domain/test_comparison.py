@@ -1,0 +1,47 @@
+"""A comparison that cannot be made is refused by its field."""
+
+from typing import Any
+
+import pytest
+
+from tidegate.domain.comparison import Comparison
+from tidegate.domain.errors import InvalidInput
+
+PLAIN = {"with": "primary", "metrics": [{"name": "request-duration"}]}
+
+
+def test_the_least_that_can_be_said_is_with_whom_and_what() -> None:
+    found = Comparison.parse(PLAIN)
+    assert (found.minimum_samples, found.step, found.window, found.confidence) == (20, 30, 3600, 0.98)
+
+
+@pytest.mark.parametrize(
+    ("change", "line"),
+    [
+        (
+            {"with": "baseline"},
+            "with: no fresh baseline is deployed beside the canary; compare with: primary",
+        ),
+        ({"with": "production"}, "with: Input should be 'primary'; correct this value (it is 'production')"),
+        ({"metrics": []}, "metrics: Tuple should have at least 1 item"),
+        ({"metrics": [{"name": "a"}, {"name": "a"}]}, "has the metric 'a' twice; keep one of them"),
+        (
+            {"metrics": [{"name": "a", "effectSize": -1}]},
+            "metrics.0.effectSize: Input should be greater than",
+        ),
+        (
+            {"metrics": [{"name": "a", "worse": "up"}]},
+            "metrics.0.worse: Input should be 'increase', 'decrease'",
+        ),
+        ({"minimumSamples": 4}, "minimumSamples: Input should be greater than or equal to 5"),
+        ({"confidence": 98}, "confidence: Input should be less than 1"),
+        ({"step": "500ms"}, "has a step of less than a second; write 1s or more, as in 30s"),
+        ({"step": "2s"}, "has room for more than 1000 samples; give a longer step"),
+        ({"window": "10m"}, "has a window too short for its samples; give a window of 10m30s or more"),
+        ({"minimumEffect": 1}, "minimumEffect: is not a known field; check the spelling or remove it"),
+    ],
+)
+def test_a_fault_is_told_with_its_mend(change: dict[str, Any], line: str) -> None:
+    with pytest.raises(InvalidInput) as error:
+        Comparison.parse(PLAIN | change)
+    assert line in str(error.value)
