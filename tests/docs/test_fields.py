@@ -10,6 +10,7 @@ from tidegate.domain import (
     analysis,
     application,
     canary,
+    comparison,
     metric_template,
     release_policy,
     service,
@@ -47,6 +48,8 @@ PARTS: dict[tuple[str, str], type[ManifestModel]] = {
     ("ReleasePolicy", "spec"): release_policy.ReleasePolicySpec,
     ("ReleasePolicy", "spec.canaryRef"): release_policy.PolicyCanaryRef,
     ("ReleasePolicy", "spec.steps[]"): release_policy.Step,
+    ("ReleasePolicy", "spec.comparison"): comparison.Comparison,
+    ("ReleasePolicy", "spec.comparison.metrics[]"): comparison.ComparedMetric,
 }
 TOP = (
     application.Application,
