@@ -56,7 +56,7 @@ async def test_a_load_test_takes_the_news_along(stage: Stage) -> None:
     assert [each for each in standings(stage) if each[1] and each[0] == "Progressing"] == shown
     assert messages(stage) == [note.text for note in outcome.notes]
     last = stage.neighbours.calls[stage.neighbours.calls.index("route 30") :]
-    assert "publish" not in last[: last.index("promote")]
+    assert "publish" not in last[: last.index("judge")]
 
 
 async def test_news_of_a_load_test_that_failed_are_shown_by_themselves(stage: Stage) -> None:
