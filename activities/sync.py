@@ -74,6 +74,7 @@ class SyncActivities:
             objects=len(plan.items),
             warnings=(*contents.warnings, *warnings),
             epoch=max(refuse_unservable(plan, self._clusters), *epochs, 0),
+            together=len(refs) > 1,
         )
 
     @activity.defn(name="sync_apply")

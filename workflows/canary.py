@@ -19,6 +19,7 @@ from workflows.events import Events
 from workflows.gates import Gates
 from workflows.hooks import HookCalls
 from workflows.logbook import Logbook
+from workflows.rendezvous import Rendezvous
 from workflows.rollback import Fences, WayBack, start_ms
 from workflows.steps import Options, outcome_of, quick, reason_of
 from workflows.traffic import Traffic
@@ -30,6 +31,7 @@ with workflow.unsafe.imports_passed_through():
         ABORT,
         APPROVE,
         CANARY_WORKFLOW,
+        DIRECTIVE,
         PAUSE,
         PROMOTE,
         RESUME,
@@ -40,9 +42,11 @@ with workflow.unsafe.imports_passed_through():
         CanaryProgress,
         CanaryRequest,
         CanaryStatus,
+        Directive,
         StepReport,
     )
     from tidegate.decisions import narration
+    from tidegate.decisions.coordination import with_meeting
     from tidegate.domain.alert_provider import Severity
     from tidegate.domain.errors import ReleaseFailed
     from tidegate.domain.hook import HookType
@@ -52,6 +56,7 @@ with workflow.unsafe.imports_passed_through():
         Gate,
         Hold,
         Hooks,
+        Meet,
         Plan,
         Prepare,
         Promote,
@@ -92,6 +97,7 @@ class Canary:
             request, self._control, self._logbook, self._hooks, self._events.publication, self._rest
         )
         self._gates = Gates(request, self._control, self._logbook, self._hooks, self._analysis, self._rest)
+        self._rendezvous = Rendezvous(request, self._control, self._logbook, self._analysis, self._rest)
         self._traffic = Traffic(request, self._fences, self._logbook)
         self._workload = Workload(request, self._fences, self._logbook)
         self._plan: Plan | None = None
@@ -107,6 +113,7 @@ class Canary:
     @workflow.run
     async def run(self, request: CanaryRequest) -> CanaryOutcome:
         """Plan, walk, and report; on the way back, compensate first."""
+        self._rendezvous.open()
         try:
             if self._plan is None:
                 self._plan = await self._unless_aborted(self._make_plan())
@@ -114,7 +121,7 @@ class Canary:
         except Aborted as abort:
             return await self._turn_back(abort.outcome, str(abort))
         except (ActivityError, ReleaseFailed) as error:
-            return await self._turn_back(outcome_of(error), reason_of(error))
+            return await self._turn_back(outcome_of(error), self._rendezvous.told(reason_of(error)))
         except asyncio.CancelledError:
             await self._turn_back(Outcome.ABORTED, "cancelled in Temporal")
             raise
@@ -152,6 +159,12 @@ class Canary:
         if self._control.ask_abort(AbortRequest.read(argument)):
             self._logbook.note("Abort asked for by signal")
 
+    @workflow.signal(name=DIRECTIVE)
+    def directive(self, directive: Directive | None = None) -> None:
+        """The release tells where the other canaries stand; people need not."""
+        if directive is not None:
+            self._rendezvous.hear(directive)
+
     @workflow.query(name=STATUS)
     def status(self) -> CanaryStatus:
         """Where the canary stands."""
@@ -162,13 +175,14 @@ class Canary:
         result = await workflow.execute_activity_method(
             WorkloadActivities.plan, self._ref, **self._quick("Plan")
         )
-        self._follow(result.plan, result.target, result.reason)
-        self._logbook.open_plan(result.plan)
+        plan = with_meeting(result.plan, self._request.others)
+        self._follow(plan, result.target, result.reason)
+        self._logbook.open_plan(plan)
         self._logbook.report(StepReport(notes=(result.reason,), warnings=result.warnings))
         if self._purpose is Purpose.RELEASE:
             self._logbook.alert(Severity.INFO, narration.DETECTED)
         self._events.publication.show()
-        return result.plan
+        return plan
 
     def _follow(self, plan: Plan, target: str, reason: str) -> None:
         self._plan, self._purpose = plan, plan.purpose
@@ -176,6 +190,7 @@ class Canary:
         self._workload.follow(plan, target)
         self._events.follow(plan)
         self._hooks.follow(plan)
+        self._rendezvous.follow(plan)
 
     async def _walk(self, plan: Plan) -> None:
         for index, stage in list(enumerate(plan.stages))[self._stage :]:
@@ -185,7 +200,7 @@ class Canary:
                 continue
             if _is_receding(stage) and (self._traffic.hurried or self._control.promoted):
                 continue
-            if _may_pause_before(stage):
+            if _may_pause_before(stage) and not self._rendezvous.went:
                 await self._unless_aborted(self._rest())
             self._logbook.enter_stage(index, stage)
             if not isinstance(stage, Gate):  # whether it is open is worth more than that it was come to
@@ -208,7 +223,7 @@ class Canary:
                 await self._analysis.bake(stage)
                 if self._control.promoted:
                     self._skip()
-            case Gate() | Hooks():
+            case Gate() | Hooks() | Meet():
                 await self._consult(stage)
             case Promote():
                 await self._promote()
@@ -217,7 +232,10 @@ class Canary:
             case ScaleDown():
                 await self._workload.scale_down()
 
-    async def _consult(self, stage: Gate | Hooks) -> None:
+    async def _consult(self, stage: Gate | Hooks | Meet) -> None:
+        if isinstance(stage, Meet):
+            await self._rendezvous.meet(stage)
+            return
         if _comes_after(stage):
             await self._hooks.after(succeeded=True)
             return
@@ -275,6 +293,8 @@ class Canary:
             approved=self._control.approved,
             closed=self._gates.closed,
             refused_by=self._gates.refused_by,
+            directive=self._rendezvous.directive,
+            reported=self._rendezvous.reported,
             untold=self._events.untold,
             unshown=self._events.publication.unshown,
             skipped_from=self._skipped_from,
@@ -297,6 +317,7 @@ class Canary:
     async def _turn_back(self, outcome: Outcome, reason: str) -> CanaryOutcome:
         """End on the old side. Without a release under way there is nothing to bring back."""
         self._logbook.close_stage()
+        self._rendezvous.turn_back(reason)
         if self._purpose is not Purpose.RELEASE:
             self._logbook.note(f"{outcome}: {reason}", warning=True)
             self._logbook.alert(Severity.ERROR, f"{outcome}: {reason}")
@@ -334,6 +355,7 @@ class Canary:
     async def _close(self, outcome: Outcome, reason: str) -> CanaryOutcome:
         """End the account, and let those who listen have the last of it."""
         result = self._logbook.close(outcome, reason)
+        self._rendezvous.close()
         await to_the_end(self._events.close())
         return result
 
@@ -374,4 +396,4 @@ def _comes_after(stage: Stage) -> bool:
 
 def _may_pause_before(stage: Stage) -> bool:
     """From the promotion on, stopping half-way would only prolong the one moment nobody wants to prolong."""
-    return isinstance(stage, Prepare | ScaleUp | Bake | Gate | Promote) or _is_analysis(stage)
+    return isinstance(stage, Prepare | ScaleUp | Bake | Gate | Meet | Promote) or _is_analysis(stage)

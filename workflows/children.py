@@ -17,6 +17,7 @@ from temporalio.exceptions import (
 
 from workflows.canary import Canary
 from workflows.control import Control, to_the_end
+from workflows.coordination import Coordinator
 from workflows.rollback import Fences, Tell, WayBack, now_ms
 from workflows.steps import reason_of
 
@@ -26,6 +27,7 @@ with workflow.unsafe.imports_passed_through():
         APPLICATION_ATTRIBUTE,
         APPROVE,
         CLUSTER_ATTRIBUTE,
+        DIRECTIVE,
         NAMESPACE_ATTRIBUTE,
         PAUSE,
         PHASE_ATTRIBUTE,
@@ -38,12 +40,16 @@ with workflow.unsafe.imports_passed_through():
         CanaryOutcome,
         CanaryRef,
         CanaryRequest,
+        Directive,
         Limits,
         Note,
+        Report,
         StepReport,
         canary_workflow_id,
     )
     from tidegate.decisions import narration
+    from tidegate.decisions.coordination import told_names
+    from tidegate.domain.base import Model
     from tidegate.domain.release import Outcome, Phase
 
 Handle = workflow.ChildWorkflowHandle[Any, CanaryOutcome]
@@ -52,7 +58,7 @@ Message = tuple[str, tuple[Argument, ...]]
 
 
 class Children:
-    """All canaries of a release, side by side; each ends by itself, none drags another along.
+    """All canaries of a release, side by side: each by itself, or coordinated.
 
     `tell` shows what keeps the release from putting one right.
     """
@@ -64,12 +70,33 @@ class Children:
         self._handles: dict[str, Handle] = {}
         self._outbox: list[Message] = []
         self._telling = False
+        self._coordinator: Coordinator | None = None
         self.outcomes: list[CanaryOutcome] = []
 
     @property
     def ids(self) -> tuple[str, ...]:
         """Workflow ids, in the order of the manifests."""
         return tuple(self._handles)
+
+    @property
+    def told(self) -> str:
+        """What a release waits for that has canaries."""
+        return narration.TOGETHER if self._coordinator else narration.CANARIES
+
+    @property
+    def coordinated(self) -> bool:
+        """Whether they are promoted together."""
+        return self._coordinator is not None
+
+    def coordinate(self, refs: Sequence[CanaryRef]) -> None:
+        """None of these is promoted before all have passed; one that turns back takes the others along."""
+        names = dict(zip(map(_workflow_id, refs), told_names(refs), strict=True))
+        self._coordinator = Coordinator(names, self._epoch, self._control, self._tell_directive)
+
+    async def hear(self, report: Report) -> None:
+        """One of several that are coordinated tells where it stands."""
+        if self._coordinator:
+            await self._coordinator.hear(report)
 
     async def release(
         self, refs: Sequence[CanaryRef], limits: Limits, revision: str, changed: Callable[[], None]
@@ -79,6 +106,8 @@ class Children:
         try:
             await workflow.wait_condition(lambda: all(run.done() for run in runs))
         except asyncio.CancelledError:
+            if self._coordinator:
+                self._coordinator.dissolve()
             for ref, run in zip(refs, runs, strict=True):
                 if _workflow_id(ref) not in self._handles:
                     run.cancel()
@@ -109,17 +138,27 @@ class Children:
     async def _release_one(
         self, ref: CanaryRef, limits: Limits, revision: str, changed: Callable[[], None]
     ) -> CanaryOutcome:
-        request = CanaryRequest(ref=ref, limits=limits, revision=revision, epoch=self._fences.epoch + 1)
+        workflow_id, coordinator = _workflow_id(ref), self._coordinator
+        others = coordinator.others(workflow_id) if coordinator else ()
+        request = CanaryRequest(ref=ref, limits=limits, revision=revision, others=others, epoch=self._epoch)
+        outcome = await self._outcome_of(request, changed)
+        if coordinator:
+            await coordinator.ended(workflow_id, outcome)
+        return outcome
+
+    async def _outcome_of(self, request: CanaryRequest, changed: Callable[[], None]) -> CanaryOutcome:
         try:
             handle = await self._start(request)
         except ApplicationError as error:
-            return CanaryOutcome(canary=ref.full_name, outcome=Outcome.FAILED, reason=error.message)
+            return CanaryOutcome(canary=request.ref.full_name, outcome=Outcome.FAILED, reason=error.message)
         self._handles[handle.id] = handle
         changed()
         await self._catch_up(handle)
         try:
             return await handle
         except ChildWorkflowError as error:
+            if self._coordinator:
+                await self._coordinator.lost(handle.id, _told_reason(error))
             return await _put_right(request, error, self._tell)
 
     async def _start(self, request: CanaryRequest) -> Handle:
@@ -159,6 +198,16 @@ class Children:
             await _tell(handle, PROMOTE)
         elif self._control.paused:
             await _tell(handle, PAUSE)
+        if self._coordinator:
+            await self._coordinator.begun(handle.id)
+
+    @property
+    def _epoch(self) -> int:
+        """Of the canaries' fences: later than the release's own."""
+        return self._fences.epoch + 1
+
+    async def _tell_directive(self, workflow_id: str, directive: Directive) -> None:
+        await _tell(self._handles[workflow_id], DIRECTIVE, directive)
 
 
 def _workflow_id(ref: CanaryRef) -> str:
@@ -179,7 +228,7 @@ def _still_wanted(outbox: list[Message], new: Message) -> list[Message]:
     return [message for message in outbox if message[0] not in over and message != new]
 
 
-async def _tell(handle: Handle, signal: str, *arguments: Argument) -> None:
+async def _tell(handle: Handle, signal: str, *arguments: Model) -> None:
     try:
         await handle.signal(signal, args=arguments)
     except TemporalError as error:
@@ -219,15 +268,25 @@ async def end_stray(workflow_id: str, reason: str, budget_seconds: float) -> Ste
     return StepReport(notes=(f"{workflow_id} ran without its release; it has turned back",) if told else ())
 
 
+def _told_reason(error: ChildWorkflowError) -> str:
+    """Why a canary ended without an outcome of its own."""
+    match error.cause:
+        case CancelledError():
+            return "cancelled in Temporal"
+        case TerminatedError():
+            return "terminated in Temporal"
+        case _:
+            return reason_of(error)
+
+
 async def _put_right(request: CanaryRequest, error: ChildWorkflowError, tell: Tell) -> CanaryOutcome:
     """A canary that was cancelled has gone back by itself; for one that was cut off, its parent does it."""
     ref, cause = request.ref, error.cause
     if isinstance(cause, CancelledError):
         return CanaryOutcome(
-            canary=ref.full_name, outcome=Outcome.ABORTED, reason="cancelled in Temporal; rolled back"
+            canary=ref.full_name, outcome=Outcome.ABORTED, reason=f"{_told_reason(error)}; rolled back"
         )
-    terminated = isinstance(cause, TerminatedError)
-    reason = "terminated in Temporal" if terminated else reason_of(error)
+    terminated, reason = isinstance(cause, TerminatedError), _told_reason(error)
     notes: list[Note] = []
 
     def say(report: StepReport) -> None:

@@ -95,6 +95,10 @@ class Control:
         self.abort = self.abort or request or AbortRequest()
         return changed
 
+    def count_signal(self) -> None:
+        """One came that asks for nothing; it makes the run longer all the same."""
+        self._signals += 1
+
     @property
     def hurried(self) -> bool:
         """Whether somebody ended the bake that is under way: by a promotion, or by opening its gate."""
@@ -129,6 +133,8 @@ class Aborted(Exception):
 
     def __init__(self, request: AbortRequest) -> None:
         self.outcome = Outcome.SUPERSEDED if request.superseded else Outcome.ABORTED
+        if request.with_others:
+            self.outcome = Outcome.ROLLED_BACK
         super().__init__(request.reason or "aborted by signal")
 
 

@@ -30,6 +30,7 @@ with workflow.unsafe.imports_passed_through():
         PAUSE,
         PROMOTE,
         RELEASE_WORKFLOW,
+        REPORT,
         RESUME,
         STATUS,
         SUBMIT,
@@ -40,6 +41,7 @@ with workflow.unsafe.imports_passed_through():
         ReleaseOutcome,
         ReleaseRequest,
         ReleaseStatus,
+        Report,
         ResolveCommand,
         Resolved,
         RouteCommand,
@@ -65,7 +67,9 @@ class Release:
         self._control = Control(paused=request.held, promoted=request.promoted)
         self._fences = Fences(start_ms())
         self._children = Children(
-            self._control, self._fences, lambda what: self._update(waiting_for=what or "its canaries")
+            self._control,
+            self._fences,
+            lambda what: self._update(waiting_for=what or self._children.told),
         )
         self._limits = Limits()
         self._submissions = Submissions(
@@ -146,6 +150,12 @@ class Release:
         request = AbortRequest.read(argument)
         self._control.ask_abort(request)
         await self._children.tell(ABORT, request)
+
+    @workflow.signal(name=REPORT)
+    async def report(self, report: Report | None = None) -> None:
+        """A canary tells where it stands; people need not."""
+        if report is not None:
+            await self._children.hear(report)
 
     @workflow.query(name=STATUS)
     def status(self) -> ReleaseStatus:
@@ -255,16 +265,19 @@ class Release:
         def changed() -> None:
             self._update(canaries=self._children.ids)
 
-        self._update(waiting_for="its canaries" if survey.canaries else "")
+        if survey.together and self._request.application.coordinated:
+            self._children.coordinate(survey.canaries)
+        self._update(waiting_for=self._children.told if survey.canaries else "")
         return await self._children.release(survey.canaries, self._limits, self._status.sha, changed)
 
     def _close(
         self, outcome: Outcome, reason: str, canaries: list[CanaryOutcome] | None = None
     ) -> ReleaseOutcome:
+        halves = narration.half_released(canaries or ()) if self._children.coordinated else ()
         result = ReleaseOutcome(
             application=self._status.application,
             outcome=outcome,
-            reason=reason,
+            reason=narration.with_what_is_left(reason, halves),
             revision=self._status.revision,
             sha=self._status.sha,
             canaries=tuple(canaries or ()),

@@ -12,6 +12,7 @@ from temporalio.testing import WorkflowEnvironment
 from temporalio.worker import Worker
 
 from tests.workflows.neighbours import Neighbours, Stage
+from tests.workflows.pair import Company, Pair
 from workflows.canary import Canary
 from workflows.release import Release
 
@@ -48,6 +49,23 @@ async def dev_stage(dev_environment: WorkflowEnvironment) -> AsyncIterator[Stage
 
 
 @pytest.fixture
+async def pair(dev_environment: WorkflowEnvironment) -> AsyncIterator[Pair]:
+    """A release of two canaries on the dev server, where parent and child meet as in Temporal."""
+    async with _pair(dev_environment) as pair:
+        yield pair
+
+
+@asynccontextmanager
+async def _pair(environment: WorkflowEnvironment) -> AsyncIterator[Pair]:
+    """What a test leaves running is ended: canaries have fixed ids."""
+    company = Company()
+    async with _stage(environment, company) as stage:
+        pair = Pair(stage, company)
+        yield pair
+        await pair.end()
+
+
+@pytest.fixture
 async def impatient_stage() -> AsyncIterator[Stage]:
     """The same on a dev server that suggests to continue as new after a few steps already."""
     async with _dev_server("limit.historyCount.suggestContinueAsNew=30") as server, _stage(server) as stage:
@@ -69,8 +87,10 @@ async def _dev_server(*settings: str) -> AsyncIterator[WorkflowEnvironment]:
 
 
 @asynccontextmanager
-async def _stage(environment: WorkflowEnvironment) -> AsyncIterator[Stage]:
-    neighbours = Neighbours()
+async def _stage(
+    environment: WorkflowEnvironment, neighbours: Neighbours | None = None
+) -> AsyncIterator[Stage]:
+    neighbours = neighbours or Neighbours()
     task_queue = f"tidegate-{uuid4()}"
     async with Worker(
         environment.client,

@@ -143,6 +143,7 @@ class Neighbours:
     verdicts: Callable[[int], Verdict] = lambda _: GOOD
     canaries: int = 1
     marked: int = 1
+    together: bool = False
     limits: Limits = field(default_factory=lambda: Limits(drain_seconds=0.1, outage_budget_seconds=60))
     calls: list[str] = field(default_factory=list)
     weight: int = 0
@@ -198,7 +199,8 @@ class Neighbours:
         refs = [
             CanaryRef(owner=owner, namespace="test", name=f"podinfo{n or ''}") for n in range(self.canaries)
         ]
-        return Survey(canaries=tuple(refs), objects=4, epoch=self.fence.epoch if self.fence else 0)
+        epoch = self.fence.epoch if self.fence else 0
+        return Survey(canaries=tuple(refs), objects=4, epoch=epoch, together=self.together)
 
     @activity.defn(name="recovery_find")
     async def find(self, command: FindCommand) -> Findings:

@@ -9,6 +9,7 @@ from tidegate.cli.release_name import ReleaseName, request_from
 from tidegate.cli.survey import LocalSurvey, survey
 from tidegate.cli.views import plan_view
 from tidegate.cli.words import short
+from tidegate.domain.application import COORDINATION
 from tidegate.domain.plan import Plan, describe
 from tidegate.settings import load_settings
 
@@ -33,11 +34,19 @@ def plan(file: File, revision: Revision = None, json: Json = False) -> int:
     )
     for canary, compiled in found.plans.items():
         output.result(plan_view(canary, compiled))
+    if len(found.plans) > 1:
+        output.say(_together(found))
     if found.plans:
         output.say("the first release of a canary only initialises it")
     else:
         output.say("no canaries: the sync is the release")
     return 0
+
+
+def _together(found: LocalSurvey) -> str:
+    if not found.coordinated:
+        return f"not coordinated ({COORDINATION}): each canary is promoted by itself"
+    return f"coordinated: {', '.join(found.coordinated)}; none is promoted before all have passed"
 
 
 def _document(found: LocalSurvey) -> dict[str, Any]:

@@ -1,10 +1,12 @@
 """Looks at an application's manifests without a cluster: what `start` checks, `validate` and `plan` print."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from tidegate.adapters.git import GitRepositories
 from tidegate.adapters.manifest_source import ManifestSource
 from tidegate.contracts import ReleaseRequest
+from tidegate.decisions.coordination import others_than, told_names, with_meeting
 from tidegate.decisions.egress import check_addresses
 from tidegate.decisions.plan import compile_plan
 from tidegate.decisions.requirements import refuse_suspended
@@ -12,18 +14,22 @@ from tidegate.decisions.sync_set import sync_set
 from tidegate.domain.base import Model
 from tidegate.domain.errors import InvalidInput
 from tidegate.domain.plan import Plan, Purpose
-from tidegate.manifests.bundle import Contents
+from tidegate.manifests.bundle import Bundle, Contents
 from tidegate.settings import Settings
 
 
 class LocalSurvey(Model):
-    """What a revision holds. `plans` has each canary's plan of a release, by podinfo.test."""
+    """What a revision holds. `plans` has each canary's plan of a release, by podinfo.test.
+
+    `coordinated` names the canaries that are promoted together; none when each is promoted by itself.
+    """
 
     revision: str
     sha: str
     ref: str
     objects: int
     plans: dict[str, Plan]
+    coordinated: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
 
 
@@ -46,12 +52,15 @@ def _survey(request: ReleaseRequest, settings: Settings) -> LocalSurvey:
     owner = request.owner_at(resolved.sha)
     contents = ManifestSource(repositories).contents(owner)
     _check(contents, settings, owner.cluster)
+    canaries = [bundle.canary for bundle in contents.bundles]
+    together = told_names(canaries) if len(canaries) > 1 and request.application.coordinated else ()
     return LocalSurvey(
         revision=request.wanted_revision,
         sha=resolved.sha,
         ref=resolved.told,
         objects=len(sync_set(contents.manifests, owner, settings.mesh_cluster(owner.cluster)).items),
-        plans=_plans(contents, settings.release.drain_seconds),
+        plans=_plans(contents.bundles, settings.release.drain_seconds, together),
+        coordinated=together,
         warnings=contents.warnings,
     )
 
@@ -70,8 +79,13 @@ def _check(contents: Contents, settings: Settings, cluster: str) -> None:
         )
 
 
-def _plans(contents: Contents, drain_seconds: float) -> dict[str, Plan]:
+def _plans(bundles: Sequence[Bundle], drain_seconds: float, together: Sequence[str]) -> dict[str, Plan]:
+    """Each canary's own plan, with its meeting with those that it is promoted together with."""
+    names = told_names([bundle.canary for bundle in bundles])
     return {
-        f"{canary.name}.{canary.namespace}": compile_plan(canary, Purpose.RELEASE, drain_seconds, policy)
-        for canary, policy in ((bundle.canary, bundle.policy) for bundle in contents.bundles)
+        f"{bundle.canary.name}.{bundle.canary.namespace}": with_meeting(
+            compile_plan(bundle.canary, Purpose.RELEASE, drain_seconds, bundle.policy),
+            others_than(name, together),
+        )
+        for bundle, name in zip(bundles, names, strict=True)
     }

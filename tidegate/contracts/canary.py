@@ -2,6 +2,7 @@
 
 from datetime import datetime
 
+from tidegate.contracts.coordination import Directive, Report
 from tidegate.contracts.fence import Fence
 from tidegate.contracts.hooks import ClosedGate, Event
 from tidegate.contracts.outcomes import CanaryOutcome, Note, StageTiming
@@ -70,6 +71,10 @@ class CanaryProgress(Model):
     """What the event hooks were not told yet."""
     unshown: tuple[Event, ...] = ()
     """What the cluster's Events do not tell yet."""
+    directive: Directive = Directive()
+    """What the release told of the other canaries last."""
+    reported: Report | None = None
+    """What the release was told last; None when there are no others."""
     skipped_from: int | None = None
     """The weight at which a person ended the analysis."""
     status: CanaryStatus
@@ -86,5 +91,7 @@ class CanaryRequest(Model):
     revision: str
     progress: CanaryProgress | None = None
     """Where the run before this one stood when it handed over by continuing as new."""
+    others: tuple[str, ...] = ()
+    """The canaries that it is promoted together with; none when it is promoted by itself."""
     epoch: int = 0
     """Of its fences: later than those of all runs before it. 0: the start of its own run."""

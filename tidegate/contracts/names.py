@@ -11,6 +11,9 @@ PAUSE, RESUME, PROMOTE, APPROVE, ABORT = "pause", "resume", "promote", "approve"
 `abort` takes an AbortRequest, `approve` an ApproveRequest.
 """
 
+REPORT, DIRECTIVE = "report", "directive"
+"""Signals between a Release and its coordinated Canaries; nobody else sends them."""
+
 STATUS = "status"
 """Query: ReleaseStatus of a Release, CanaryStatus of a Canary."""
 

@@ -124,6 +124,8 @@ class AbortRequest(Model):
 
     reason: str = ""
     superseded: bool = False
+    with_others: bool = False
+    """Whether another canary of the release has turned back: then it is no abort, but a rollback."""
 
     @classmethod
     def read(cls, argument: object) -> Self:

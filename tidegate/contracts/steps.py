@@ -35,6 +35,8 @@ class Survey(Model):
     warnings: tuple[str, ...] = ()
     epoch: int = 0
     """The latest epoch of a fence that any of the live objects obeyed; 0 where none has one."""
+    together: bool = False
+    """Whether there are several canaries, which may be coordinated; in no history older than coordination."""
 
 
 class FindCommand(Model):

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from tidegate.contracts import ApproveRequest, CanaryOutcome, CanaryRef, ClosedGate, Remains
+from tidegate.contracts import ApproveRequest, CanaryOutcome, CanaryRef, CanaryStatus, ClosedGate, Remains
 from tidegate.domain.errors import AccessDenied, InvalidInput
 from tidegate.domain.hook import HookType
 from tidegate.domain.plan import Bake, Purpose, Route
@@ -112,6 +112,47 @@ def approved_in_vain(request: ApproveRequest, gate: str) -> str:
         return f"{_approval(request.by)}, but no gate waits for one"
     stays = f"; gate {gate} stays closed" if gate else ""
     return f"{_approval(request.by)} of gate {meant}, which does not wait{stays}"
+
+
+_WITH_OTHER = "rolled back with "
+
+
+CANARIES = "its canaries"
+TOGETHER = "its canaries, which are promoted together"
+
+
+def with_other(canary: str, reason: str) -> str:
+    """Why a canary turned back that may have passed: another one of its release did."""
+    return f"{_WITH_OTHER}{canary}: {reason}"
+
+
+def waiting_for_others(waits_for: str) -> str:
+    """What a canary waits for that has passed."""
+    return f"the other canaries: {waits_for}"
+
+
+def passed_before(canary: str, waits_for: str) -> str:
+    """A canary has passed before the others of its release."""
+    return f"{canary} has passed, and waits for {waiting_for_others(waits_for)}"
+
+
+def met(canary: str, others: Sequence[str]) -> str:
+    """All canaries of a release have passed."""
+    return f"{canary} and {', '.join(others)} have passed, and are promoted together"
+
+
+def alone(reason: str, others: Sequence[str]) -> str:
+    """Why a canary turned back in its promotion, and that it does so by itself."""
+    return f"{reason}; its promotion had begun together with that of {', '.join(others)}, which goes on"
+
+
+RELEASE_GONE = "its release does not answer any more, and nobody else knows whether the other canaries pass"
+
+
+def place(status: CanaryStatus) -> str:
+    """Where a canary is, for those who wait for it."""
+    at = f"paused at {status.weight} %" if status.phase is Phase.PAUSED else f"at {status.weight} %"
+    return f"{at}, at the gate {status.gate}" if status.gate else at
 
 
 def _approval(by: str) -> str:
@@ -286,7 +327,20 @@ def release_reason(canaries: Sequence[CanaryOutcome], objects: int) -> str:
         return f"{objects} objects synced and healthy; no Canary among them"
     outcome = worst([canary.outcome for canary in canaries])
     reasons = [canary.reason for canary in canaries if canary.outcome is outcome]
-    return "; ".join(reasons)
+    first = [reason for reason in reasons if not reason.startswith(_WITH_OTHER)]
+    return "; ".join(first or reasons[:1])
+
+
+def half_released(canaries: Sequence[CanaryOutcome]) -> tuple[str, ...]:
+    """Which canaries of a coordinated release were promoted and which not; nothing when all or none were."""
+    promoted = [canary.canary for canary in canaries if canary.outcome is Outcome.PROMOTED]
+    not_so = [canary.canary for canary in canaries if canary.outcome in _NOT_PROMOTED]
+    if not promoted or not not_so:
+        return ()
+    return (f"half-released: {', '.join(promoted)} promoted, {', '.join(not_so)} not",)
+
+
+_NOT_PROMOTED = (Outcome.ROLLED_BACK, Outcome.FAILED, Outcome.ABORTED, Outcome.SUPERSEDED)
 
 
 def recovery_reason(canaries: Sequence[CanaryOutcome], application: str) -> str:

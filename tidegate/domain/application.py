@@ -2,13 +2,18 @@
 
 from typing import Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import BeforeValidator, Field, PlainSerializer, model_validator
+from pydantic_core import PydanticCustomError
 
 from tidegate.domain.base import ManifestModel
 from tidegate.domain.errors import InvalidInput
+from tidegate.domain.manifest import dig
 
 API_GROUP = "argoproj.io"
 SYNC_OPTIONS = ("CreateNamespace", "ServerSideApply")
+OWN_ANNOTATIONS = "tidegate.dev/"
+COORDINATION = "tidegate.dev/coordination"
+"""Annotation of an Application: whether its canaries are promoted together ("on", as without it) or not."""
 
 
 class Directory(ManifestModel):
@@ -107,6 +112,15 @@ class ApplicationSpec(ManifestModel):
     }
 
 
+def _given(value: object) -> object:
+    return value or {}
+
+
+def _own(annotations: dict[str, str]) -> dict[str, str]:
+    """Without other tools' annotations, which may hold whole manifests: no history needs them."""
+    return {name: value for name, value in annotations.items() if name.startswith(OWN_ANNOTATIONS)}
+
+
 class Metadata(ManifestModel):
     """The part of an object's metadata that Tidegate reads; the rest is the user's."""
 
@@ -114,9 +128,7 @@ class Metadata(ManifestModel):
 
     name: str = Field(min_length=1)
     namespace: str = ""
-    annotations: Annotated[dict[str, str], BeforeValidator(lambda value: value or {})] = Field(
-        default={}, exclude=True
-    )
+    annotations: Annotated[dict[str, str], BeforeValidator(_given), PlainSerializer(_own)] = {}
 
 
 class Application(ManifestModel):
@@ -129,10 +141,32 @@ class Application(ManifestModel):
     status: Any = Field(default=None, exclude=True)
     operation: Any = Field(default=None, exclude=True)
 
+    @model_validator(mode="before")
+    @classmethod
+    def _says_what_goes_together(cls, value: Any) -> Any:
+        """Before the types are looked at: to YAML, off without quotes is no text."""
+        asked = dig(value, "metadata", "annotations", COORDINATION)
+        if asked not in (None, "on", "off"):
+            raise PydanticCustomError(
+                "unsupported",
+                "is {shown}; {mend}",
+                {
+                    "name": f"metadata.annotations.{COORDINATION}",
+                    "shown": repr(asked)[:40],
+                    "mend": 'write "on" or "off", in quotes',
+                },
+            )
+        return value
+
     @property
     def name(self) -> str:
         """The application's name."""
         return self.metadata.name
+
+    @property
+    def coordinated(self) -> bool:
+        """Whether none of its canaries is promoted before all have passed."""
+        return self.metadata.annotations.get(COORDINATION) != "off"
 
     @classmethod
     def from_manifest(cls, manifest: object, file: str = "") -> "Application":

@@ -103,6 +103,14 @@ class Hooks(Model):
     hook_seconds: float = Field(default=0.0, ge=0)
 
 
+class Meet(Model):
+    """The other canaries of the release have passed as well; with `bake`, the analysis goes on meanwhile."""
+
+    kind: Literal["meet"] = "meet"
+    others: tuple[str, ...]
+    bake: Bake | None = None
+
+
 class Promote(Model):
     """The primary takes over the target's template, and all its pods are ready."""
 
@@ -123,7 +131,7 @@ class ScaleDown(Model):
 
 
 Stage = Annotated[
-    Prepare | ScaleUp | Route | Bake | Gate | Hooks | Promote | Hold | Drain | ScaleDown,
+    Prepare | ScaleUp | Route | Bake | Gate | Hooks | Meet | Promote | Hold | Drain | ScaleDown,
     Field(discriminator="kind"),
 ]
 
@@ -207,6 +215,8 @@ def describe(stage: Stage) -> str:
             return f"Gate {stage.type}: {', '.join(stage.hooks)}"
         case Hooks():
             return f"Hooks {stage.type}: {', '.join(stage.hooks)}"
+        case Meet():
+            return f"Meet {', '.join(stage.others)}"
         case Drain():
             return f"Drain {stage.seconds:g}s"
         case _:

@@ -1,0 +1,109 @@
+"""The canaries of one release as a whole: heard, and told when all may go or all must turn back.
+
+Each is told only what is new to it, and of several news the last.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+
+from temporalio import workflow
+
+from workflows.control import Control
+
+with workflow.unsafe.imports_passed_through():
+    from tidegate.contracts import CanaryOutcome, Directive, Report
+    from tidegate.decisions.coordination import Member, all_settled, directives, others_than
+    from tidegate.domain.release import Outcome
+
+Send = Callable[[str, Directive], Awaitable[None]]
+WELL = (Outcome.PROMOTED, Outcome.INITIALISED, Outcome.UNCHANGED)
+
+
+class Coordinator:
+    """Decides for the canaries of one release, by their workflow ids. `send` tells one how the others are.
+
+    The decision to go is made once and for all; that to turn back comes after it only for one that had not
+    heard of it when it failed. A release that is aborted lets nobody go any more.
+    """
+
+    def __init__(self, names: Mapping[str, str], epoch: int, control: Control, send: Send) -> None:
+        self._members = {key: Member(name=name) for key, name in names.items()}
+        self._epoch = epoch
+        self._control = control
+        self._send = send
+        self._told = dict.fromkeys(names, Directive())
+        self._present: set[str] = set()
+        self._cause: Member | None = None
+        self._gone = False
+        self._dissolved = False
+        self._telling = False
+
+    def others(self, key: str) -> tuple[str, ...]:
+        """The names of all canaries but one."""
+        return others_than(self._members[key].name, (member.name for member in self._members.values()))
+
+    def dissolve(self) -> None:
+        """The release was cancelled, and all its canaries with it: nobody has to be told anything."""
+        self._dissolved = True
+
+    async def begun(self, key: str) -> None:
+        """A canary runs, and can be told."""
+        self._present.add(key)
+        await self._tell()
+
+    async def hear(self, report: Report) -> None:
+        """A canary tells where it stands. What comes from another release's is left aside."""
+        member = self._members.get(report.canary)
+        if member is None or report.epoch != self._epoch or member.turned_back:
+            return
+        news = {"passed": report.passed, "place": report.place, "turned_back": report.turned_back}
+        self._change(report.canary, member.model_copy(update=news))
+        await self._tell()
+
+    async def lost(self, key: str, reason: str) -> None:
+        """A canary has ended, or was cut off, without being promoted."""
+        self._present.discard(key)
+        member = self._members[key]
+        if not self._gone and not member.turned_back:
+            self._change(key, member.model_copy(update={"turned_back": reason}))
+        await self._tell()
+
+    async def ended(self, key: str, outcome: CanaryOutcome) -> None:
+        """A canary has ended by itself."""
+        if outcome.outcome not in WELL:
+            await self.lost(key, outcome.reason)
+            return
+        self._present.discard(key)
+        self._change(key, self._members[key].model_copy(update={"done": True}))
+        await self._tell()
+
+    @property
+    def _is_over(self) -> bool:
+        return self._dissolved or self._control.aborted
+
+    def _change(self, key: str, member: Member) -> None:
+        self._members[key] = member
+        if self._cause is None and member.turned_back:
+            self._cause = member
+        if self._cause is None and not self._is_over:
+            self._gone = self._gone or all_settled(self._members.values())
+
+    async def _tell(self) -> None:
+        """To all at the same time, so that none goes much before another."""
+        if self._telling or self._is_over:
+            return
+        self._telling = True
+        try:
+            while news := self._news():
+                self._told |= news
+                await asyncio.gather(*(self._send(key, directive) for key, directive in news.items()))
+        finally:
+            self._telling = False
+
+    def _news(self) -> dict[str, Directive]:
+        wanted = directives(self._members, self._cause, self._gone)
+        return {
+            key: directive
+            for key, directive in wanted.items()
+            if key in self._present and directive != self._told[key]
+        }

@@ -1,0 +1,176 @@
+"""The meeting point of one canary: it has passed, and waits until the others of its release have as well.
+
+Meanwhile its traffic stays, and its bakes are repeated and may still fail it. It knows of the others what its
+release tells, and tells its release nothing but what changed for them.
+"""
+
+import asyncio
+import contextlib
+
+from temporalio import workflow
+from temporalio.exceptions import TemporalError
+
+from workflows.analysis import Analysis
+from workflows.control import Control, Rest, forget
+from workflows.logbook import Logbook
+
+with workflow.unsafe.imports_passed_through():
+    from tidegate.contracts import REPORT, AbortRequest, CanaryProgress, CanaryRequest, Directive, Report
+    from tidegate.decisions import narration
+    from tidegate.domain.errors import ReleaseFailed
+    from tidegate.domain.plan import Meet, Plan, Purpose
+
+_FIRST_WORD = 5.0
+"""Seconds to hear of the others before another bake: when they all have passed, none is begun."""
+
+
+class Rendezvous:
+    """Brings one canary to its promotion together with the others, or back with them.
+
+    `directive` is what the release told last, `reported` what it was told. `went`: all had passed.
+    """
+
+    def __init__(
+        self, request: CanaryRequest, control: Control, logbook: Logbook, analysis: Analysis, rest: Rest
+    ) -> None:
+        progress = request.progress
+        self._name = request.ref.full_name
+        self._others = request.others
+        self._limits = request.limits
+        self._control = control
+        self._logbook = logbook
+        self._analysis = analysis
+        self._rest = rest
+        self._nothing = Report(canary=workflow.info().workflow_id, epoch=request.epoch)
+        self._here = self._noted = _is_here(progress)
+        self._releasing = False
+        self._turned_back = ""
+        self._unheard = False
+        self._reporting: asyncio.Task[None] | None = None
+        self.directive = progress.directive if progress else Directive()
+        self.reported = (progress.reported if progress else None) or self._nothing
+        self.went = False
+
+    def open(self) -> None:
+        """From here on tell the release what it has to know; nothing where there are no others."""
+        if self._others:
+            self._reporting = asyncio.create_task(self._keep_reporting())
+
+    def close(self) -> None:
+        """There is nothing more to tell: the release sees how it ended."""
+        if self._reporting:
+            self._reporting.cancel()
+
+    def follow(self, plan: Plan) -> None:
+        """Know whether there is anything to go back from: without a release, the others do not matter."""
+        self._releasing = plan.purpose is Purpose.RELEASE
+        self._obey()
+
+    def hear(self, directive: Directive) -> None:
+        """The release tells where the others stand."""
+        self.directive = directive
+        self._control.count_signal()
+        self._obey()
+        if self._here:
+            self._show()
+
+    async def meet(self, stage: Meet) -> None:
+        """Return when all canaries have passed. Raises ReleaseFailed when this one fails meanwhile."""
+        self._here = True
+        self._show()
+        standing_by = asyncio.create_task(self._stand_by(stage))
+        standing_by.add_done_callback(forget)
+        try:
+            await workflow.wait_condition(lambda: standing_by.done() or self.directive.go or self._unheard)
+        finally:
+            standing_by.cancel()
+        if standing_by.done():
+            standing_by.result()
+        if not self.directive.go:
+            raise ReleaseFailed(narration.RELEASE_GONE)
+        self._go()
+
+    @property
+    def _awaited(self) -> str:
+        return self.directive.waits_for or ", ".join(self._others)
+
+    def turn_back(self, reason: str) -> None:
+        """The others must know of it at once, unless they went already, or it is because of them."""
+        abort = self._control.abort
+        if not self.went and not (abort and abort.with_others):
+            self._turned_back = reason
+
+    def told(self, reason: str) -> str:
+        """Why this canary failed, and whether it does so alone."""
+        return narration.alone(reason, self._others) if self.went else reason
+
+    def _go(self) -> None:
+        self.went = True
+        self._analysis.remaining = None
+        self._logbook.go_on()
+        self._logbook.clear()
+        self._logbook.note(narration.met(self._name, self._others))
+
+    def _obey(self) -> None:
+        if self.directive.turn_back and self._releasing:
+            self._control.ask_abort(AbortRequest(reason=self.directive.turn_back, with_others=True))
+
+    def _show(self) -> None:
+        self._logbook.obstruct(narration.waiting_for_others(self._awaited), None)
+
+    async def _stand_by(self, stage: Meet) -> None:
+        """Bakes, for as long as it takes; no more of them once somebody has seen enough."""
+        if not self._noted:
+            await self._hear_of_others()
+            self._logbook.note(narration.passed_before(self._name, self._awaited))
+        while True:
+            await self._rest()
+            if stage.bake and not self._control.promoted:
+                await self._analysis.bake(stage.bake)
+            else:
+                await workflow.wait_condition(self._is_interrupted)
+
+    async def _hear_of_others(self) -> None:
+        with contextlib.suppress(TimeoutError):
+            await workflow.wait_condition(
+                lambda: bool(self.directive.waits_for) or self._is_interrupted(),
+                timeout=_FIRST_WORD,
+                timeout_summary="Hear of the other canaries",
+            )
+
+    def _is_interrupted(self) -> bool:
+        control = self._control
+        return control.paused or control.is_run_worn(self._limits.signals_per_run)
+
+    async def _keep_reporting(self) -> None:
+        """Tell each change as it comes; of what comes while one is being told, the last."""
+        release = workflow.info().parent
+        while True:
+            await workflow.wait_condition(lambda: self._news() != self.reported)
+            self.reported = self._news()
+            try:
+                if release is None:
+                    raise _NobodyThere
+                await workflow.get_external_workflow_handle(release.workflow_id).signal(REPORT, self.reported)
+            except (TemporalError, _NobodyThere) as error:
+                workflow.logger.info("%s: release not told: %s", self._name, error)
+                self._unheard = self.reported.passed
+
+    def _news(self) -> Report:
+        waits = self._here and not self._control.paused
+        passed = self.went or (waits and not self._turned_back)
+        moves = self.directive.awaited and not passed and not self._turned_back
+        changes = {
+            "passed": passed,
+            "turned_back": self._turned_back,
+            "place": narration.place(self._logbook.status) if moves else self.reported.place,
+        }
+        return self._nothing.model_copy(update=changes)
+
+
+class _NobodyThere(Exception):
+    """A canary without a release."""
+
+
+def _is_here(progress: CanaryProgress | None) -> bool:
+    return progress is not None and isinstance(progress.plan.stages[progress.stage], Meet)
