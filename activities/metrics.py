@@ -17,8 +17,8 @@ from tidegate.adapters.manifest_source import ManifestSource
 from tidegate.adapters.metrics import Clusters, Servers
 from tidegate.contracts import CanaryRef, JudgeCommand, Judgement
 from tidegate.decisions.judge import Sample, judge
-from tidegate.decisions.queries import Check, checks
-from tidegate.domain.errors import InvalidInput, Unreachable
+from tidegate.decisions.queries import Check, checks, request_counts
+from tidegate.domain.errors import InvalidInput, Permanent, Unreachable
 from tidegate.manifests.bundle import Bundle
 from tidegate.settings import Settings
 
@@ -72,12 +72,27 @@ class MetricsActivities:
     async def _measure(self, command: JudgeCommand) -> Judgement:
         ref = command.ref
         bundle = await offload(self._manifests.bundle, ref)
-        asked = _named(await offload(self._checks, bundle, ref.owner.cluster), command.checks)
-        samples = await all_of(*(self._sample(ref, check) for check in asked))
-        return Judgement(verdicts=judge(zip((check.criterion for check in asked), samples, strict=True)))
+        asked, warnings = await offload(self._askable, bundle, ref.owner.cluster, command.checks)
+        counts = request_counts(bundle.canary, asked)
+        answers = await all_of(*(self._sample(ref, check) for check in (*asked, *counts.values())))
+        counted = dict(zip(counts, answers[len(asked) :], strict=True))
+        pairs = [
+            (check.criterion, sample.counted(counted.get(check.window_seconds)))
+            for check, sample in zip(asked, answers, strict=False)
+        ]
+        return Judgement(verdicts=judge(pairs), warnings=warnings)
 
-    def _checks(self, bundle: Bundle, cluster: str) -> tuple[Check, ...]:
-        return checks(bundle.canary, templates_of(bundle, partial(self._clusters.cluster, cluster)))
+    def _askable(
+        self, bundle: Bundle, cluster: str, names: tuple[str, ...] | None
+    ) -> tuple[tuple[Check, ...], tuple[str, ...]]:
+        """The checks, and a warning where a dry run's template has been spoiled since the release began."""
+        templates = templates_of(bundle, partial(self._clusters.cluster, cluster))
+        find = partial(checks, bundle.canary, templates, bundle.policy)
+        try:
+            return find(names), ()
+        except InvalidInput as error:
+            counted = find(names, dry_runs=False)
+            return counted, (f"the dry runs were not asked: {error}",)
 
     async def _sample(self, ref: CanaryRef, check: Check) -> Sample:
         try:
@@ -87,12 +102,12 @@ class MetricsActivities:
             if not is_outage():
                 raise
             return Sample(unanswered=str(error))
-        except InvalidInput as error:
-            raise error.within(f"metric {check.criterion.check}") from None
-
-
-def _named(asked: tuple[Check, ...], names: tuple[str, ...] | None) -> tuple[Check, ...]:
-    return tuple(check for check in asked if names is None or check.criterion.check in names)
+        except Permanent as error:
+            if check.criterion.dry_run:
+                return Sample(unanswered=str(error))
+            if isinstance(error, InvalidInput):
+                raise error.within(f"metric {check.criterion.check}") from None
+            raise
 
 
 def _question(ref: CanaryRef, check: Check) -> str:

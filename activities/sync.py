@@ -110,7 +110,7 @@ class SyncActivities:
             egress=self._settings.addresses.egress,
         )
         templates = templates_of(bundle, partial(self._clusters.cluster, owner.cluster))
-        check_requirements(bundle.canary, templates, bundle.provider_of, installation)
+        check_requirements(bundle.canary, templates, bundle.provider_of, installation, bundle.policy)
         mesh = self._clusters.cluster(self._settings.mesh_cluster(owner.cluster))
         for kind in ("VirtualService", "DestinationRule"):
             mesh.served(istio.GROUP, kind, istio.VERSIONS)

@@ -64,7 +64,7 @@ class Analysis:
         self.since = self.since or workflow.now()
         while not self._control.hurried:
             verdicts = await self._soak_and_judge(bake)
-            if all(verdict.passed for verdict in verdicts):
+            if not any(verdict.halts for verdict in verdicts):
                 self._tell_pass(bake, verdicts)
                 return
             if is_waiting(verdicts):

@@ -104,6 +104,45 @@ def test_plan_as_json_has_every_stage(world: World) -> None:
     assert plan["earliest_end_seconds"] == 65
 
 
+POLICY = """\
+apiVersion: tidegate.dev/v1alpha1
+kind: ReleasePolicy
+metadata: {name: careful}
+spec:
+  canaryRef: {name: podinfo}
+  steps:
+  - {weight: 1, duration: 5m, checks: []}
+  - {weight: 30}
+  analysis:
+    initialDelay: 1m
+    minimumRequests: 500
+    noData: wait
+    checks: [{name: request-success-rate, dryRun: true}]
+"""
+PLAN = """\
+podinfo.test  release, 11 stages
+   1  Prepare primary and routes
+   2  Scale up target
+   3  Route 99/1
+   4  Bake 60s at 1%, 0 checks
+   5  Bake 300s at 1%, 0 checks
+   6  Route 70/30
+   7  Bake 30s at 30%, 1 check
+   8  Promote to primary
+   9  Route 100/0
+  10  Drain 5s
+  11  Scale down target
+  by ReleasePolicy careful; 500 requests for a verdict; no data waits; dry run of request-success-rate
+  earliest end after 6m35s, readiness on top; 2 failed checks roll it back
+"""
+
+
+def test_plan_prints_what_a_policy_makes_of_it(world: World) -> None:
+    world.write("repository/deploy/policy.yaml", POLICY)
+    result = world.run("plan")
+    assert (result.exit_code, result.stdout) == (0, PLAN)
+
+
 def test_validate_says_what_it_saw(world: World) -> None:
     result = world.run("validate")
     assert result.exit_code == 0
@@ -146,6 +185,14 @@ IN_GIT, IN_FILE = "repository/deploy/canary.yaml", "application.yaml"
             "upstreamRef: {kind: Upstream, name: podinfo}\n  analysis:",
             "deploy/canary.yaml: Canary test/podinfo: spec.upstreamRef: "
             "is not supported yet; only Istio is supported: remove it",
+        ),
+        (
+            IN_GIT,
+            "apiVersion",
+            f"{POLICY.replace('careful', 'hasty').replace('name: podinfo', 'name: other')}---\napiVersion",
+            "deploy/canary.yaml: ReleasePolicy test/hasty: spec.canaryRef.name: "
+            "no Canary test/other among the manifests; "
+            "add it to the application's path, or correct the name or the policy's namespace",
         ),
         (
             IN_FILE,

@@ -168,3 +168,58 @@ def test_there_is_one_verdict_for_each_criterion_in_order(
 ) -> None:
     pairs = [(criterion(measure, low, None), Sample(value=value)) for measure, low, value in cases]
     assert [verdict.check for verdict in judge(pairs)] == [each.check for each, _ in pairs]
+
+
+ENOUGH = criterion(CUSTOM, None, 500).model_copy(update={"minimum_requests": 100})
+
+
+@pytest.mark.parametrize(
+    ("sample", "result", "reason", "waits"),
+    [
+        (
+            Sample(value=612.0, series=1, requests=99),
+            "inconclusive",
+            "99 of the 100 requests that latency needs; it waits, and is not counted",
+            True,
+        ),
+        (Sample(value=612.0, series=1, requests=100), "failed", "latency 612.00 > 500", False),
+        (Sample(value=4.0, series=1, requests=100), "passed", "latency 4.00 <= 500", False),
+        (Sample(requests=100), "inconclusive", "its query has no result", False),
+        (Sample(unanswered="out of reach", requests=0), "inconclusive", "out of reach", False),
+    ],
+)
+def test_a_verdict_takes_its_number_of_requests(
+    sample: Sample, result: str, reason: str, waits: bool
+) -> None:
+    verdict = one(ENOUGH, sample)
+    assert (verdict.result, verdict.waits) == (result, waits)
+    assert verdict.reason.endswith(reason)
+
+
+@pytest.mark.parametrize(
+    ("count", "requests", "unanswered"),
+    [
+        (None, None, ""),
+        (Sample(), 0, ""),
+        (Sample(value=math.nan, series=1), 0, ""),
+        (Sample(value=99.6, series=1), 100, ""),
+        (Sample(unanswered="out of reach"), 0, "out of reach"),
+    ],
+)
+def test_no_series_are_no_requests_and_no_answer_is_no_count(
+    count: Sample | None, requests: int | None, unanswered: str
+) -> None:
+    sample = Sample(value=1.0).counted(count)
+    assert (sample.requests, sample.unanswered) == (requests, unanswered)
+
+
+@pytest.mark.parametrize(
+    "sample", [Sample(value=612.0), Sample(), Sample(unanswered="out of reach"), Sample(requests=1)]
+)
+def test_a_dry_run_is_told_and_holds_nothing_up(sample: Sample) -> None:
+    verdict = one(ENOUGH.model_copy(update={"dry_run": True, "waits": True}), sample)
+    assert (verdict.passed, verdict.halts, verdict.waits) == (False, False, False)
+    assert verdict.reason.endswith("; dry run, not counted")
+    failed = one(criterion(RATE, 99, None), Sample(value=1.0))
+    assert not is_waiting([verdict, failed])
+    assert not is_waiting([verdict])

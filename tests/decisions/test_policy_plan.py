@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from tests.decisions.test_plan import STRATEGIES, assert_rises_and_falls, canary
 from tidegate.decisions.plan import compile_plan
-from tidegate.domain.plan import Bake, Plan, Purpose, describe
+from tidegate.domain.plan import Bake, Plan, Purpose, Terms, describe
 from tidegate.domain.release_policy import ReleasePolicy
 
 METRICS = [
@@ -21,8 +21,8 @@ def policy(**spec: Any) -> ReleasePolicy:
     return ReleasePolicy.parse({"metadata": metadata, "spec": {"canaryRef": {"name": "podinfo"}} | spec})
 
 
-def planned(analysis: dict[str, Any], **spec: Any) -> Plan:
-    return compile_plan(canary(**analysis), Purpose.RELEASE, 5.0, policy(**spec))
+def planned(rules: dict[str, Any], **spec: Any) -> Plan:
+    return compile_plan(canary(**rules), Purpose.RELEASE, 5.0, policy(**spec))
 
 
 def test_the_policy_s_steps_stand_for_the_canary_s_weights() -> None:
@@ -52,9 +52,46 @@ STEPS = st.sets(st.integers(1, 100), min_size=1, max_size=8).map(
 )
 
 
-@given(STEPS, STRATEGIES, st.sampled_from(list(Purpose)))
+ANALYSES = st.fixed_dictionaries({}, optional={"initialDelay": st.just("1m")})
+
+
+@given(STEPS, ANALYSES, STRATEGIES, st.sampled_from(list(Purpose)))
 def test_by_any_policy_weights_rise_to_the_promotion_and_fall_to_zero_after_it(
-    steps: list[dict[str, Any]], strategy: dict[str, Any], purpose: Purpose
+    steps: list[dict[str, Any]], analysis: dict[str, Any], strategy: dict[str, Any], purpose: Purpose
 ) -> None:
     released = canary(stepWeight=10, **strategy)
-    assert_rises_and_falls(compile_plan(released, purpose, 5.0, policy(steps=steps)).stages)
+    plan = compile_plan(released, purpose, 5.0, policy(steps=steps, analysis=analysis))
+    assert_rises_and_falls(plan.stages)
+
+
+def test_an_initial_delay_is_a_bake_that_judges_nothing() -> None:
+    analysis = {"stepWeights": [5, 50], "interval": "30s", "metrics": METRICS}
+    plan = planned(analysis, analysis={"initialDelay": "1m"})
+    assert [describe(stage) for stage in plan.stages][2:7] == [
+        "Route 95/5",
+        "Bake 60s at 5%, 0 checks",
+        "Bake 30s at 5%, 2 checks",
+        "Route 50/50",
+        "Bake 30s at 50%, 2 checks",
+    ]
+    delay = plan.stages[3]
+    assert isinstance(delay, Bake)
+    assert (delay.checks, delay.narrowed) == ((), True)
+
+
+def test_iterations_begin_after_the_initial_delay() -> None:
+    plan = planned({"iterations": 2, "interval": "30s"}, analysis={"initialDelay": "1m"})
+    assert [describe(stage) for stage in plan.stages][2:5] == [
+        "Bake 60s at 0%, 0 checks",
+        "Bake 30s iteration 1/2, 0 checks",
+        "Bake 30s iteration 2/2, 0 checks",
+    ]
+
+
+def test_a_plan_says_what_the_policy_asks_of_its_checks() -> None:
+    checks = [{"name": "request-duration", "dryRun": True}, {"name": "request-success-rate"}]
+    analysis = {"minimumRequests": 100, "noData": "wait", "checks": checks}
+    plan = planned({"stepWeight": 10, "metrics": METRICS}, analysis=analysis)
+    assert plan.terms == Terms(
+        policy="careful", minimum_requests=100, no_data="wait", dry_runs=("request-duration",)
+    )

@@ -5,11 +5,12 @@ from typing import Any
 import pytest
 
 from tidegate.decisions.judge import Measure
-from tidegate.decisions.queries import checks, render_query
+from tidegate.decisions.queries import checks, render_query, request_counts
 from tidegate.domain.analysis import Metric
 from tidegate.domain.canary import Canary
 from tidegate.domain.errors import InvalidInput
 from tidegate.domain.metric_template import MetricTemplate
+from tidegate.domain.release_policy import ReleasePolicy
 
 
 def canary(*metrics: dict[str, Any], service: dict[str, Any] | None = None, **spec: Any) -> Canary:
@@ -141,6 +142,9 @@ def test_an_unknown_gap_is_refused_with_its_metric(gap: str) -> None:
     assert "use one of name, namespace" in refused.value.mend
 
 
+WAIT = {"tidegate.dev/no-data": "wait"}
+
+
 def annotated(annotations: dict[str, str] | None) -> Canary:
     manifest = canary({"name": "request-success-rate", "threshold": 99}).model_dump(exclude_unset=True)
     return Canary.parse(manifest | {"metadata": manifest["metadata"] | {"annotations": annotations}})
@@ -160,6 +164,74 @@ def test_a_canary_says_whether_its_checks_wait_for_data(
 ) -> None:
     (check,) = checks(annotated(annotations), none)
     assert check.criterion.waits is waits
+
+
+def careful(**analysis: Any) -> ReleasePolicy:
+    metadata = {"name": "careful", "namespace": "test"}
+    spec = {"canaryRef": {"name": "podinfo-release"}, "analysis": analysis}
+    return ReleasePolicy.parse({"metadata": metadata, "spec": spec})
+
+
+@pytest.mark.parametrize(
+    ("annotations", "no_data", "waits"),
+    [
+        (None, "wait", True),
+        (None, "fail", False),
+        (None, None, False),
+        (WAIT, None, True),
+        (WAIT, "wait", True),
+    ],
+)
+def test_a_policy_says_what_no_data_means_and_leaves_it_else_to_the_annotation(
+    annotations: dict[str, str] | None, no_data: str | None, waits: bool
+) -> None:
+    (check,) = checks(annotated(annotations), none, careful(noData=no_data))
+    assert check.criterion.waits is waits
+
+
+def test_a_step_s_own_checks_alone_are_asked_and_a_dry_run_may_be_left_out() -> None:
+    two = canary(
+        {"name": "request-success-rate", "threshold": 99}, {"name": "request-duration", "threshold": 5}
+    )
+    policy = careful(checks=[{"name": "request-duration", "dryRun": True}])
+    found = [check.criterion for check in checks(two, none, policy)]
+    assert [(each.check, each.dry_run) for each in found] == [
+        ("request-success-rate", False),
+        ("request-duration", True),
+    ]
+    assert [each.criterion.check for each in checks(two, none, policy, ("request-duration",))] == [
+        "request-duration"
+    ]
+    assert [each.criterion.check for each in checks(two, none, policy, dry_runs=False)] == [
+        "request-success-rate"
+    ]
+
+
+def test_requests_are_counted_once_for_each_window() -> None:
+    asked = checks(
+        canary(
+            {"name": "request-success-rate", "interval": "1m", "threshold": 99},
+            {"name": "request-duration", "interval": "1m", "threshold": 500},
+            {"name": "x", "interval": "5min", "query": "x", "threshold": 1},
+            metricsServer="http://prometheus.test",
+        ),
+        none,
+        careful(minimumRequests=100),
+    )
+    counts = request_counts(canary(metricsServer="http://prometheus.test"), asked)
+    assert [(window, check.address) for window, check in counts.items()] == [
+        (60.0, "http://prometheus.test"),
+        (300.0, "http://prometheus.test"),
+    ]
+    assert counts[300.0].query == (
+        'sum(increase(istio_requests_total{reporter="destination",destination_workload_namespace="test",'
+        'destination_workload="podinfo"}[5m]))'
+    )
+
+
+def test_without_a_minimum_nothing_is_counted() -> None:
+    asked = checks(canary({"name": "request-success-rate", "threshold": 99}), none, careful(noData="wait"))
+    assert request_counts(canary(), asked) == {}
 
 
 def test_a_canary_that_wants_something_else_of_no_data_is_refused() -> None:

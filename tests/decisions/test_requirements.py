@@ -9,6 +9,8 @@ from tidegate.domain.alert_provider import AlertProvider
 from tidegate.domain.analysis import Alert
 from tidegate.domain.canary import Canary
 from tidegate.domain.errors import InvalidInput
+from tidegate.domain.metric_template import MetricTemplate
+from tidegate.domain.release_policy import ReleasePolicy
 
 BUILT_IN = {"name": "request-success-rate", "thresholdRange": {"min": 99}}
 HEY = {"name": "load", "url": "http://loadtester.test/", "metadata": {"cmd": "hey -z 1m -cpus 2 http://a/"}}
@@ -33,6 +35,26 @@ def no_chat(alert: Alert) -> AlertProvider:
 
 def check(wanted: Canary, **settings: str) -> None:
     check_requirements(wanted, lambda _: None, no_chat, Installation(cluster="mesh02", **settings))
+
+
+def test_requests_can_be_counted_by_a_prometheus_alone() -> None:
+    careful = ReleasePolicy.parse(
+        {
+            "metadata": {"name": "careful", "namespace": "test"},
+            "spec": {"canaryRef": {"name": "podinfo"}, "analysis": {"minimumRequests": 100}},
+        }
+    )
+    elsewhere = canary(({"name": "latency", "templateRef": {"name": "latency"}, "threshold": 1},))
+    template = MetricTemplate.parse(
+        {
+            "metadata": {"name": "latency", "namespace": "test"},
+            "spec": {"provider": {"type": "graphite", "address": "http://graphite.test"}, "query": "x"},
+        }
+    )
+    with pytest.raises(InvalidInput, match="the policy's minimumRequests has no Prometheus to ask"):
+        check_requirements(
+            elsewhere, lambda _: template, no_chat, Installation(cluster="mesh02"), policy=careful
+        )
 
 
 def test_a_canary_without_metrics_and_hooks_needs_nothing() -> None:

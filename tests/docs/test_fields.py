@@ -48,6 +48,8 @@ PARTS: dict[tuple[str, str], type[ManifestModel]] = {
     ("ReleasePolicy", "spec"): release_policy.ReleasePolicySpec,
     ("ReleasePolicy", "spec.canaryRef"): release_policy.PolicyCanaryRef,
     ("ReleasePolicy", "spec.steps[]"): release_policy.Step,
+    ("ReleasePolicy", "spec.analysis"): release_policy.PolicyAnalysis,
+    ("ReleasePolicy", "spec.analysis.checks[]"): release_policy.PolicyCheck,
     ("ReleasePolicy", "spec.comparison"): comparison.Comparison,
     ("ReleasePolicy", "spec.comparison.metrics[]"): comparison.ComparedMetric,
 }

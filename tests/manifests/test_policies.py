@@ -79,6 +79,19 @@ def test_a_policy_without_a_namespace_is_of_the_destination_s(samples: Any) -> N
             LINE + "spec.steps.1.checks: 'latenzy' is no metric of Canary podinfo; "
             "name one of request-success-rate, latency",
         ),
+        (
+            policy(analysis={"checks": [{"name": "latenzy", "dryRun": True}]}),
+            LINE + "spec.analysis.checks.0.name: 'latenzy' is no metric of Canary podinfo; "
+            "name one of request-success-rate, latency",
+        ),
+        (
+            policy(analysis={"checks": [{"name": "latency"}, {"name": "latency", "dryRun": True}]}),
+            LINE + "spec.analysis: has the check 'latency' twice; keep one of them",
+        ),
+        (
+            policy(steps=[{"weight": 0.5}]),
+            LINE + "spec.steps.0.weight: 0.5 is no whole percent; write a whole number, as in 1",
+        ),
     ],
 )
 def test_a_policy_that_cannot_be_followed_is_refused(samples: Any, manifest: Any, line: str) -> None:
@@ -108,3 +121,38 @@ def test_steps_do_not_go_with_iterations(samples: Any) -> None:
         LINE + "spec.steps: are weights, and Canary podinfo has iterations; "
         "remove the steps, or give the Canary stepWeight instead of iterations"
     )
+
+
+def test_a_dry_run_is_not_compared_for_good(samples: Any) -> None:
+    dry = {"checks": [{"name": "latency", "dryRun": True}]}
+    compared = {"with": "primary", "metrics": [{"name": "latency"}]}
+    rendered = [*samples.all, (policy(analysis=dry, comparison=compared), "policy.yaml")]
+    with pytest.raises(InvalidInput) as raised:
+        read_contents(rendered, "test")
+    assert str(raised.value) == (
+        LINE + "spec.comparison.metrics.0.name: 'latency' is a dry run, and a comparison counts; "
+        "remove it here, or its dryRun"
+    )
+
+
+@pytest.mark.parametrize("said", ["fail", "wait"])
+def test_policy_and_annotation_may_agree_on_no_data_and_not_differ(samples: Any, said: str) -> None:
+    rendered = [*samples.all, (policy(analysis={"noData": "wait"}), "policy.yaml")]
+    rendered[2][0]["metadata"]["annotations"] = {"tidegate.dev/no-data": said}
+    if said == "wait":
+        assert read_contents(rendered, "test").bundles[0].policy is not None
+        return
+    with pytest.raises(InvalidInput) as raised:
+        read_contents(rendered, "test")
+    assert str(raised.value) == (
+        LINE
+        + "spec.analysis.noData: is wait, and the annotation tidegate.dev/no-data of Canary podinfo fail; "
+        "keep one of them"
+    )
+
+
+def test_connections_are_no_requests_to_be_counted(samples: Any) -> None:
+    rendered = [*samples.all, (policy(analysis={"minimumRequests": 10}), "policy.yaml")]
+    rendered[2][0]["spec"]["service"]["appProtocol"] = "tcp"
+    with pytest.raises(InvalidInput, match="minimumRequests: cannot be counted: Canary podinfo is one"):
+        read_contents(rendered, "test")

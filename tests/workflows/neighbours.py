@@ -162,6 +162,7 @@ class Neighbours:
     answers: dict[HookType, list[AskReport]] = field(default_factory=dict)
     """What the hooks of a type answer, question by question; the last one stays. Without any they agree."""
     questions: list[AskCommand] = field(default_factory=list)
+    judgements: list[JudgeCommand] = field(default_factory=list)
     alerts: list[AlertCommand] = field(default_factory=list)
     told: list[tuple[Event, ...]] = field(default_factory=list)
     shown: list[PublishCommand] = field(default_factory=list)
@@ -346,6 +347,7 @@ class Neighbours:
     async def judge(self, command: JudgeCommand) -> Judgement:
         await self._did("judge")
         self.judged += 1
+        self.judgements.append(command)
         return Judgement(verdicts=(self.verdicts(self.judged),))
 
     @property

@@ -20,6 +20,7 @@ from tidegate.cli.words import (
     outcome_style,
     short,
     split,
+    terms_line,
     value_of,
 )
 from tidegate.contracts import CanaryOutcome, CanaryStatus, Note, ReleaseOutcome, ReleaseStatus, StageTiming
@@ -109,6 +110,7 @@ def plan_view(canary: str, plan: Plan) -> RenderableType:
     return Group(
         Text.assemble((canary, "bold"), f"  {plan.purpose}, {len(plan.stages)} stages"),
         *stages,
+        *([_line(f"  {terms_line(plan.terms)}")] if plan.terms else []),
         _line(
             f"  earliest end after {elapsed(plan.earliest_end_seconds)}, readiness on top;"
             f" {plan.threshold} failed check{'' if plan.threshold == 1 else 's'} roll it back"

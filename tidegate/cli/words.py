@@ -4,6 +4,7 @@ import re
 
 from tidegate.contracts import CanaryStatus, ReleaseOutcome
 from tidegate.decisions.narration import load_line
+from tidegate.domain.plan import Terms
 from tidegate.domain.release import Outcome
 from tidegate.domain.verdict import Result, Verdict
 
@@ -47,6 +48,15 @@ def verdict_line(verdict: Verdict) -> str:
     return f"{MARKS[verdict.result]} {verdict.check}: {verdict.reason}"
 
 
+def terms_line(terms: Terms) -> str:
+    """By ReleasePolicy careful; 100 requests for a verdict; no data waits; dry run of request-duration."""
+    told = [f"by ReleasePolicy {terms.policy}"]
+    told += [f"{terms.minimum_requests} requests for a verdict"] if terms.minimum_requests else []
+    told += [{"wait": "no data waits", "fail": "no data fails"}[terms.no_data]] if terms.no_data else []
+    told += [f"dry run of {', '.join(terms.dry_runs)}"] if terms.dry_runs else []
+    return "; ".join(told)
+
+
 def stage_line(status: CanaryStatus) -> str:
     """Stage 9/26: Bake 2s at 15%, 2 checks, load."""
     return f"stage {status.stage}/{status.stages}: {status.doing}" if status.stages else status.doing
@@ -81,6 +91,7 @@ __all__ = [
     "short",
     "split",
     "stage_line",
+    "terms_line",
     "value_of",
     "verdict_line",
 ]

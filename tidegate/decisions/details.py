@@ -37,7 +37,7 @@ def facts_of(status: CanaryStatus) -> tuple[Fact, ...]:
     ]
     if status.failed_checks:
         facts.append(("Failed checks", f"{status.failed_checks} of {status.threshold}"))
-    facts += [(verdict.check, verdict.reason) for verdict in status.verdicts if not verdict.passed]
+    facts += [(verdict.check, verdict.reason) for verdict in status.verdicts if verdict.halts]
     return tuple(Fact(name=name, value=value) for name, value in facts)
 
 

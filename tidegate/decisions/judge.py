@@ -1,8 +1,9 @@
 """The judge: criteria paired with samples become verdicts, each with its reason in Flagger's words.
 
-In this order: a server that gave no answer is inconclusive; so is a value that is none (no series, NaN or
-infinite, which is what a division by nothing gives); outside its range, bounds included, fails; the rest
-passes. The three wants (traffic, data, an answer) are told apart. They count as failed, unless they wait.
+In this order: a server that gave no answer is inconclusive; so are fewer requests than a verdict takes, and a
+value that is none (no series, NaN or infinite, which is what a division by nothing gives); outside its range,
+bounds included, fails; the rest passes. The three wants (traffic, data, an answer) are told apart. They count
+as failed, unless they wait; too few requests always wait.
 """
 
 import math
@@ -26,7 +27,8 @@ class Measure(StrEnum):
 class Criterion(Model):
     """One check's range. `canary` is name.namespace, as reasons write it.
 
-    `waits`: without a value the check waits for one, instead of failing.
+    `waits`: without a value the check waits for one, instead of failing. With fewer requests than
+    `minimum_requests` it waits in any case. `dry_run`: the verdict is told, and never counted.
     """
 
     check: str
@@ -34,13 +36,15 @@ class Criterion(Model):
     measure: Measure = Measure.CUSTOM
     range: ThresholdRange
     waits: bool = False
+    minimum_requests: int = 0
+    dry_run: bool = False
 
 
 class Sample(Model):
     """A query's answer. No value: no data. `series` counts what came back; `chosen` is the one of the value.
 
     `aged` is how old the newest value is, in seconds, where that is too old to be one. `unanswered` says why
-    the server gave no answer at all.
+    the server gave no answer at all. `requests` are those of the check's window, where they were counted.
     """
 
     value: float | None = None
@@ -48,22 +52,44 @@ class Sample(Model):
     chosen: Literal["first", "last"] = "last"
     aged: float = 0.0
     unanswered: str = ""
+    requests: int | None = None
+
+    def counted(self, count: "Sample | None") -> "Sample":
+        """With the requests of its window, which are another query's answer; no series are no requests."""
+        if count is None:
+            return self
+        found = count.value if count.value is not None and math.isfinite(count.value) else 0.0
+        return self.model_copy(
+            update={"requests": round(found), "unanswered": self.unanswered or count.unanswered}
+        )
 
 
 def judge(pairs: Iterable[tuple[Criterion, Sample]]) -> tuple[Verdict, ...]:
     """One verdict for each pair, in their order."""
-    return tuple(_verdict(criterion, sample) for criterion, sample in pairs)
+    return tuple(_told(criterion, _verdict(criterion, sample)) for criterion, sample in pairs)
+
+
+def _told(criterion: Criterion, verdict: Verdict) -> Verdict:
+    """What does not count says so itself: its reason goes into notes and chats alone."""
+    if criterion.dry_run:
+        update = {"dry_run": True, "waits": False, "reason": f"{verdict.reason}; dry run, not counted"}
+        return verdict.model_copy(update=update)
+    if verdict.waits:
+        return verdict.model_copy(update={"reason": f"{verdict.reason}; it waits, and is not counted"})
+    return verdict
 
 
 def is_waiting(verdicts: Sequence[Verdict]) -> bool:
     """Whether all that did not pass waits: then nothing is known yet, and nothing counts."""
-    left = [verdict for verdict in verdicts if not verdict.passed]
+    left = [verdict for verdict in verdicts if verdict.halts]
     return bool(left) and all(verdict.waits for verdict in left)
 
 
 def _verdict(criterion: Criterion, sample: Sample) -> Verdict:
     if sample.unanswered:
         return _inconclusive(criterion, Missing.ANSWER, sample.unanswered)
+    if sample.requests is not None and sample.requests < criterion.minimum_requests:
+        return _too_few(criterion, sample.requests)
     if sample.value is None or not math.isfinite(sample.value):
         return _no_values(criterion, sample)
     broken = _broken_bound(criterion.range, sample.value)
@@ -81,11 +107,16 @@ def _inconclusive(criterion: Criterion, missing: Missing, reason: str) -> Verdic
     return Verdict(
         check=criterion.check,
         result=Result.INCONCLUSIVE,
-        reason=f"{reason}; it waits, and is not counted" if criterion.waits else reason,
+        reason=reason,
         unit=_UNITS[criterion.measure],
         missing=missing,
         waits=criterion.waits,
     )
+
+
+def _too_few(criterion: Criterion, requests: int) -> Verdict:
+    reason = f"{requests} of the {criterion.minimum_requests} requests that {criterion.check} needs"
+    return _inconclusive(criterion, Missing.TRAFFIC, reason).model_copy(update={"waits": True})
 
 
 def _no_values(criterion: Criterion, sample: Sample) -> Verdict:

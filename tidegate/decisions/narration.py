@@ -53,7 +53,7 @@ def iterated(canary: str, bake: Bake) -> str:
 
 def halted(canary: str, verdicts: Sequence[Verdict], failed: int, threshold: int) -> str:
     """A bake failed and will be repeated."""
-    reasons = ", ".join(verdict.reason for verdict in verdicts if not verdict.passed)
+    reasons = ", ".join(verdict.reason for verdict in verdicts if verdict.halts)
     return f"Halt {canary} advancement {reasons} (failed checks {failed}/{threshold})"
 
 
@@ -161,7 +161,7 @@ def _approval(by: str) -> str:
 
 def waiting(canary: str, verdicts: Sequence[Verdict]) -> str:
     """A bake that showed nothing will be repeated, without counting."""
-    reasons = ", ".join(verdict.reason for verdict in verdicts if not verdict.passed)
+    reasons = ", ".join(verdict.reason for verdict in verdicts if verdict.halts)
     return f"Halt {canary} advancement {reasons}"
 
 
@@ -177,7 +177,7 @@ def threshold_reached(canary: str, failed: int) -> str:
 
 def threshold_reason(verdicts: Sequence[Verdict], failed: int, threshold: int) -> str:
     """Why the analysis gave up, with the last numbers."""
-    reasons = ", ".join(verdict.reason for verdict in verdicts if not verdict.passed)
+    reasons = ", ".join(verdict.reason for verdict in verdicts if verdict.halts)
     return f"{failed} of {threshold} failed checks: {reasons}"
 
 

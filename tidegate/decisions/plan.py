@@ -1,5 +1,7 @@
 """Compile a canary into its plan, before anything moves."""
 
+from collections.abc import Sequence
+
 from tidegate.decisions.gates import hooks_aside, with_hooks
 from tidegate.decisions.hooks import longest_seconds
 from tidegate.domain.alert_provider import Severity
@@ -19,6 +21,7 @@ from tidegate.domain.plan import (
     ScaleDown,
     ScaleUp,
     Stage,
+    Terms,
 )
 from tidegate.domain.release_policy import ReleasePolicy, Step
 
@@ -38,6 +41,7 @@ def compile_plan(
         rollback=hooks_aside(canary, HookType.ROLLBACK) if purpose is Purpose.RELEASE else None,
         events=hooks_aside(canary, HookType.EVENT),
         alerts=_alerts(canary.spec.analysis),
+        terms=_terms(canary, policy) if policy else None,
         threshold=canary.spec.analysis.failed_checks_allowed,
         progress_deadline_seconds=canary.spec.progress_deadline_seconds,
     )
@@ -49,6 +53,17 @@ def _alerts(analysis: Analysis) -> Alerts | None:
     return Alerts(
         names=tuple(alert.name for alert in analysis.alerts),
         severity=min((alert.wanted for alert in analysis.alerts), key=list(Severity).index),
+    )
+
+
+def _terms(canary: Canary, policy: ReleasePolicy) -> Terms:
+    analysis = policy.spec.analysis
+    known = [metric.name for metric in canary.spec.analysis.metrics]
+    return Terms(
+        policy=policy.metadata.name,
+        minimum_requests=analysis.minimum_requests,
+        no_data=analysis.no_data or "",
+        dry_runs=tuple(name for name in known if name in policy.dry_runs),
     )
 
 
@@ -75,9 +90,19 @@ def _analysis(canary: Canary, policy: ReleasePolicy | None) -> tuple[Stage, ...]
     """From the scale-up to the promotion; the traffic is still where the last step has put it."""
     if canary.spec.skip_analysis:
         return (ScaleUp(), Promote())
-    steps = _steps(canary, policy)
+    delay = policy.spec.analysis.initial_delay if policy else None
+    steps = _after_delay(_steps(canary, policy), delay or 0.0)
     last = max((stage.canary for stage in steps if isinstance(stage, Route)), default=0)
     return (ScaleUp(), *steps, Promote(), *_receding(canary.spec.analysis, last))
+
+
+def _after_delay(steps: Sequence[Stage], seconds: float) -> tuple[Stage, ...]:
+    """The first routing stands under load for so long, and nothing is asked of it but ready pods."""
+    first = next((at for at, stage in enumerate(steps) if isinstance(stage, Bake)), None)
+    if first is None or not seconds:
+        return tuple(steps)
+    update = {"seconds": seconds, "checks": (), "narrowed": True, "iteration": 0, "iterations": 0}
+    return (*steps[:first], steps[first].model_copy(update=update), *steps[first:])
 
 
 def _steps(canary: Canary, policy: ReleasePolicy | None) -> tuple[Stage, ...]:

@@ -5,14 +5,16 @@ refused, for a query with a hole in it finds nothing and looks like a canary wit
 """
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 
 from tidegate.decisions.judge import Criterion, Measure
-from tidegate.domain.analysis import Metric
+from tidegate.domain.analysis import Metric, ThresholdRange
 from tidegate.domain.base import Model
 from tidegate.domain.canary import Canary
+from tidegate.domain.duration import format_duration
 from tidegate.domain.errors import InvalidInput
 from tidegate.domain.metric_template import MetricTemplate, Provider
+from tidegate.domain.release_policy import PolicyAnalysis, ReleasePolicy
 
 _SELECTOR = (
     'reporter="destination",destination_workload_namespace="{{ namespace }}",'
@@ -31,6 +33,9 @@ REQUEST_DURATION_QUERY = (
     f"istio_request_duration_milliseconds_bucket{{{_SELECTOR}}}[{{{{ interval }}}}])) by (le))"
 )
 """P99 in milliseconds."""
+
+REQUEST_COUNT_QUERY = f"sum(increase(istio_requests_total{{{_SELECTOR}}}[{{{{ interval }}}}]))"
+"""Requests to the target, by the server's own extrapolation to the whole window."""
 
 _BUILTIN = {
     "request-success-rate": (Measure.SUCCESS_RATE, SUCCESS_RATE_QUERY),
@@ -66,12 +71,40 @@ TemplateOf = Callable[[Metric], MetricTemplate | None]
 """Finds a metric's MetricTemplate; None when it has none."""
 
 
-def checks(canary: Canary, template_of: TemplateOf) -> tuple[Check, ...]:
-    """The canary's checks in the manifest's order; InvalidInput names the metric at fault."""
+def checks(
+    canary: Canary,
+    template_of: TemplateOf,
+    policy: ReleasePolicy | None = None,
+    names: Collection[str] | None = None,
+    *,
+    dry_runs: bool = True,
+) -> tuple[Check, ...]:
+    """The canary's checks, or those of these names, in the manifest's order; perhaps without dry runs.
+
+    InvalidInput names the metric at fault.
+    """
+    left_out = policy.dry_runs if policy and not dry_runs else frozenset()
     return tuple(
-        _check(canary, metric, template_of(metric), f"spec.analysis.metrics.{index}")
+        _check(canary, metric, template_of(metric), f"spec.analysis.metrics.{index}", policy)
         for index, metric in enumerate(canary.spec.analysis.metrics)
+        if (names is None or metric.name in names) and metric.name not in left_out
     )
+
+
+def request_counts(canary: Canary, asked: Iterable[Check]) -> dict[float, Check]:
+    """By window in seconds, how to count the canary's requests, for checks that need a number of them."""
+    windows = sorted({check.window_seconds for check in asked if check.criterion.minimum_requests})
+    values = {"namespace": canary.namespace, "target": canary.spec.target_ref.name}
+    return {
+        window: Check(
+            criterion=Criterion(check="requests", canary=_subject(canary), range=ThresholdRange()),
+            query=render_query(REQUEST_COUNT_QUERY, values | {"interval": format_duration(window)}),
+            provider=_metrics_server(canary),
+            namespace=canary.namespace,
+            window_seconds=window,
+        )
+        for window in windows
+    }
 
 
 def render_query(template: str, known: Mapping[str, str], *, field: str = "query") -> str:
@@ -105,15 +138,24 @@ def template_values(canary: Canary, metric: Metric) -> dict[str, str]:
     }
 
 
-def _check(canary: Canary, metric: Metric, template: MetricTemplate | None, field: str) -> Check:
+def _check(
+    canary: Canary,
+    metric: Metric,
+    template: MetricTemplate | None,
+    field: str,
+    policy: ReleasePolicy | None,
+) -> Check:
     measure, query, provider = source(canary, metric, template, field)
+    terms = policy.spec.analysis if policy else PolicyAnalysis()
     return Check(
         criterion=Criterion(
             check=metric.name,
-            canary=f"{canary.name}.{canary.namespace}",
+            canary=_subject(canary),
             measure=measure,
             range=metric.range,
-            waits=canary.waits_for_data,
+            waits=terms.no_data == "wait" if terms.no_data else canary.waits_for_data,
+            minimum_requests=terms.minimum_requests,
+            dry_run=policy is not None and metric.name in policy.dry_runs,
         ),
         query=render_query(query, template_values(canary, metric), field=field),
         provider=provider,
@@ -122,11 +164,19 @@ def _check(canary: Canary, metric: Metric, template: MetricTemplate | None, fiel
     )
 
 
+def _subject(canary: Canary) -> str:
+    return f"{canary.name}.{canary.namespace}"
+
+
+def _metrics_server(canary: Canary) -> Provider:
+    return Provider(type="prometheus", address=canary.spec.metrics_server)
+
+
 def source(
     canary: Canary, metric: Metric, template: MetricTemplate | None, field: str
 ) -> tuple[Measure, str, Provider]:
     """Flagger looks for a template first, then for an inline query; templates have a server of their own."""
-    server = Provider(type="prometheus", address=canary.spec.metrics_server)
+    server = _metrics_server(canary)
     if metric.template_ref is not None:
         if template is None:
             raise InvalidInput(

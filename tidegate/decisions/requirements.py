@@ -2,10 +2,11 @@
 
 from tidegate.decisions.egress import Egress, ProviderOf, check_addresses
 from tidegate.decisions.hooks import check_hooks
-from tidegate.decisions.queries import TemplateOf, checks
+from tidegate.decisions.queries import TemplateOf, checks, request_counts
 from tidegate.domain.base import Model
 from tidegate.domain.canary import Canary
 from tidegate.domain.errors import InvalidInput
+from tidegate.domain.release_policy import ReleasePolicy
 
 
 class Installation(Model):
@@ -19,13 +20,17 @@ class Installation(Model):
 
 
 def check_requirements(
-    canary: Canary, template_of: TemplateOf, provider_of: ProviderOf, installation: Installation
+    canary: Canary,
+    template_of: TemplateOf,
+    provider_of: ProviderOf,
+    installation: Installation,
+    policy: ReleasePolicy | None = None,
 ) -> None:
     """InvalidInput names the canary, and what of it is suspended or could only fail while it bakes."""
     try:
         refuse_suspended(canary)
         check_hooks(canary, installation.load_mode, installation.load_proxy)
-        _check_answers(canary, template_of, installation)
+        _check_answers(canary, template_of, policy, installation)
         check_addresses(
             canary,
             template_of,
@@ -49,12 +54,22 @@ def refuse_suspended(canary: Canary) -> None:
         )
 
 
-def _check_answers(canary: Canary, template_of: TemplateOf, installation: Installation) -> None:
+def _check_answers(
+    canary: Canary, template_of: TemplateOf, policy: ReleasePolicy | None, installation: Installation
+) -> None:
     cluster = installation.cluster
-    for index, check in enumerate(checks(canary, template_of)):
+    asked = checks(canary, template_of, policy)
+    for index, check in enumerate(asked):
         if check.asks_own_prometheus and not installation.prometheus:
             raise InvalidInput(
                 f"the metric {check.criterion.check!r} has no Prometheus to ask in cluster {cluster}",
                 field=f"spec.analysis.metrics.{index}",
                 mend=f"set clusters.{cluster}.prometheus in the settings",
             )
+    counts = request_counts(canary, asked).values()
+    if any(count.asks_own_prometheus for count in counts) and not installation.prometheus:
+        raise InvalidInput(
+            f"the policy's minimumRequests has no Prometheus to ask in cluster {cluster}",
+            field="spec.metricsServer",
+            mend=f"set clusters.{cluster}.prometheus in the settings, or spec.metricsServer",
+        )

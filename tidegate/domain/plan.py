@@ -155,6 +155,15 @@ class Published(Model):
     configuration: dict[str, str] = {}
 
 
+class Terms(Model):
+    """What a ReleasePolicy asks of the checks of every bake; `no_data` is "" where the Canary decides."""
+
+    policy: str
+    minimum_requests: int = 0
+    no_data: str = ""
+    dry_runs: tuple[str, ...] = ()
+
+
 class Purpose(StrEnum):
     """Why a plan is walked."""
 
@@ -177,6 +186,7 @@ class Plan(Model):
     events: Hooks | None = None
     alerts: Alerts | None = None
     published: Published | None = None
+    terms: Terms | None = None
     threshold: int = 1
     progress_deadline_seconds: int = 600
 

@@ -6,11 +6,11 @@ It refers to its Canary, and is never applied to a cluster. Each section beside 
 from itertools import pairwise
 from typing import Any, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from tidegate.domain.application import Metadata
 from tidegate.domain.base import Duration, ManifestModel
-from tidegate.domain.canary import Canary
+from tidegate.domain.canary import NO_DATA, Canary
 from tidegate.domain.comparison import Comparison
 from tidegate.domain.errors import InvalidInput
 
@@ -33,12 +33,47 @@ class Step(ManifestModel):
     duration: Duration | None = None
     checks: tuple[str, ...] | None = None
 
+    @field_validator("weight", mode="before")
+    @classmethod
+    def _whole_percent(cls, value: object) -> object:
+        if isinstance(value, float) and not value.is_integer():
+            raise ValueError(f"{value:g} is no whole percent; write a whole number, as in 1")
+        return value
+
+
+class PolicyCheck(ManifestModel):
+    """One of the Canary's metrics. The verdict of a dry run is told, and never holds the release up."""
+
+    name: str = Field(min_length=1)
+    dry_run: bool = False
+
+
+class PolicyAnalysis(ManifestModel):
+    """What must be there before a check is judged, and what its silence means.
+
+    `initial_delay`: so long the first routing stands under load before anything is judged. With fewer than
+    `minimum_requests` to the canary in its window a check has no verdict, and waits for more.
+    """
+
+    initial_delay: Duration | None = None
+    minimum_requests: int = Field(default=0, ge=0)
+    no_data: Literal["fail", "wait"] | None = None
+    checks: tuple[PolicyCheck, ...] = ()
+
+    @model_validator(mode="after")
+    def _each_check_once(self) -> Self:
+        names = [check.name for check in self.checks]
+        if twice := [name for name in names if names.count(name) > 1]:
+            raise ValueError(f"has the check {twice[0]!r} twice; keep one of them")
+        return self
+
 
 class ReleasePolicySpec(ManifestModel):
     """What is said of the Canary's release."""
 
     canary_ref: PolicyCanaryRef
     steps: tuple[Step, ...] = ()
+    analysis: PolicyAnalysis = PolicyAnalysis()
     comparison: Comparison | None = None
 
     @model_validator(mode="after")
@@ -64,8 +99,13 @@ class ReleasePolicy(ManifestModel):
     spec: ReleasePolicySpec
     status: Any = Field(default=None, exclude=True)
 
+    @property
+    def dry_runs(self) -> frozenset[str]:
+        """The checks whose verdicts never hold the release up."""
+        return frozenset(check.name for check in self.spec.analysis.checks if check.dry_run)
+
     def refuse_unfit(self, canary: Canary) -> None:
-        """InvalidInput for what the policy says and its Canary has not."""
+        """InvalidInput for what the policy says and its Canary has not, or says otherwise."""
         if self.spec.steps and canary.spec.analysis.iterations:
             raise InvalidInput(
                 f"are weights, and Canary {canary.name} has iterations",
@@ -74,6 +114,9 @@ class ReleasePolicy(ManifestModel):
             )
         for index, step in enumerate(self.spec.steps):
             _refuse_unknown(step.checks or (), canary, f"spec.steps.{index}.checks")
+        for index, check in enumerate(self.spec.analysis.checks):
+            _refuse_unknown((check.name,), canary, f"spec.analysis.checks.{index}.name")
+        self._refuse_unanswerable(canary)
         self._refuse_unmade_comparison(canary)
 
     def _refuse_unmade_comparison(self, canary: Canary) -> None:
@@ -86,7 +129,30 @@ class ReleasePolicy(ManifestModel):
                 mend="remove one of them",
             )
         for index, metric in enumerate(self.spec.comparison.metrics):
-            _refuse_unknown((metric.name,), canary, f"spec.comparison.metrics.{index}.name")
+            field = f"spec.comparison.metrics.{index}.name"
+            _refuse_unknown((metric.name,), canary, field)
+            if metric.name in self.dry_runs:
+                raise InvalidInput(
+                    f"{metric.name!r} is a dry run, and a comparison counts",
+                    field=field,
+                    mend="remove it here, or its dryRun",
+                )
+
+    def _refuse_unanswerable(self, canary: Canary) -> None:
+        analysis = self.spec.analysis
+        if analysis.minimum_requests and canary.spec.service.is_tcp:
+            raise InvalidInput(
+                f"cannot be counted: Canary {canary.name} is one of connections (appProtocol tcp)",
+                field="spec.analysis.minimumRequests",
+                mend="remove it",
+            )
+        annotated = canary.metadata.annotations.get(NO_DATA)
+        if analysis.no_data and annotated and analysis.no_data != annotated:
+            raise InvalidInput(
+                f"is {analysis.no_data}, and the annotation {NO_DATA} of Canary {canary.name} {annotated}",
+                field="spec.analysis.noData",
+                mend="keep one of them",
+            )
 
 
 def _refuse_unknown(checks: tuple[str, ...], canary: Canary, field: str) -> None:

@@ -25,7 +25,8 @@ class Missing(StrEnum):
 class Verdict(Model):
     """One check's answer for one bake. `reason` reads on its own: "success rate 98.69% < 99%".
 
-    `missing` says why it is inconclusive. One that `waits` is asked again, and counts as nothing.
+    `missing` says why it is inconclusive. One that `waits` is asked again, and counts as nothing. That of a
+    `dry_run` is told, and nothing more.
     """
 
     check: str
@@ -35,11 +36,17 @@ class Verdict(Model):
     unit: str = ""
     missing: Missing | None = None
     waits: bool = False
+    dry_run: bool = False
 
     @property
     def passed(self) -> bool:
-        """Only a pass lets the release advance; Flagger counts everything else as failed."""
+        """Whether the value is there and in its range."""
         return self.result is Result.PASSED
+
+    @property
+    def halts(self) -> bool:
+        """Only a pass lets the release advance; Flagger counts everything else as failed."""
+        return not self.passed and not self.dry_run
 
 
 class LoadReport(Model):

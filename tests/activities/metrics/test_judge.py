@@ -111,6 +111,68 @@ async def test_a_step_of_its_own_checks_has_the_others_unasked(
     assert [verdict.check for verdict in judgement.verdicts] == ["request-duration"]
 
 
+def careful(**analysis: Any) -> dict[str, Any]:
+    return {
+        "apiVersion": "tidegate.dev/v1alpha1",
+        "kind": "ReleasePolicy",
+        "metadata": {"name": "careful"},
+        "spec": {"canaryRef": {"name": "podinfo"}, "analysis": analysis},
+    }
+
+
+@pytest.mark.parametrize(("minimum", "result"), [(1, "passed"), (1_000_000, "inconclusive")])
+async def test_a_policy_s_minimum_of_requests_is_counted_by_istio(
+    prometheus: str, canary_ref: MakeRef, judged: Judged, minimum: int, result: str
+) -> None:
+    ref = canary_ref(careful(minimumRequests=minimum), metrics=(RATE, DURATION), target="healthy")
+    judgement = await judged(ref, prometheus=prometheus)
+    assert [(verdict.result, verdict.waits) for verdict in judgement.verdicts] == [
+        (result, result != "passed")
+    ] * 2
+
+
+async def test_a_target_without_any_request_has_too_few(
+    prometheus: str, canary_ref: MakeRef, judged: Judged
+) -> None:
+    ref = canary_ref(careful(minimumRequests=1), metrics=(RATE,), target="nobody")
+    (verdict,) = (await judged(ref, prometheus=prometheus)).verdicts
+    assert verdict.reason.startswith("0 of the 1 requests that request-success-rate needs")
+
+
+async def test_a_dry_run_whose_query_is_refused_fails_nothing(
+    prometheus: str, canary_ref: MakeRef, judged: Judged
+) -> None:
+    spoilt = {"name": "spoilt", "query": "sum(", "thresholdRange": {"max": 1}}
+    ref = canary_ref(
+        careful(checks=[{"name": "spoilt", "dryRun": True}]), metrics=(RATE, spoilt), target="healthy"
+    )
+    rate, dry = (await judged(ref, prometheus=prometheus)).verdicts
+    assert (rate.passed, dry.result, dry.halts) == (True, "inconclusive", False)
+    assert dry.reason.endswith("; dry run, not counted")
+
+
+async def test_a_dry_run_whose_template_has_gone_is_told_in_a_warning(
+    prometheus: str, canary_ref: MakeRef, judged: Judged
+) -> None:
+    class Emptied:
+        def cluster(self, _: str) -> "Emptied":
+            return self
+
+        def get(self, *_: str) -> None:
+            return None
+
+    gone = {"name": "gone", "templateRef": {"name": "gone"}, "thresholdRange": {"max": 1}}
+    ref = canary_ref(
+        careful(checks=[{"name": "gone", "dryRun": True}]), metrics=(RATE, gone), target="healthy"
+    )
+    judgement = await judged(ref, prometheus=prometheus, clusters=Emptied())
+    assert [verdict.check for verdict in judgement.verdicts] == ["request-success-rate"]
+    (warning,) = judgement.warnings
+    assert warning.startswith(
+        "the dry runs were not asked: spec.analysis.metrics.1.templateRef.name: no Metric"
+    )
+
+
 async def test_a_template_s_own_server_is_asked_without_our_token(
     serve: Serve, canary_ref: MakeRef, judged: Judged
 ) -> None:
