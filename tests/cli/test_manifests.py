@@ -134,13 +134,15 @@ podinfo.test  release, 11 stages
   11  Scale down target
   by ReleasePolicy careful; 500 requests for a verdict; no data waits; dry run of request-success-rate
   earliest end after 6m35s, readiness on top; 2 failed checks roll it back
+the first release of a canary only initialises it
 """
 
 
 def test_plan_prints_what_a_policy_makes_of_it(world: World) -> None:
     world.write("repository/deploy/policy.yaml", POLICY)
     result = world.run("plan")
-    assert (result.exit_code, result.stdout) == (0, PLAN)
+    assert result.exit_code == 0
+    assert result.stdout.partition("\n")[2] == PLAN
 
 
 def test_validate_says_what_it_saw(world: World) -> None:
@@ -188,8 +190,9 @@ IN_GIT, IN_FILE = "repository/deploy/canary.yaml", "application.yaml"
         ),
         (
             IN_GIT,
-            "apiVersion",
-            f"{POLICY.replace('careful', 'hasty').replace('name: podinfo', 'name: other')}---\napiVersion",
+            "apiVersion: flagger",
+            f"{POLICY.replace('careful', 'hasty').replace('name: podinfo', 'name: other')}---\n"
+            "apiVersion: flagger",
             "deploy/canary.yaml: ReleasePolicy test/hasty: spec.canaryRef.name: "
             "no Canary test/other among the manifests; "
             "add it to the application's path, or correct the name or the policy's namespace",
