@@ -14,6 +14,7 @@ from temporalio.exceptions import ActivityError
 
 from workflows.alarm import Alarm
 from workflows.analysis import Analysis
+from workflows.approvals import Approvals
 from workflows.control import Aborted, Control, settle, to_the_end, unless_aborted
 from workflows.events import Events
 from workflows.gates import Gates
@@ -51,6 +52,7 @@ with workflow.unsafe.imports_passed_through():
     from tidegate.domain.errors import ReleaseFailed
     from tidegate.domain.hook import HookType
     from tidegate.domain.plan import (
+        Approval,
         Bake,
         Drain,
         Gate,
@@ -96,7 +98,10 @@ class Canary:
         self._analysis = Analysis(
             request, self._control, self._logbook, self._hooks, self._events.publication, self._rest
         )
-        self._gates = Gates(request, self._control, self._logbook, self._hooks, self._analysis, self._rest)
+        self._approvals = Approvals(request, self._control, self._logbook, self._analysis, self._rest)
+        self._gates = Gates(
+            request, self._control, self._logbook, self._hooks, self._analysis, self._approvals, self._rest
+        )
         self._rendezvous = Rendezvous(request, self._control, self._logbook, self._analysis, self._rest)
         self._traffic = Traffic(request, self._fences, self._logbook)
         self._workload = Workload(request, self._fences, self._logbook)
@@ -151,7 +156,7 @@ class Canary:
 
         The argument, an ApproveRequest or a text, says which gates are meant, and who approves.
         """
-        self._gates.hear(ApproveRequest.read(argument))
+        self._approvals.hear(ApproveRequest.read(argument))
 
     @workflow.signal(name=ABORT)
     def abort(self, argument: Any = None) -> None:
@@ -203,7 +208,9 @@ class Canary:
             if _may_pause_before(stage) and not self._rendezvous.went:
                 await self._unless_aborted(self._rest())
             self._logbook.enter_stage(index, stage)
-            if not isinstance(stage, Gate):  # whether it is open is worth more than that it was come to
+            if not isinstance(
+                stage, Gate | Approval
+            ):  # that it is open is worth more than that it was come to
                 self._events.tell()
             if isinstance(stage, ScaleDown) or _comes_after(stage):
                 # It makes the promotion final with its first write: no abort may say otherwise afterwards.
@@ -223,7 +230,7 @@ class Canary:
                 await self._analysis.bake(stage)
                 if self._control.promoted:
                     self._skip()
-            case Gate() | Hooks() | Meet():
+            case Gate() | Approval() | Hooks() | Meet():
                 await self._consult(stage)
             case Promote():
                 await self._promote()
@@ -232,7 +239,10 @@ class Canary:
             case ScaleDown():
                 await self._workload.scale_down()
 
-    async def _consult(self, stage: Gate | Hooks | Meet) -> None:
+    async def _consult(self, stage: Gate | Approval | Hooks | Meet) -> None:
+        if isinstance(stage, Approval):
+            await self._approvals.gather(stage)
+            return
         if isinstance(stage, Meet):
             await self._rendezvous.meet(stage)
             return
@@ -291,6 +301,7 @@ class Canary:
             paused=self._control.paused,
             promoted=self._control.promoted,
             approved=self._control.approved,
+            approvals=self._control.waiting.approvals,
             closed=self._gates.closed,
             refused_by=self._gates.refused_by,
             directive=self._rendezvous.directive,
@@ -396,4 +407,6 @@ def _comes_after(stage: Stage) -> bool:
 
 def _may_pause_before(stage: Stage) -> bool:
     """From the promotion on, stopping half-way would only prolong the one moment nobody wants to prolong."""
-    return isinstance(stage, Prepare | ScaleUp | Bake | Gate | Meet | Promote) or _is_analysis(stage)
+    return isinstance(stage, Prepare | ScaleUp | Bake | Gate | Approval | Meet | Promote) or _is_analysis(
+        stage
+    )

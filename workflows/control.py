@@ -9,8 +9,8 @@ from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
     from tidegate.contracts import AbortRequest, ApproveRequest, CanaryProgress, CanaryRequest
-    from tidegate.decisions.consent import Ruling, ruling
-    from tidegate.domain.plan import Gate, gate_name
+    from tidegate.decisions.consent import Ruling, Waiting, ruling
+    from tidegate.domain.plan import Approval, Gate, gate_name
     from tidegate.domain.release import Outcome
 
 T = TypeVar("T")
@@ -27,12 +27,11 @@ class Control:
     """
 
     def __init__(
-        self, *, paused: bool = False, promoted: bool = False, approved: bool = False, gate: str = ""
+        self, *, paused: bool = False, promoted: bool = False, waiting: Waiting | None = None
     ) -> None:
         self.paused = paused
         self.promoted = promoted
-        self.approved = approved
-        self.gate = gate
+        self.waiting = waiting or Waiting()
         self.abort: AbortRequest | None = None
         self._signals = 0
 
@@ -44,8 +43,7 @@ class Control:
         return cls(
             paused=progress.paused,
             promoted=progress.promoted,
-            approved=progress.approved,
-            gate=_gate_under_way(progress),
+            waiting=_gate_under_way(progress),
         )
 
     def ask_pause(self) -> bool:
@@ -68,25 +66,26 @@ class Control:
         return changed
 
     def ask_approve(self, request: ApproveRequest, canary: CanaryRequest) -> Ruling:
-        """Open the gate that waits, if it is meant: before it there is nothing to approve."""
+        """Consent to the gate that waits, if it is meant: before it there is nothing to approve."""
         self._signals += 1
-        what = ruling(
-            request,
-            canary=canary.ref.full_name,
-            revision=canary.revision,
-            gate=self.gate,
-            approved=self.approved,
-        )
-        self.approved = self.approved or what is Ruling.OPENS
+        what = ruling(request, self.waiting, canary=canary.ref.full_name, revision=canary.revision)
+        if what is Ruling.COUNTS:
+            self.waiting = self.waiting.approved_by(request.by)
         return what
 
-    def enter_gate(self, gate: str) -> None:
-        """From here on an approval counts."""
-        self.gate = gate
+    def enter_gate(self, waiting: Waiting) -> None:
+        """From here on an approval counts; for a gate that was come to already, those so far count too."""
+        if waiting.gate != self.waiting.gate:
+            self.waiting = waiting
 
     def leave_gate(self) -> None:
         """The next gate needs an approval of its own."""
-        self.gate, self.approved = "", False
+        self.waiting = Waiting()
+
+    @property
+    def approved(self) -> bool:
+        """Whether the gate that waits is open by approval."""
+        return self.waiting.is_open
 
     def ask_abort(self, request: AbortRequest | None) -> bool:
         """Roll back. The first reason stays."""
@@ -114,9 +113,21 @@ class Control:
         return self._signals >= signals_per_run or workflow.info().is_continue_as_new_suggested()
 
 
-def _gate_under_way(progress: CanaryProgress) -> str:
+def waiting_at(stage: Gate | Approval, number: int) -> Waiting:
+    """The gate of a stage, whose number is counted from 1, before anybody has consented."""
+    name = gate_name(stage, number)
+    if isinstance(stage, Approval):
+        return Waiting(gate=name, quorum=stage.quorum, approvers=stage.approvers)
+    return Waiting(gate=name)
+
+
+def _gate_under_way(progress: CanaryProgress) -> Waiting:
     stage = progress.plan.stages[progress.stage]
-    return gate_name(stage, progress.stage + 1) if isinstance(stage, Gate) else ""
+    if not isinstance(stage, Gate | Approval):
+        return Waiting()
+    waiting = waiting_at(stage, progress.stage + 1)
+    unnamed = ("",) if progress.approved else ()
+    return waiting.model_copy(update={"approvals": progress.approvals or unnamed})
 
 
 async def settle() -> None:

@@ -11,18 +11,23 @@ from datetime import timedelta
 from temporalio import workflow
 
 from workflows.analysis import Analysis
+from workflows.approvals import Approvals
 from workflows.control import Control, Rest, forget
 from workflows.hooks import HookCalls
 from workflows.logbook import Logbook
 
 with workflow.unsafe.imports_passed_through():
-    from tidegate.contracts import ApproveRequest, AskReport, CanaryRequest, ClosedGate, Consent
+    from tidegate.contracts import (
+        AskReport,
+        CanaryRequest,
+        ClosedGate,
+        Consent,
+    )
     from tidegate.decisions import narration
-    from tidegate.decisions.consent import Ruling
     from tidegate.domain.alert_provider import Severity
     from tidegate.domain.errors import ReleaseFailed
     from tidegate.domain.hook import HookType
-    from tidegate.domain.plan import Bake, Gate, Hooks, gate_name
+    from tidegate.domain.plan import Bake, Gate, Hooks
     from tidegate.domain.release import Phase
     from tidegate.domain.verdict import Result, Verdict
 
@@ -42,15 +47,16 @@ class Gates:
         logbook: Logbook,
         hooks: HookCalls,
         analysis: Analysis,
+        approvals: Approvals,
         rest: Rest,
     ) -> None:
-        self._request = request
         self._ref = request.ref
         self._limits = request.limits
         self._control = control
         self._logbook = logbook
         self._hooks = hooks
         self._analysis = analysis
+        self._approvals = approvals
         self._rest = rest
         self.closed = request.progress.closed if request.progress else None
         self.refused_by = request.progress.refused_by if request.progress else ""
@@ -61,7 +67,7 @@ class Gates:
         Raises ReleaseFailed when a hook says never, and when a hook before the analysis fails too often.
         """
         if isinstance(stage, Gate):
-            self._enter(stage)
+            self._approvals.enter(stage)
         if self.closed:
             self._show(stage, self.closed)
         while not self._is_over(stage):
@@ -73,26 +79,10 @@ class Gates:
             self.closed = None
         self.leave()
 
-    def hear(self, request: ApproveRequest) -> None:
-        """Take an approval, and write down what it came to."""
-        gate = self._control.gate
-        what = self._control.ask_approve(request, self._request)
-        if what is Ruling.OPENS:
-            self._logbook.note(narration.approved(gate, request.by))
-        elif what is Ruling.ELSEWHERE:
-            self._logbook.note_once(narration.approved_in_vain(request, gate), warning=True)
-
-    def _enter(self, gate: Gate) -> None:
-        name = gate_name(gate, self._logbook.status.stage)
-        self._control.enter_gate(name)
-        self._logbook.update(gate=name)
-
     def leave(self) -> None:
-        """No gate waits any more, be it open or given up; what is left of a bake behind it is no other's."""
-        self._control.leave_gate()
+        """No gate waits any more."""
+        self._approvals.leave()
         self.refused_by = ""
-        self._analysis.remaining = None
-        self._logbook.clear()
 
     def _is_over(self, stage: Gate | Hooks) -> bool:
         """Consent to the rollout as a whole is none that a promotion by hand stands for."""
@@ -177,6 +167,7 @@ class Gates:
             return
 
     def _is_interrupted(self, stage: Gate | Hooks) -> bool:
-        control = self._control
-        worn = control.is_run_worn(self._limits.signals_per_run)
-        return control.paused or worn or self._is_over(stage)
+        return self._is_held() or self._is_over(stage)
+
+    def _is_held(self) -> bool:
+        return self._control.paused or self._control.is_run_worn(self._limits.signals_per_run)

@@ -120,7 +120,7 @@ class Logbook:
     def clear(self) -> None:
         """Nothing is in the way any more."""
         self._obstacle, self._obstacle_phase = "", None
-        self.update(gate="", waiting_for="")
+        self.update(gate="", consent=None, waiting_for="")
         if self.status.phase in (Phase.WAITING, Phase.WAITING_PROMOTION):
             self.enter_phase(self._walking)
 

@@ -3,7 +3,7 @@
 import pytest
 
 from tidegate.contracts import ApprovedGate, ApproveRequest
-from tidegate.decisions.consent import Ruling, ruling
+from tidegate.decisions.consent import Ruling, Waiting, ruling
 
 GATE = "confirm-promotion: sesame (stage 12)"
 THIS, OTHER = {"canary": "podinfo.test", "gate": GATE}, {"canary": "frontend.test", "gate": GATE}
@@ -12,20 +12,20 @@ THIS, OTHER = {"canary": "podinfo.test", "gate": GATE}, {"canary": "frontend.tes
 @pytest.mark.parametrize(
     ("argument", "waiting", "expected"),
     [
-        (None, GATE, Ruling.OPENS),
+        (None, GATE, Ruling.COUNTS),
         (None, "", Ruling.ELSEWHERE),
-        ("ann", GATE, Ruling.OPENS),
-        ({"by": "ann"}, GATE, Ruling.OPENS),
-        ({"gates": [THIS]}, GATE, Ruling.OPENS),
-        ({"gates": [{"gate": GATE}]}, GATE, Ruling.OPENS),
-        ({"gates": [OTHER, THIS]}, GATE, Ruling.OPENS),
-        ({"gates": [{**THIS, "revision": "aaa"}]}, GATE, Ruling.OPENS),
+        ("ann", GATE, Ruling.COUNTS),
+        ({"by": "ann"}, GATE, Ruling.COUNTS),
+        ({"gates": [THIS]}, GATE, Ruling.COUNTS),
+        ({"gates": [{"gate": GATE}]}, GATE, Ruling.COUNTS),
+        ({"gates": [OTHER, THIS]}, GATE, Ruling.COUNTS),
+        ({"gates": [{**THIS, "revision": "aaa"}]}, GATE, Ruling.COUNTS),
         ({"gates": [{**THIS, "revision": "bbb"}]}, GATE, Ruling.ELSEWHERE),
         ({"gates": [THIS]}, "", Ruling.ELSEWHERE),
         ({"gates": [THIS]}, "confirm-rollout: sesame (stage 2)", Ruling.ELSEWHERE),
         ({"gates": [OTHER]}, GATE, Ruling.UNCONCERNED),
-        ({"gates": GATE}, GATE, Ruling.OPENS),
-        ({"gate": GATE}, GATE, Ruling.OPENS),
+        ({"gates": GATE}, GATE, Ruling.COUNTS),
+        ({"gate": GATE}, GATE, Ruling.COUNTS),
         ({"gates": [], "gate": "another"}, GATE, Ruling.ELSEWHERE),
         (["yes"], GATE, Ruling.ELSEWHERE),
         (7, GATE, Ruling.ELSEWHERE),
@@ -33,14 +33,34 @@ THIS, OTHER = {"canary": "podinfo.test", "gate": GATE}, {"canary": "frontend.tes
 )
 def test_an_approval_opens_the_gate_that_it_names(argument: object, waiting: str, expected: Ruling) -> None:
     request = ApproveRequest.read(argument)
-    got = ruling(request, canary="podinfo.test", revision="aaa", gate=waiting, approved=False)
+    got = ruling(request, Waiting(gate=waiting), canary="podinfo.test", revision="aaa")
     assert got is expected
 
 
-def test_a_second_approval_of_a_gate_is_a_repetition() -> None:
-    request = ApproveRequest(gates=(ApprovedGate(gate=GATE),))
-    got = ruling(request, canary="podinfo.test", revision="aaa", gate=GATE, approved=True)
-    assert got is Ruling.REPEATED
+TWO_OF_THREE = Waiting(gate=GATE, quorum=2, approvers=("ann", "bob", "eve"))
+
+
+@pytest.mark.parametrize(
+    ("waiting", "by", "expected", "is_open"),
+    [
+        (Waiting(gate=GATE), "", Ruling.COUNTS, True),
+        (Waiting(gate=GATE, approvals=("ann",)), "bob", Ruling.REPEATED, True),
+        (TWO_OF_THREE, "ann", Ruling.COUNTS, False),
+        (TWO_OF_THREE.approved_by("ann"), "ann", Ruling.REPEATED, False),
+        (TWO_OF_THREE.approved_by("ann"), "bob", Ruling.COUNTS, True),
+        (TWO_OF_THREE.approved_by("ann").approved_by("bob"), "eve", Ruling.REPEATED, True),
+        (TWO_OF_THREE, "mallory", Ruling.STRANGER, False),
+        (TWO_OF_THREE, "Ann", Ruling.STRANGER, False),
+        (TWO_OF_THREE, "", Ruling.STRANGER, False),
+    ],
+)
+def test_a_gate_opens_to_so_many_different_persons_of_those_that_are_named(
+    waiting: Waiting, by: str, expected: Ruling, is_open: bool
+) -> None:
+    request = ApproveRequest(gates=(ApprovedGate(gate=GATE),), by=by)
+    got = ruling(request, waiting, canary="podinfo.test", revision="aaa")
+    assert got is expected
+    assert (waiting.approved_by(by) if got is Ruling.COUNTS else waiting).is_open is is_open
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tidegate.decisions.plan import canary_weights, compile_plan
+from tidegate.decisions.plan import compile_plan
 from tidegate.domain.canary import Canary
 from tidegate.domain.plan import (
     Bake,
@@ -52,7 +52,7 @@ def canary(**analysis: Any) -> Canary:
     ],
 )
 def test_weights_go_as_flaggers_do(analysis: dict[str, Any], weights: tuple[int, ...]) -> None:
-    assert canary_weights(canary(**analysis).spec.analysis) == weights
+    assert canary(**analysis).spec.analysis.weights == weights
 
 
 def test_a_release_is_walked_in_this_order() -> None:

@@ -9,6 +9,7 @@ from tidegate.domain import (
     alert_provider,
     analysis,
     application,
+    approval_rule,
     canary,
     comparison,
     metric_template,
@@ -52,6 +53,7 @@ PARTS: dict[tuple[str, str], type[ManifestModel]] = {
     ("ReleasePolicy", "spec.analysis.checks[]"): release_policy.PolicyCheck,
     ("ReleasePolicy", "spec.comparison"): comparison.Comparison,
     ("ReleasePolicy", "spec.comparison.metrics[]"): comparison.ComparedMetric,
+    ("ReleasePolicy", "spec.approvals[]"): approval_rule.ApprovalRule,
 }
 TOP = (
     application.Application,

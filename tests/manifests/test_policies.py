@@ -92,6 +92,38 @@ def test_a_policy_without_a_namespace_is_of_the_destination_s(samples: Any) -> N
             policy(steps=[{"weight": 0.5}]),
             LINE + "spec.steps.0.weight: 0.5 is no whole percent; write a whole number, as in 1",
         ),
+        *(
+            (policy(approvals=[approval]), LINE + line)
+            for approval, line in (
+                (
+                    {"before": "lunch", "approvers": ["ann"]},
+                    "spec.approvals.0.before: is no place of a release; "
+                    "write rollout, promotion or the weight of a step, such as 50",
+                ),
+                (
+                    {"before": 12, "approvers": ["ann"]},
+                    "spec.approvals.0.before: 12 is no weight of a step; "
+                    "write one of 5, 10, 15, 20, 25, 30, 35, 40, 45, 50",
+                ),
+                (
+                    {"before": "promotion", "quorum": 2, "approvers": ["ann"]},
+                    "spec.approvals.0: quorum 2 is more than the 1 approvers; name more of them",
+                ),
+                (
+                    {"before": "promotion", "approvers": ["ann", "ann"]},
+                    "spec.approvals.0: approvers have a name twice; name each of them once",
+                ),
+                (
+                    {"before": "promotion", "approvers": [" ann"]},
+                    "spec.approvals.0.approvers.0: is no name; "
+                    "write it as it is given to --by, without spaces around it",
+                ),
+                (
+                    {"before": "rollout", "approvers": ["ann"], "analysis": True},
+                    "spec.approvals.0.analysis: is not under way before rollout; remove it",
+                ),
+            )
+        ),
     ],
 )
 def test_a_policy_that_cannot_be_followed_is_refused(samples: Any, manifest: Any, line: str) -> None:

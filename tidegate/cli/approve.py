@@ -4,6 +4,7 @@ The signal names the gates that were seen: one that comes late, or twice, opens 
 """
 
 import getpass
+from collections.abc import Callable, Sequence
 from typing import Annotated
 
 import typer
@@ -61,6 +62,7 @@ def approve(
         release = await find_release(client, application, file)
         seen = await _look(client, release)
         chosen = tuple(each for each in _of(seen, canary) if _is_meant(each.gate, gate))
+        _refuse_stranger(chosen, who)
         named = tuple(
             ApprovedGate(canary=each.canary, gate=each.gate, revision=each.revision) for each in chosen
         )
@@ -76,7 +78,7 @@ async def _approve(
     gates = [gate.model_dump(mode="json") for gate in request.gates]
     steering = Steering(
         APPROVE,
-        lambda seen: _are_open(request, seen),
+        lambda seen: not _still_wanted(request, seen),
         lambda seen: _sentence(request, seen),
         request,
         {"gates": gates, "by": request.by},
@@ -116,18 +118,45 @@ def _of(seen: Observation, canary: str | None) -> list[CanaryStatus]:
     return [each for each in meant if each.gate]
 
 
+def _refuse_stranger(chosen: Sequence[CanaryStatus], who: str) -> None:
+    """The worker refuses too; here it is a mistake in time."""
+    for each in chosen:
+        if each.consent and who not in each.consent.approvers:
+            raise InvalidInput(
+                f"{who} is not asked for {each.canary} {each.gate}",
+                field="--by",
+                mend=f"give one of {', '.join(each.consent.approvers)}",
+            )
+
+
 def _is_meant(gate: str, wanted: str | None) -> bool:
     return wanted is None or wanted in (gate, gate.partition(":")[0])
 
 
-def _are_open(request: ApproveRequest, seen: Observation) -> bool:
-    waiting = {(each.canary, each.gate) for each in seen.canaries}
-    return ended(seen) or not any((each.canary, each.gate) in waiting for each in request.gates)
+def _still_wanted(request: ApproveRequest, seen: Observation) -> bool:
+    """Whether a gate waits yet for this very approval."""
+    waiting = [each for each in map(_waiting_at(seen), request.gates) if each is not None]
+    return not ended(seen) and any(
+        each.consent is None or request.by not in each.consent.approvals for each in waiting
+    )
+
+
+def _waiting_at(seen: Observation) -> Callable[[ApprovedGate], CanaryStatus | None]:
+    """The canary that waits at a gate, if one does."""
+    by_gate = {(each.canary, each.gate): each for each in seen.canaries}
+    return lambda gate: by_gate.get((gate.canary, gate.gate))
 
 
 def _sentence(request: ApproveRequest, seen: Observation) -> str:
     if request.gates:
-        opened = "; ".join(f"{each.canary} {each.gate}" for each in request.gates)
-        return f"approved {name_of(seen)}: {opened}"
+        told = "; ".join(_told(each, _waiting_at(seen)(each)) for each in request.gates)
+        return f"approved {name_of(seen)}: {told}"
     others = "; ".join(f"{each.canary} waits at {each.gate}" for each in seen.canaries if each.gate)
     return f"no gate of {name_of(seen)} waits for this approval{f'; {others}' if others else ''}"
+
+
+def _told(gate: ApprovedGate, waiting: CanaryStatus | None) -> str:
+    """A gate, and what it still takes, when it does."""
+    consent = waiting.consent if waiting else None
+    so_far = f", {len(consent.approvals)} of {consent.quorum} approvals so far" if consent else ""
+    return f"{gate.canary} {gate.gate}{so_far}"

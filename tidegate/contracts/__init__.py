@@ -12,6 +12,7 @@ from tidegate.contracts.canary import (
     CanaryProgress,
     CanaryRequest,
     CanaryStatus,
+    ConsentStatus,
 )
 from tidegate.contracts.coordination import (
     Directive,
@@ -138,6 +139,7 @@ __all__ = [
     "CanaryStatus",
     "ClosedGate",
     "Consent",
+    "ConsentStatus",
     "Directive",
     "Disposition",
     "Event",

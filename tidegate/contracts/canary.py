@@ -13,6 +13,14 @@ from tidegate.domain.release import Phase
 from tidegate.domain.verdict import LoadReport, Verdict
 
 
+class ConsentStatus(Model):
+    """Who has approved, and who may: `quorum` of the `approvers` open the gate."""
+
+    quorum: int
+    approvers: tuple[str, ...]
+    approvals: tuple[str, ...] = ()
+
+
 class CanaryStatus(Model):
     """Answer of a Canary's status query. `weight` is the canary's share of the traffic in percent."""
 
@@ -29,6 +37,8 @@ class CanaryStatus(Model):
     waiting_for: str = ""
     gate: str = ""
     """The gate that waits, by a name that no other of the release has; the signal approve names it."""
+    consent: ConsentStatus | None = None
+    """How far the approvals of the gate that waits have come, where it takes named persons'."""
     paused: bool = False
     verdicts: tuple[Verdict, ...] = ()
     load: LoadReport | None = None
@@ -63,6 +73,9 @@ class CanaryProgress(Model):
     paused: bool = False
     promoted: bool = False
     approved: bool = False
+    """Whether the gate that waits is open by approval."""
+    approvals: tuple[str, ...] = ()
+    """Who has approved of it; runs of earlier versions did not say."""
     closed: ClosedGate | None = None
     """The hook that holds the canary up; None when none does."""
     refused_by: str = ""

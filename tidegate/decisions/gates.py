@@ -44,11 +44,11 @@ def _gates_before(analysis: Analysis, stages: Sequence[Stage], index: int) -> It
     rises = isinstance(stage, Route) and stage.canary > _weight(before) and not promoted
     if not analysis.iterations and (rises or isinstance(stage, Promote)):
         yield from _gate(analysis, HookType.CONFIRM_TRAFFIC_INCREASE, before)
-    if _takes_over(analysis, stages, index):
+    if takes_over(analysis, stages, index):
         yield from _gate(analysis, HookType.CONFIRM_PROMOTION, before)
 
 
-def _takes_over(analysis: Analysis, stages: Sequence[Stage], index: int) -> bool:
+def takes_over(analysis: Analysis, stages: Sequence[Stage], index: int) -> bool:
     """Whether users are moved for good here: a promotion, and blue/green's one switch before it."""
     switches = bool(analysis.iterations) and not analysis.match
     if not switches:

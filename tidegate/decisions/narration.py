@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from tidegate.contracts import ApproveRequest, CanaryOutcome, CanaryRef, CanaryStatus, ClosedGate, Remains
+from tidegate.decisions.consent import Waiting
 from tidegate.domain.errors import AccessDenied, InvalidInput
 from tidegate.domain.hook import HookType
 from tidegate.domain.plan import Bake, Purpose, Route
@@ -63,6 +64,11 @@ _GATES = {
 }
 
 
+def waiting_for_approvals(canary: str, gate: str) -> str:
+    """A gate of approvals is come to."""
+    return f"Halt {canary} advancement waiting for {gate}"
+
+
 def waiting_for_approval(canary: str, kind: HookType, hook: str) -> str:
     """A gate is closed."""
     return f"Halt {canary} advancement waiting for {_GATES.get(kind, 'approval')} {hook}"
@@ -100,9 +106,31 @@ def rollback_asked(hook: str) -> str:
     return f"rollback hook {hook} asks for it"
 
 
-def approved(gate: str, by: str) -> str:
-    """A person opened a gate."""
-    return f"{_approval(by)}: gate {gate} is open"
+def approved(by: str, waiting: Waiting) -> str:
+    """A person consented to a gate, which may take several."""
+    if waiting.is_open:
+        together = f", by {', '.join(waiting.approvals)}" if len(waiting.approvals) > 1 else ""
+        return f"{_approval(by)}: gate {waiting.gate} is open{together}"
+    return f"{_approval(by)}: {approvals_so_far(waiting)} of gate {waiting.gate}"
+
+
+def approval_refused(by: str, waiting: Waiting) -> str:
+    """Somebody consented who is not asked."""
+    who = by or "nobody in particular"
+    return f"Approval by {who} refused: gate {waiting.gate} is for {', '.join(waiting.approvers)} to approve"
+
+
+def approvals_so_far(waiting: Waiting) -> str:
+    """How far a gate's approvals have come: "1 of 2 approvals: ann"."""
+    given = f": {', '.join(waiting.approvals)}" if waiting.approvals else ""
+    return f"{len(waiting.approvals)} of {waiting.quorum} approvals{given}"
+
+
+def approvals_wanted(ref: CanaryRef, before: str, waiting: Waiting) -> str:
+    """What a gate of approvals waits for: how many have approved, who may, and how."""
+    others = ", ".join(name for name in waiting.approvers if name not in waiting.approvals)
+    how = f"`tidegate approve {_release(ref)} --by NAME`"
+    return f"consent before {before}: {approvals_so_far(waiting)}; {others} may approve: {how}"
 
 
 def approved_in_vain(request: ApproveRequest, gate: str) -> str:

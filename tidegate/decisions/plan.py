@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from tidegate.decisions.approvals import with_approvals
 from tidegate.decisions.gates import hooks_aside, with_hooks
 from tidegate.decisions.hooks import longest_seconds
 from tidegate.domain.alert_provider import Severity
@@ -37,7 +38,7 @@ def compile_plan(
     stages = (Prepare(), *middle, *end)
     return Plan(
         purpose=purpose,
-        stages=with_hooks(canary, stages) if purpose is Purpose.RELEASE else stages,
+        stages=_with_consent(canary, policy, stages) if purpose is Purpose.RELEASE else stages,
         rollback=hooks_aside(canary, HookType.ROLLBACK) if purpose is Purpose.RELEASE else None,
         events=hooks_aside(canary, HookType.EVENT),
         alerts=_alerts(canary.spec.analysis),
@@ -45,6 +46,14 @@ def compile_plan(
         threshold=canary.spec.analysis.failed_checks_allowed,
         progress_deadline_seconds=canary.spec.progress_deadline_seconds,
     )
+
+
+def _with_consent(
+    canary: Canary, policy: ReleasePolicy | None, stages: tuple[Stage, ...]
+) -> tuple[Stage, ...]:
+    """People first: what a hook said before they took their days would be stale."""
+    approvals = policy.spec.approvals if policy else ()
+    return with_hooks(canary, with_approvals(canary, approvals, stages))
 
 
 def _alerts(analysis: Analysis) -> Alerts | None:
@@ -67,23 +76,11 @@ def _terms(canary: Canary, policy: ReleasePolicy) -> Terms:
     )
 
 
-def canary_weights(analysis: Analysis) -> tuple[int, ...]:
-    """The canary's shares in percent, rising: stepWeights as given, else multiples of stepWeight.
-
-    The last multiple is the first at or over maxWeight, as in Flagger: step 20 to 50 goes 20, 40, 60.
-    """
-    if not analysis.step_weight:
-        return analysis.step_weights
-    step = analysis.step_weight
-    steps = -(-analysis.max_weight // step)
-    return tuple(min(100, step * count) for count in range(1, steps + 1))
-
-
 def steps_of(canary: Canary, policy: ReleasePolicy | None) -> tuple[Step, ...]:
     """The policy's steps; without any, the Canary's own weights as such."""
     if policy and policy.spec.steps:
         return policy.spec.steps
-    return tuple(Step(weight=weight) for weight in canary_weights(canary.spec.analysis))
+    return tuple(Step(weight=weight) for weight in canary.spec.analysis.weights)
 
 
 def _analysis(canary: Canary, policy: ReleasePolicy | None) -> tuple[Stage, ...]:

@@ -161,6 +161,17 @@ class Analysis(ManifestModel):
         return self
 
     @property
+    def weights(self) -> tuple[int, ...]:
+        """The canary's shares in percent, rising: stepWeights as given, else multiples of stepWeight.
+
+        The last multiple is the first at or over maxWeight, as in Flagger: step 20 to 50 goes 20, 40, 60.
+        """
+        if not self.step_weight:
+            return self.step_weights
+        steps = -(-self.max_weight // self.step_weight)
+        return tuple(min(100, self.step_weight * count) for count in range(1, steps + 1))
+
+    @property
     def mirrored(self) -> int:
         """How many percent of the requests are copied to the canary; 0 where none are.
 

@@ -93,6 +93,19 @@ class Gate(Model):
     bake: Bake | None = None
 
 
+class Approval(Model):
+    """The consent of `quorum` different persons, out of those that are named, before what is said.
+
+    With `bake`, the analysis goes on meanwhile; without it the plan just waits.
+    """
+
+    kind: Literal["approval"] = "approval"
+    before: str
+    quorum: int = Field(ge=1)
+    approvers: tuple[str, ...]
+    bake: Bake | None = None
+
+
 class Hooks(Model):
     """The hooks of a type are called in turn; before the analysis, every `seconds` until they succeed."""
 
@@ -131,7 +144,7 @@ class ScaleDown(Model):
 
 
 Stage = Annotated[
-    Prepare | ScaleUp | Route | Bake | Gate | Hooks | Meet | Promote | Hold | Drain | ScaleDown,
+    Prepare | ScaleUp | Route | Bake | Gate | Approval | Hooks | Meet | Promote | Hold | Drain | ScaleDown,
     Field(discriminator="kind"),
 ]
 
@@ -162,6 +175,9 @@ class Terms(Model):
     minimum_requests: int = 0
     no_data: str = ""
     dry_runs: tuple[str, ...] = ()
+
+
+_SHOWN_NAMES = 8
 
 
 class Purpose(StrEnum):
@@ -203,9 +219,19 @@ def place_of(bake: Bake) -> str:
     return f"at {bake.weight}%"
 
 
-def gate_name(gate: Gate, number: int) -> str:
+def gate_name(gate: Gate | Approval, number: int) -> str:
     """A gate's name, which no other of its plan has; `number` is the stage's, from 1."""
+    if isinstance(gate, Approval):
+        return f"{_approval(gate)} (stage {number})"
     return f"{gate.type}: {', '.join(gate.hooks)} (stage {number})"
+
+
+def _approval(gate: Approval) -> str:
+    """ "approval before promotion: 2 of ann, bob, eve"; of many, the first ones."""
+    others = len(gate.approvers) - _SHOWN_NAMES
+    more = (f"{others} more",) if others > 0 else ()
+    names = ", ".join((*gate.approvers[:_SHOWN_NAMES], *more))
+    return f"approval before {gate.before}: {gate.quorum} of {names}"
 
 
 def describe(stage: Stage) -> str:
@@ -223,6 +249,8 @@ def describe(stage: Stage) -> str:
             return f"Hold {stage.seconds:g}s at {stage.weight}%"
         case Gate():
             return f"Gate {stage.type}: {', '.join(stage.hooks)}"
+        case Approval():
+            return f"Gate {_approval(stage)}"
         case Hooks():
             return f"Hooks {stage.type}: {', '.join(stage.hooks)}"
         case Meet():

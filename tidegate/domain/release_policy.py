@@ -9,6 +9,7 @@ from typing import Any, Literal, Self
 from pydantic import Field, field_validator, model_validator
 
 from tidegate.domain.application import Metadata
+from tidegate.domain.approval_rule import ApprovalRule
 from tidegate.domain.base import Duration, ManifestModel
 from tidegate.domain.canary import NO_DATA, Canary
 from tidegate.domain.comparison import Comparison
@@ -75,6 +76,7 @@ class ReleasePolicySpec(ManifestModel):
     steps: tuple[Step, ...] = ()
     analysis: PolicyAnalysis = PolicyAnalysis()
     comparison: Comparison | None = None
+    approvals: tuple[ApprovalRule, ...] = ()
 
     @model_validator(mode="after")
     def _says_something(self) -> Self:
@@ -118,6 +120,9 @@ class ReleasePolicy(ManifestModel):
             _refuse_unknown((check.name,), canary, f"spec.analysis.checks.{index}.name")
         self._refuse_unanswerable(canary)
         self._refuse_unmade_comparison(canary)
+        weights = tuple(step.weight for step in self.spec.steps) or canary.spec.analysis.weights
+        for index, rule in enumerate(self.spec.approvals):
+            rule.refuse_unfit(canary, weights, f"spec.approvals.{index}")
 
     def _refuse_unmade_comparison(self, canary: Canary) -> None:
         if self.spec.comparison is None:

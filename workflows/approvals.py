@@ -1,0 +1,106 @@
+"""Approvals: what people say to a gate, and the gates that nothing opens but enough named persons.
+
+While such a gate waits nothing is in the history but what is said to it, for as long as it takes; where the
+policy has the analysis go on meanwhile, its bakes are.
+"""
+
+from temporalio import workflow
+
+from workflows.analysis import Analysis
+from workflows.control import Control, Rest, waiting_at
+from workflows.logbook import Logbook
+
+with workflow.unsafe.imports_passed_through():
+    from tidegate.contracts import ApproveRequest, CanaryRequest, ConsentStatus
+    from tidegate.decisions import narration
+    from tidegate.decisions.consent import Ruling, Waiting
+    from tidegate.domain.alert_provider import Severity
+    from tidegate.domain.approval_rule import PROMOTION
+    from tidegate.domain.plan import Approval, Gate
+    from tidegate.domain.release import Phase
+
+_PHASES = {PROMOTION: Phase.WAITING_PROMOTION}
+
+
+class Approvals:
+    """What people have consented to of one canary; at most one gate waits at a time."""
+
+    def __init__(
+        self, request: CanaryRequest, control: Control, logbook: Logbook, analysis: Analysis, rest: Rest
+    ) -> None:
+        self._request = request
+        self._ref = request.ref
+        self._control = control
+        self._logbook = logbook
+        self._analysis = analysis
+        self._rest = rest
+        self._waits: Approval | None = None
+        self._announced = request.progress.status.gate if request.progress else ""
+
+    def hear(self, request: ApproveRequest) -> None:
+        """Take an approval, and write down what it came to."""
+        what = self._control.ask_approve(request, self._request)
+        waiting = self._control.waiting
+        if what is Ruling.COUNTS:
+            self._logbook.note(narration.approved(request.by, waiting))
+            self._show()
+        elif what is Ruling.STRANGER:
+            self._logbook.note_once(narration.approval_refused(request.by, waiting), warning=True)
+        elif what is Ruling.ELSEWHERE:
+            self._logbook.note_once(narration.approved_in_vain(request, waiting.gate), warning=True)
+
+    def enter(self, gate: Gate | Approval) -> None:
+        """From here on the gate can be approved of."""
+        self._control.enter_gate(waiting_at(gate, self._logbook.status.stage))
+        self._logbook.update(gate=self._control.waiting.gate)
+
+    def leave(self) -> None:
+        """No gate waits any more, be it open or given up; what is left of a bake behind it is no other's."""
+        self._waits = None
+        self._control.leave_gate()
+        self._analysis.remaining = None
+        self._logbook.clear()
+
+    async def gather(self, stage: Approval) -> None:
+        """Wait until enough persons have approved: a promotion by hand does not stand for them."""
+        self._waits = stage
+        self.enter(stage)
+        self._announce()
+        while not self._control.approved:
+            await self._rest()
+            self._show()
+            await self._stand_by(stage)
+        self.leave()
+
+    async def _stand_by(self, stage: Approval) -> None:
+        """Until something has happened. After a promotion by hand there is no analysis to go on with."""
+        control = self._control
+        if stage.bake and not control.promoted:
+            await self._analysis.bake(stage.bake)
+            return
+        limit = self._request.limits.signals_per_run
+        await workflow.wait_condition(
+            lambda: control.approved or control.paused or control.is_run_worn(limit)
+        )
+
+    def _announce(self) -> None:
+        """Once, however many runs the wait takes."""
+        gate = self._control.waiting.gate
+        if self._announced != gate:
+            self._announced = gate
+            text = narration.waiting_for_approvals(self._ref.full_name, gate)
+            self._logbook.note(text, warning=True)
+            self._logbook.alert(Severity.WARN, text)
+            self._logbook.on_news()
+
+    def _show(self) -> None:
+        if self._waits is None:
+            return
+        waiting, before = self._control.waiting, self._waits.before
+        text = narration.approvals_wanted(self._ref, before, waiting)
+        self._logbook.obstruct(text, _PHASES.get(before, Phase.WAITING))
+        self._logbook.update(consent=_status(waiting))
+
+
+def _status(waiting: Waiting) -> ConsentStatus:
+    return ConsentStatus(quorum=waiting.quorum, approvers=waiting.approvers, approvals=waiting.approvals)
