@@ -3,6 +3,7 @@
 Only where the cluster has Flagger's kind. No release depends on it: what cannot be shown is said, no more.
 """
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import partial
 from typing import NamedTuple
@@ -14,7 +15,7 @@ from activities.site import Bundles, Place, Site, Sites
 from activities.step import step
 from tidegate.adapters.kubernetes import Clusters
 from tidegate.contracts import CANARY_FIELD_MANAGER, FIELD_MANAGER, CanaryRef, PublishCommand
-from tidegate.decisions.canary_status import canary_status, ended_status
+from tidegate.decisions.canary_status import canary_status, ended_status, terminated_status
 from tidegate.decisions.ownership import application_of
 from tidegate.decisions.revision import promoted_hash
 from tidegate.decisions.sync_set import tracked
@@ -88,19 +89,24 @@ def publication_of(
 
 def end_at_best(place: Place) -> tuple[str, ...]:
     """Show that a canary is over that was cut off; a warning when that cannot be shown."""
+    return _at_best(place, lambda status, at: ended_status(status, promoted_hash(place.primary()), at))
+
+
+def terminate_at_best(place: Place) -> tuple[str, ...]:
+    """Show that a canary was uninstalled; a warning when that cannot be shown."""
+    return _at_best(place, terminated_status)
+
+
+def _at_best(place: Place, change: Callable[[Manifest, datetime], Manifest]) -> tuple[str, ...]:
+    def changed(live: Manifest) -> Manifest:
+        return change(live.get("status") or {}, datetime.now(UTC))
+
     try:
         if place.cluster.serves(API_VERSION, KIND):
-            _end(place, promoted_hash(place.primary()))
+            place.cluster.change_status(_object(place.ref), changed, manager=CANARY_FIELD_MANAGER)
     except TidegateError as error:
-        return (f"kubectl may still show Canary {place.ref.full_name} under way: {error}",)
+        return (f"kubectl may still show Canary {place.ref.full_name} as it was: {error}",)
     return ()
-
-
-def _end(place: Place, runs: str) -> None:
-    def ended(live: Manifest) -> Manifest:
-        return ended_status(live.get("status") or {}, runs, datetime.now(UTC))
-
-    place.cluster.change_status(_object(place.ref), ended, manager=CANARY_FIELD_MANAGER)
 
 
 def _show(place: Place, command: PublishCommand) -> Manifest | None:

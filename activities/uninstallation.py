@@ -10,6 +10,7 @@ from temporalio import activity
 
 from activities.autoscalers import made_autoscalers, resume_target
 from activities.configuration import changed_since, copies_of
+from activities.publication import terminate_at_best
 from activities.rollout import await_rollout
 from activities.site import APPS, Bundles, Place, Sites, described
 from activities.step import step
@@ -91,7 +92,7 @@ class UninstallationActivities:
         if _apex(place) is not None:
             _write_apex(place, command, handback.unmarked_service)
         notes += _released(place, command, routes)
-        return StepReport(notes=tuple(notes))
+        return StepReport(notes=tuple(notes), warnings=terminate_at_best(place))
 
 
 def _refuse_cut_off(place: Place, target: Manifest | None, primary: Manifest) -> None:

@@ -198,6 +198,13 @@ IN_GIT, IN_FILE = "repository/deploy/canary.yaml", "application.yaml"
             "add it to the application's path, or correct the name or the policy's namespace",
         ),
         (
+            IN_GIT,
+            "analysis:",
+            "suspend: true\n  analysis:",
+            "Canary test/podinfo: spec.suspend: is true, and keeps its application from being released; "
+            "set it to false, or remove it, and start again",
+        ),
+        (
             IN_FILE,
             "latest",
             "nope",

@@ -9,7 +9,7 @@ import yaml
 
 from tests.tiers import DEFINITIONS
 from tidegate.contracts import ApplicationRef, CanaryRef, Fence, PublishCommand, SourceRef, Standing
-from tidegate.decisions.canary_status import canary_status, ended_status
+from tidegate.decisions.canary_status import canary_status, ended_status, terminated_status
 from tidegate.domain.plan import Published
 from tidegate.domain.release import Phase
 from tidegate.sandbox.cluster_api.structural import problems, prune
@@ -157,3 +157,11 @@ def test_a_canary_that_is_not_under_way_has_no_other_end() -> None:
     before = canary_status(told(Phase.SUCCEEDED), {})
     assert ended_status(before, "old", LATER) == before
     assert ended_status({}, "old", LATER) == {}
+
+
+def test_an_uninstalled_canary_is_terminated_once() -> None:
+    status = terminated_status(canary_status(told(Phase.SUCCEEDED), {}), LATER)
+    assert (status["phase"], status["conditions"][0]["status"]) == ("Terminated", "Unknown")
+    check_schema(status)
+    assert terminated_status(status, LATER + timedelta(minutes=1)) == status
+    assert terminated_status({}, LATER) == {}

@@ -49,7 +49,8 @@ def canary_status(command: PublishCommand, before: object) -> Status:
         "lastPromotedSpec": published.revision if phase in _PROMOTED else published.promoted,
         "trackedConfigs": _tracked(published),
     }
-    return _dated(status, known, phase, told.reason, command.at)
+    promoted, words = _PHASES[phase]
+    return _dated(status, known, (promoted, told.reason or words), command.at)
 
 
 def ended_status(before: Status, runs: str, at: datetime) -> Status:
@@ -61,7 +62,15 @@ def ended_status(before: Status, runs: str, at: datetime) -> Status:
         return before
     phase = Phase.SUCCEEDED if runs and runs == before.get("lastAppliedSpec") else Phase.FAILED
     status = before | {"phase": phase.value, "canaryWeight": 0, "iterations": 0, "lastPromotedSpec": runs}
-    return _dated(status, before, phase, "", at)
+    return _dated(status, before, _PHASES[phase], at)
+
+
+def terminated_status(before: Status, at: datetime) -> Status:
+    """The status of a canary whose objects were given back; the same where none was kept."""
+    if not before.get("phase"):
+        return before
+    status = before | {"phase": "Terminated", "canaryWeight": 0, "iterations": 0}
+    return _dated(status, before, ("Unknown", "Uninstalled: the target serves by itself."), at)
 
 
 def _phase(phase: Phase, before: Status) -> Phase:
@@ -72,22 +81,21 @@ def _phase(phase: Phase, before: Status) -> Phase:
     return word if word in _PHASES else Phase.PROGRESSING
 
 
-def _dated(status: Status, before: Status, phase: Phase, reason: str, at: datetime) -> Status:
+def _dated(status: Status, before: Status, promoted: tuple[str, str], at: datetime) -> Status:
     """The status with its condition and times; the one before where only the time differs."""
-    promoted, words = _PHASES[phase]
     old = _condition(before)
     condition = {
         "type": CONDITION,
-        "status": promoted,
-        "reason": phase.value,
-        "message": reason or words,
+        "status": promoted[0],
+        "reason": status["phase"],
+        "message": promoted[1],
         "lastUpdateTime": old.get("lastUpdateTime"),
         "lastTransitionTime": old.get("lastTransitionTime"),
     }
     if status | {"conditions": before.get("conditions")} == before and condition == old:
         return before
     condition["lastUpdateTime"] = at.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
-    if old.get("status") != promoted:
+    if old.get("status") != promoted[0]:
         condition["lastTransitionTime"] = rfc3339(at)
     others = [each for each in _conditions(before) if each.get("type") != CONDITION]
     return status | {"conditions": [*others, condition], "lastTransitionTime": rfc3339(at)}

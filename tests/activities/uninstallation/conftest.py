@@ -1,5 +1,5 @@
 """The clusters and commands of an uninstallation."""
 
-from tests.activities.canary_world import world
+from tests.activities.canary_world import flagger, world
 
-__all__ = ["world"]
+__all__ = ["flagger", "world"]

@@ -1,14 +1,16 @@
 """What an uninstallation gives back, in which order, and what keeps it from beginning."""
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 from temporalio.exceptions import ApplicationError
 
 from tests.activities.workload.test_autoscaling import CRD, KEDA, is_paused, scaled
-from tidegate.contracts import FENCE_ANNOTATION
+from tidegate.contracts import FENCE_ANNOTATION, Standing
 from tidegate.domain.marks import COPIED_FOR, ORIGINAL, RELEASE, annotations
+from tidegate.domain.release import Phase
 
 ISTIO = "networking.istio.io/v1"
 STEPS = ("raise_target", "hand_over", "remove")
@@ -246,3 +248,12 @@ def test_a_late_step_changes_nothing(world: Any) -> None:
             world.uninstall(step, fence=late)
         assert raised.value.type in ("StaleCommand", "ReleaseFailed")
     assert world.weights() == [100, 0]
+
+
+def test_kubectl_shows_that_a_canary_was_uninstalled(flagger: Any) -> None:
+    flagger.initialise()
+    standing = Standing(phase=Phase.INITIALIZED)
+    flagger.publish(standing, (), at=datetime(2026, 1, 1, tzinfo=UTC), first=True)
+    uninstall(flagger)
+    live = flagger.workloads.get("flagger.app/v1beta1", "Canary", "test", "podinfo")
+    assert (live["status"]["phase"], live["status"]["canaryWeight"]) == ("Terminated", 0)
