@@ -1,5 +1,6 @@
 """The access to templates and their credentials is enough, and stops at the one Secret that it names."""
 
+from collections.abc import Awaitable, Callable
 from functools import partial
 from pathlib import Path
 
@@ -7,6 +8,7 @@ import pytest
 
 from activities.templates import templates_of
 from tests.access.conftest import WORKER, Installation
+from tests.e2e.user import until
 from tidegate.adapters.kubernetes import Clusters
 from tidegate.adapters.metrics import Servers
 from tidegate.decisions.judge import Criterion
@@ -69,6 +71,19 @@ def check(installation: Installation, secret: str) -> Check:
     )
 
 
+def granted(call: Callable[[], object]) -> Callable[[], Awaitable[bool]]:
+    """Whether the cluster's authorizer knows of a grant by now, as a call shows."""
+
+    async def known() -> bool:
+        try:
+            call()
+        except AccessDenied:
+            return False
+        return True
+
+    return known
+
+
 async def test_the_worker_reads_the_secret_that_its_role_names_and_no_other(
     installation: Installation, servers: Servers
 ) -> None:
@@ -80,6 +95,7 @@ async def test_the_worker_reads_the_secret_that_its_role_names_and_no_other(
     await installation.grant("metric-secrets", "mesh02")
 
     asked = check(installation, "metric-credentials")
+    await until(granted(partial(servers.server, "mesh02", asked)))
     assert (await servers.server("mesh02", asked).query(asked.query)).value == 1
     with pytest.raises(AccessDenied, match='secrets "another" is forbidden'):
         servers.server("mesh02", check(installation, "another"))
@@ -95,6 +111,7 @@ async def test_the_worker_reads_templates_that_no_application_brings(
     bundle = Bundle(canary=Canary.parse(CANARY), manifest=CANARY, target={})
     find = templates_of(bundle, partial(Clusters(worker).cluster, "mesh02"))
     (metric,) = bundle.canary.spec.analysis.metrics
+    await until(granted(partial(find, metric)))
     found = find(metric)
     assert found is not None
     assert found.spec.query == "vector(1)"

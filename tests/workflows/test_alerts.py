@@ -61,6 +61,15 @@ async def test_an_abort_is_a_warning(stage: Stage) -> None:
     assert [event.severity for event in told(stage)] == [Severity.WARN]
 
 
+async def test_a_rollback_at_the_progress_deadline_is_told(stage: Stage) -> None:
+    stage.neighbours.plan = alerted(Severity.ERROR)
+    late = ApplicationError("podinfo is not ready after 60s", type="NotReady", non_retryable=True)
+    stage.neighbours.fail = {"scale_up": [late]}
+    await (await stage.start_canary()).result()
+    (event,) = told(stage)
+    assert (event.severity, "podinfo is not ready after 60s" in event.text) == (Severity.ERROR, True)
+
+
 REFUSED = ApplicationError("cluster asm says no", type="AccessDenied", non_retryable=True)
 
 

@@ -380,6 +380,16 @@ def test_a_primary_that_is_not_ready_does_not_stop_a_prepare(world: Any) -> None
     assert report.warnings[0].endswith("; the release goes on")
 
 
+def test_a_revision_is_not_lost_to_a_failure_and_a_primary_that_is_not_ready(world: Any) -> None:
+    _judged(world)
+    world.step("restore", "b")
+    world.step("scale_down", "b")
+    primary = world.deployment("podinfo-primary")
+    primary["spec"]["template"]["spec"]["containers"][0]["image"] = BROKEN
+    _write_primary(world, primary, "kubectl")
+    assert world.plan("b").plan.purpose is Purpose.RELEASE
+
+
 def test_a_primary_of_another_controller_is_released_against_and_then_recorded(world: Any) -> None:
     world.initialise()
     primary = world.deployment("podinfo-primary")
