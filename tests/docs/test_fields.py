@@ -1,10 +1,13 @@
 """What the reference says about manifest fields is what the models do."""
 
 import re
+from functools import partial
 from typing import Any
 
 import pytest
+import yaml
 
+from tests.tiers import DEFINITIONS
 from tidegate.domain import (
     alert_provider,
     analysis,
@@ -63,14 +66,20 @@ TOP = (
     metric_template.MetricTemplate,
     release_policy.ReleasePolicy,
 )
+MANIFESTS, CANARY = PAGES = "docs/reference/manifests.md", "docs/reference/canary.md"
+FLAGGER = DEFINITIONS / "flagger.yaml"
 _ROW = re.compile(r"^\| (\w+) \| `([\w.\[\]]+)` \| ([^|]*) \| ?([^|]*) ?\|$", re.M)
 
 
 def test_the_table_of_fields_is_the_models(documents: list[Any]) -> None:
-    page = next(each.text for each in documents if each.name == "docs/reference/manifests.md")
-    table = page.partition("<!-- fields")[2].partition("<!-- end of fields")[0]
+    tables = [
+        page.partition("<!-- fields")[2].partition("<!-- end of fields")[0]
+        for page in map(partial(_page, documents), PAGES)
+    ]
     told = {
-        (kind, part): (_names(read), _names(refused)) for kind, part, read, refused in _ROW.findall(table)
+        (kind, part): (_names(read), _names(refused))
+        for table in tables
+        for kind, part, read, refused in _ROW.findall(table)
     }
     assert told == {place: (_read(model), list(model.unsupported)) for place, model in PARTS.items()}
 
@@ -79,10 +88,43 @@ def test_the_table_leaves_no_model_out() -> None:
     assert set(_subclasses(ManifestModel)) == {*PARTS.values(), *TOP}
 
 
-@pytest.mark.parametrize("model", PARTS.values(), ids=lambda model: model.__name__)
-def test_every_field_is_described(model: type[ManifestModel], documents: list[Any]) -> None:
-    page = next(each.text for each in documents if each.name == "docs/reference/manifests.md")
+@pytest.mark.parametrize(
+    ("kind", "model"),
+    [(kind, model) for (kind, _), model in PARTS.items()],
+    ids=lambda part: part if isinstance(part, str) else part.__name__,
+)
+def test_every_field_is_described(kind: str, model: type[ManifestModel], documents: list[Any]) -> None:
+    page = _page(documents, MANIFESTS if kind in ("Application", "ReleasePolicy") else CANARY)
     assert [name for name in _read(model) if not re.search(rf"\b{name}\b", page)] == []
+
+
+@pytest.mark.skipif(not FLAGGER.exists(), reason=f"{FLAGGER} is not there to compare with")
+def test_every_field_of_flaggers_own_schemas_is_read_or_refused() -> None:
+    definitions = {
+        each["spec"]["names"]["kind"]: each["spec"]["versions"][0]["schema"]["openAPIV3Schema"]
+        for each in yaml.safe_load_all(FLAGGER.read_text())
+        if each
+    }
+    unknown = {
+        f"{kind} {part}.{field}"
+        for (kind, part), model in PARTS.items()
+        if kind in definitions
+        for field in _properties(definitions[kind], part)
+        if field not in {*_read(model), *model.unsupported}
+    }
+    assert unknown == set()
+
+
+def _properties(schema: Any, part: str) -> list[str]:
+    for step in part.split("."):
+        schema = schema["properties"][step.removesuffix("[]")]
+        schema = schema["items"] if step.endswith("[]") else schema
+    return list(schema.get("properties", ()))
+
+
+def _page(documents: list[Any], name: str) -> str:
+    text: str = next(each.text for each in documents if each.name == name)
+    return text
 
 
 def _read(model: type[ManifestModel]) -> list[str]:

@@ -86,11 +86,20 @@ class CanarySpec(ManifestModel):
     provider: Literal["", "istio"] = ""
     metrics_server: str = ""
     unsupported: ClassVar = {
-        "canaryAnalysis": "rename it to analysis",
         "ingressRef": "only Istio is supported: remove it",
         "routeRef": "only Istio is supported: remove it",
         "upstreamRef": "only Istio is supported: remove it",
     }
+
+    @model_validator(mode="before")
+    @classmethod
+    def _analysis_by_its_old_name(cls, value: Any) -> Any:
+        """`canaryAnalysis` is Flagger's deprecated word for it."""
+        if not isinstance(value, dict) or "canaryAnalysis" not in value:
+            return value
+        if "analysis" in value:
+            raise ValueError("has both analysis and canaryAnalysis, its old name; keep analysis")
+        return {"analysis" if name == "canaryAnalysis" else name: item for name, item in value.items()}
 
     @model_validator(mode="after")
     def _connections_have_no_requests(self) -> Self:

@@ -12,6 +12,7 @@ class Rewrite(ManifestModel):
 
     uri: str = ""
     authority: str = ""
+    unsupported: ClassVar = {"type": "it is the Gateway API's: remove it"}
 
 
 class ServiceMetadata(ManifestModel):
