@@ -80,6 +80,24 @@ def test_a_check_needs_a_prometheus() -> None:
         check(canary((BUILT_IN,)))
 
 
+def test_a_comparison_needs_queries_that_tell_the_versions_apart() -> None:
+    metric = {"name": "depth", "query": "queue", "thresholdRange": {"max": 1}}
+    policy = ReleasePolicy.parse(
+        {
+            "metadata": {"name": "careful"},
+            "spec": {
+                "canaryRef": {"name": "podinfo"},
+                "comparison": {"with": "primary", "metrics": [{"name": "depth"}]},
+            },
+        }
+    )
+    installation = Installation(cluster="mesh02", prometheus="http://prometheus:9090")
+    with pytest.raises(
+        InvalidInput, match=r"Canary test/podinfo: the comparison of depth: .*\{\{ target \}\}"
+    ):
+        check_requirements(canary((metric,)), lambda _: None, no_chat, installation, policy)
+
+
 def test_native_load_needs_a_command_that_it_understands() -> None:
     check(canary(webhooks=(HEY,)), load_mode="webhook")
     with pytest.raises(

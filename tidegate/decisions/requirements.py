@@ -1,5 +1,6 @@
 """What a canary needs of an installation before its release may start: answers for its checks, and load."""
 
+from tidegate.decisions.contests import contests
 from tidegate.decisions.egress import Egress, ProviderOf, check_addresses
 from tidegate.decisions.hooks import check_hooks
 from tidegate.decisions.queries import TemplateOf, checks, request_counts
@@ -31,6 +32,7 @@ def check_requirements(
         refuse_suspended(canary)
         check_hooks(canary, installation.load_mode, installation.load_proxy)
         _check_answers(canary, template_of, policy, installation)
+        _check_comparison(canary, template_of, policy)
         check_addresses(
             canary,
             template_of,
@@ -52,6 +54,12 @@ def refuse_suspended(canary: Canary) -> None:
             field="spec.suspend",
             mend="set it to false, or remove it, and start again",
         )
+
+
+def _check_comparison(canary: Canary, template_of: TemplateOf, policy: ReleasePolicy | None) -> None:
+    """Whether both versions can be asked; any name but the target's does for the primary."""
+    if policy and policy.spec.comparison:
+        contests(canary, policy.spec.comparison, f"{canary.spec.target_ref.name}-primary", template_of)
 
 
 def _check_answers(

@@ -1,0 +1,30 @@
+"""How far back a comparison may look: the steps that judge are told how long the analysis has lasted."""
+
+import asyncio
+
+import pytest
+
+from tests.workflows.neighbours import GOOD, Stage, release_plan
+from tests.workflows.test_no_data import WAITS
+from tidegate.domain.release import Outcome
+
+
+async def test_each_bake_looks_back_to_the_first_one_s_begin(stage: Stage) -> None:
+    stage.neighbours.verdicts = lambda count: WAITS if count < 3 else GOOD
+    await (await stage.start_canary()).result()
+    observed = [command.observed_seconds for command in stage.neighbours.judgements]
+    assert observed == [pytest.approx(30 * count, abs=3) for count in (1, 2, 3, 4)]
+
+
+async def test_the_analysis_goes_on_when_another_run_takes_over(impatient_stage: Stage) -> None:
+    stage = impatient_stage
+    stage.neighbours.plan = release_plan(seconds=0.1, drain=0.1)
+    data = asyncio.Event()
+    stage.neighbours.verdicts = lambda _: GOOD if data.is_set() else WAITS
+    handle = await stage.start_canary()
+    await stage.until_runs(handle, 3)
+    data.set()
+    assert (await handle.result()).outcome is Outcome.PROMOTED
+    observed = [command.observed_seconds for command in stage.neighbours.judgements]
+    assert observed == sorted(observed)
+    assert observed[-1] > 0.1 * len(observed)
