@@ -110,7 +110,7 @@ class Canary:
         self._purpose = Purpose.UPKEEP
         self._target = ""
         self._reason = ""
-        self._skipped_from: int | None = None
+        self._skipped_from: float | None = None
         self._alarm: asyncio.Task[None] | None = None
         if progress is not None:
             self._carry_on(progress)

@@ -32,7 +32,7 @@ class Traffic:
         self.hurried = False
 
     @property
-    def share(self) -> int:
+    def share(self) -> float:
         """The canary's, in percent."""
         return self.routing.canary if self.routing else 0
 

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from tests.decisions.test_plan import STRATEGIES, assert_rises_and_falls, canary
 from tidegate.decisions.plan import compile_plan
-from tidegate.domain.plan import Bake, Plan, Purpose, Terms, describe
+from tidegate.domain.plan import Bake, Plan, Purpose, Route, Terms, describe
 from tidegate.domain.release_policy import ReleasePolicy
 
 METRICS = [
@@ -37,6 +37,23 @@ def test_the_policy_s_steps_stand_for_the_canary_s_weights() -> None:
     assert plan.earliest_end_seconds == 300 + 30 + 5
 
 
+def test_a_step_may_be_a_fraction_of_a_percent() -> None:
+    plan = planned({"stepWeight": 10, "interval": "30s"}, steps=[{"weight": 0.5}, {"weight": 33.33}])
+    assert [describe(stage) for stage in plan.stages][2:6] == [
+        "Route 99.5/0.5",
+        "Bake 30s at 0.5%, 0 checks",
+        "Route 66.67/33.33",
+        "Bake 30s at 33.33%, 0 checks",
+    ]
+    assert Plan.model_validate_json(plan.model_dump_json()) == plan
+
+
+def test_a_fraction_recedes_as_well() -> None:
+    plan = planned({"stepWeight": 10, "stepWeightPromotion": 20}, steps=[{"weight": 50.5}])
+    receding = [stage for stage in plan.stages if isinstance(stage, Route) and stage.receding]
+    assert [(route.primary, route.canary) for route in receding] == [(69.5, 30.5), (89.5, 10.5)]
+
+
 def test_a_step_without_checks_judges_nothing_and_one_that_names_none_judges_all() -> None:
     steps = [{"weight": 1, "checks": []}, {"weight": 20}]
     plan = planned({"stepWeight": 10, "metrics": METRICS}, steps=steps)
@@ -47,8 +64,8 @@ def test_a_step_without_checks_judges_nothing_and_one_that_names_none_judges_all
     ]
 
 
-STEPS = st.sets(st.integers(1, 100), min_size=1, max_size=8).map(
-    lambda weights: [{"weight": weight} for weight in sorted(weights)]
+STEPS = st.sets(st.integers(1, 10_000), min_size=1, max_size=8).map(
+    lambda hundredths: [{"weight": number / 100} for number in sorted(hundredths)]
 )
 
 

@@ -89,8 +89,9 @@ def test_a_policy_without_a_namespace_is_of_the_destination_s(samples: Any) -> N
             LINE + "spec.analysis: has the check 'latency' twice; keep one of them",
         ),
         (
-            policy(steps=[{"weight": 0.5}]),
-            LINE + "spec.steps.0.weight: 0.5 is no whole percent; write a whole number, as in 1",
+            policy(steps=[{"weight": 0.125}]),
+            LINE + "spec.steps.0.weight: 0.125 is finer than a hundredth; "
+            "write two decimals at most, as in 0.25",
         ),
         *(
             (policy(approvals=[approval]), LINE + line)

@@ -15,7 +15,7 @@ from tidegate.cli.exits import INVALID, CommandFailed
 from tidegate.cli.observation import Observation, observe
 from tidegate.cli.output import Output
 from tidegate.cli.release_name import ReleaseName, find_release
-from tidegate.cli.words import NO_WORKER
+from tidegate.cli.words import NO_WORKER, split
 from tidegate.contracts import AbortRequest, ApproveRequest
 
 EFFECT_SECONDS = 5.0
@@ -104,8 +104,7 @@ def ended(seen: Observation) -> bool:
 def traffic(seen: Observation) -> str:
     """How each canary's traffic stands: podinfo.test at 15 %, traffic 85/15."""
     return "; ".join(
-        f"{each.canary} at {each.weight} %, traffic {100 - each.weight}/{each.weight}"
-        for each in seen.canaries
+        f"{each.canary} at {each.weight} %, traffic {split(each.weight)}" for each in seen.canaries
     )
 
 

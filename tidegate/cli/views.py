@@ -151,7 +151,7 @@ def _progress(status: CanaryStatus) -> Text:
     return Text.assemble(("━" * done, "blue"), ("─" * (BAR_WIDTH - done), "dim"))
 
 
-def _weights(weight: int) -> Text:
+def _weights(weight: float) -> Text:
     canary = round(BAR_WIDTH * weight / 100)
     canary = max(canary, 1) if weight else 0
     return Text.assemble(("█" * (BAR_WIDTH - canary), "blue"), ("▒" * canary, "magenta"))

@@ -4,6 +4,7 @@ import re
 
 from tidegate.contracts import CanaryStatus, ReleaseOutcome
 from tidegate.decisions.narration import load_line
+from tidegate.domain.percent import rest
 from tidegate.domain.plan import Terms
 from tidegate.domain.release import Outcome
 from tidegate.domain.verdict import Result, Verdict
@@ -30,9 +31,9 @@ def elapsed(seconds: float) -> str:
     return f"{minutes}m{rest:02}s" if minutes else f"{rest}s"
 
 
-def split(weight: int) -> str:
+def split(weight: float) -> str:
     """Primary's and canary's share: 85/15."""
-    return f"{100 - weight}/{weight}"
+    return f"{rest(weight)}/{weight}"
 
 
 def value_of(verdict: Verdict) -> str:

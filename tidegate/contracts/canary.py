@@ -8,6 +8,7 @@ from tidegate.contracts.hooks import ClosedGate, Event
 from tidegate.contracts.outcomes import CanaryOutcome, Note, StageTiming
 from tidegate.contracts.references import CanaryRef, Limits
 from tidegate.domain.base import Model
+from tidegate.domain.percent import Percent
 from tidegate.domain.plan import Plan, Routing
 from tidegate.domain.release import Phase
 from tidegate.domain.verdict import LoadReport, Verdict
@@ -28,7 +29,7 @@ class CanaryStatus(Model):
     cluster: str
     revision: str
     phase: Phase
-    weight: int = 0
+    weight: Percent = 0
     matched: bool = False
     """Whether the weight is one of matching requests alone."""
     stage: int = 0
@@ -88,7 +89,7 @@ class CanaryProgress(Model):
     """What the release told of the other canaries last."""
     reported: Report | None = None
     """What the release was told last; None when there are no others."""
-    skipped_from: int | None = None
+    skipped_from: Percent | None = None
     """The weight at which a person ended the analysis."""
     status: CanaryStatus
     timings: tuple[StageTiming, ...] = ()

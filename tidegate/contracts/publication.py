@@ -6,6 +6,7 @@ from tidegate.contracts.fence import Fence
 from tidegate.contracts.hooks import Event
 from tidegate.contracts.references import CanaryRef
 from tidegate.domain.base import Model
+from tidegate.domain.percent import Percent
 from tidegate.domain.plan import Published
 from tidegate.domain.release import Phase
 
@@ -14,7 +15,7 @@ class Standing(Model):
     """Where a canary stands. `reason` says why it ended; empty until then."""
 
     phase: Phase
-    weight: int = 0
+    weight: Percent = 0
     failed_checks: int = 0
     iterations: int = 0
     reason: str = ""

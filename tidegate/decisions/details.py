@@ -3,6 +3,7 @@
 from tidegate.contracts import CanaryStatus, Note, ReleaseStatus
 from tidegate.decisions.narration import load_line
 from tidegate.domain.alert_provider import Fact
+from tidegate.domain.percent import rest
 from tidegate.domain.verdict import Verdict
 
 HOW_TO = "Signals, each without arguments: `pause`, `resume`, `promote`, `approve`, `abort`."
@@ -13,7 +14,7 @@ def canary_details(status: CanaryStatus) -> str:
     """A canary's current details: phase, weight, stage, verdicts, failed checks, and what it waits for."""
     lines = [
         f"**{status.phase}** {status.canary} at `{status.revision[:12]}` on {status.cluster}",
-        f"{_whose(status)}: primary {100 - status.weight} %, canary {status.weight} %",
+        f"{_whose(status)}: primary {rest(status.weight)} %, canary {status.weight} %",
         f"stage {status.stage} of {status.stages}: {status.doing}" if status.stages else status.doing,
     ]
     if status.threshold:

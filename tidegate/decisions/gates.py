@@ -57,7 +57,7 @@ def takes_over(analysis: Analysis, stages: Sequence[Stage], index: int) -> bool:
     return isinstance(stage, Route) and stage.canary == 100
 
 
-def _weight(stages: Sequence[Stage]) -> int:
+def _weight(stages: Sequence[Stage]) -> float:
     return next((stage.canary for stage in reversed(stages) if isinstance(stage, Route)), 0)
 
 

@@ -331,7 +331,7 @@ def initialised(canary: str) -> str:
     return f"Initialization done! {canary}"
 
 
-def finished(outcome: Outcome, canary: str, plan_reason: str, skipped_from: int | None = None) -> str:
+def finished(outcome: Outcome, canary: str, plan_reason: str, skipped_from: float | None = None) -> str:
     """Why a canary that went well ended so; `skipped_from` is the weight at which a person promoted."""
     if outcome is Outcome.PROMOTED and skipped_from is not None:
         return f"{canary} was promoted on request at {skipped_from} %, before its analysis was over"

@@ -1,5 +1,6 @@
 """Compile a canary into its plan, before anything moves."""
 
+import math
 from collections.abc import Sequence
 
 from tidegate.decisions.approvals import with_approvals
@@ -9,6 +10,7 @@ from tidegate.domain.alert_provider import Severity
 from tidegate.domain.analysis import Analysis
 from tidegate.domain.canary import Canary
 from tidegate.domain.hook import HookType
+from tidegate.domain.percent import exact, rest
 from tidegate.domain.plan import (
     Alerts,
     Bake,
@@ -123,7 +125,7 @@ def _rising(canary: Canary, policy: ReleasePolicy | None) -> tuple[Stage, ...]:
         stage
         for step in steps_of(canary, policy)
         for stage in (
-            Route(primary=100 - step.weight, canary=step.weight, matched=matched),
+            Route(primary=rest(step.weight), canary=step.weight, matched=matched),
             _step_bake(canary, step),
         )
     )
@@ -148,7 +150,7 @@ def _blue_green(canary: Canary) -> tuple[Stage, ...]:
     return (*copies, *_iterations(canary, 0), Route(primary=0, canary=100, at_once=True), _bake(canary, 100))
 
 
-def _iterations(canary: Canary, weight: int) -> tuple[Bake, ...]:
+def _iterations(canary: Canary, weight: float) -> tuple[Bake, ...]:
     count = canary.spec.analysis.iterations
     return tuple(
         _bake(canary, weight).model_copy(update={"iteration": number, "iterations": count})
@@ -156,24 +158,24 @@ def _iterations(canary: Canary, weight: int) -> tuple[Bake, ...]:
     )
 
 
-def _receding(analysis: Analysis, weight: int) -> tuple[Stage, ...]:
+def _receding(analysis: Analysis, weight: float) -> tuple[Stage, ...]:
     """stepWeightPromotion: what the canary has after the promotion goes over to the primary step by step."""
     step = analysis.step_weight_promotion
     if not step or analysis.match:
         return ()
-    left = range(weight - step, 0, -step)
+    left = [exact(weight - step * count) for count in range(1, math.ceil(weight / step))]
     hold = Hold(seconds=analysis.interval, weight=weight)
     return tuple(
         stage
         for share in left
         for stage in (
-            Route(primary=100 - share, canary=share, receding=True),
+            Route(primary=rest(share), canary=share, receding=True),
             hold.model_copy(update={"weight": share}),
         )
     )
 
 
-def _bake(canary: Canary, weight: int) -> Bake:
+def _bake(canary: Canary, weight: float) -> Bake:
     analysis = canary.spec.analysis
     rollout = analysis.hooks(HookType.ROLLOUT)
     return Bake(

@@ -8,6 +8,7 @@ from pydantic import Field
 from tidegate.domain.alert_provider import Severity
 from tidegate.domain.base import Model
 from tidegate.domain.hook import HookType
+from tidegate.domain.percent import Percent
 
 
 class Prepare(Model):
@@ -25,7 +26,7 @@ class ScaleUp(Model):
 class Routing(Model):
     """What the routes give the canary, in percent: requests of its own, and copies of the primary's."""
 
-    canary: int = Field(default=0, ge=0, le=100)
+    canary: Percent = 0
     mirror: int = Field(default=0, ge=0, le=100)
 
 
@@ -38,8 +39,8 @@ class Route(Model):
     """
 
     kind: Literal["route"] = "route"
-    primary: int = Field(ge=0, le=100)
-    canary: int = Field(ge=0, le=100)
+    primary: Percent
+    canary: Percent
     mirror: int = Field(default=0, ge=0, le=100)
     matched: bool = False
     at_once: bool = False
@@ -61,7 +62,7 @@ class Bake(Model):
 
     kind: Literal["bake"] = "bake"
     seconds: float = Field(gt=0)
-    weight: int
+    weight: Percent
     iteration: int = 0
     iterations: int = 0
     checks: tuple[str, ...] = ()
@@ -75,7 +76,7 @@ class Hold(Model):
 
     kind: Literal["hold"] = "hold"
     seconds: float = Field(gt=0)
-    weight: int
+    weight: Percent
 
 
 class Gate(Model):

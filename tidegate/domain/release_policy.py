@@ -14,6 +14,7 @@ from tidegate.domain.base import Duration, ManifestModel
 from tidegate.domain.canary import NO_DATA, Canary
 from tidegate.domain.comparison import Comparison
 from tidegate.domain.errors import InvalidInput
+from tidegate.domain.percent import Percent, exact
 
 API_GROUP = "tidegate.dev"
 
@@ -30,15 +31,15 @@ class Step(ManifestModel):
     Without a duration it is the Canary's interval; without checks, all metrics are judged.
     """
 
-    weight: int = Field(ge=1, le=100)
+    weight: Percent = Field(gt=0)
     duration: Duration | None = None
     checks: tuple[str, ...] | None = None
 
     @field_validator("weight", mode="before")
     @classmethod
-    def _whole_percent(cls, value: object) -> object:
-        if isinstance(value, float) and not value.is_integer():
-            raise ValueError(f"{value:g} is no whole percent; write a whole number, as in 1")
+    def _hundredths(cls, value: object) -> object:
+        if isinstance(value, float) and abs(value - exact(value)) > 1e-9:
+            raise ValueError(f"{value:g} is finer than a hundredth; write two decimals at most, as in 0.25")
         return value
 
 

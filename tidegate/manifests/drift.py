@@ -21,7 +21,7 @@ def drift(live: Manifest, written: Manifest, canary: Canary) -> str:
     return ", ".join(parts)
 
 
-def _said(split: tuple[int, int, int] | None) -> str:
+def _said(split: tuple[float, float, int] | None) -> str:
     primary, target, copies = split or (0, 0, 0)
     return f"{primary}/{target}" + (f" with {copies}% mirrored" if copies else "")
 

@@ -7,6 +7,7 @@ from typing import Any
 from tidegate.domain.analysis import SessionAffinity
 from tidegate.domain.canary import Canary
 from tidegate.domain.manifest import Manifest
+from tidegate.domain.percent import proportions, rest
 from tidegate.domain.plan import Routing
 from tidegate.domain.service import Service as CanaryService
 from tidegate.domain.service import ServiceMetadata
@@ -44,7 +45,7 @@ def virtual_service(canary: Canary, api_version: str, routing: Routing, *, sessi
     return made | {"metadata": made["metadata"] | _asked_for(canary)}
 
 
-def weights(virtual_service: Manifest, canary: Canary) -> tuple[int, int, int] | None:
+def weights(virtual_service: Manifest, canary: Canary) -> tuple[float, float, int] | None:
     """(primary, canary, mirrored) in percent; None when the routes do not lead to the canary's two sides."""
     apex = names(canary).apex
     split = None if leads_elsewhere(virtual_service, apex) else shares(virtual_service, apex)
@@ -114,10 +115,12 @@ def _tcp_rule(canary: Canary, routing: Routing) -> Manifest:
     return ({"match": ports} if ports else {}) | {"route": _destinations(canary, routing.canary)}
 
 
-def _destinations(canary: Canary, canary_weight: int) -> list[Manifest]:
-    known = names(canary)
-    shares = ((known.primary_service, 100 - canary_weight), (known.canary_service, canary_weight))
-    return [{"destination": _destination(canary, host), "weight": weight} for host, weight in shares]
+def _destinations(canary: Canary, share: float) -> list[Manifest]:
+    hosts = names(canary).primary_service, names(canary).canary_service
+    return [
+        {"destination": _destination(canary, host), "weight": weight}
+        for host, weight in zip(hosts, proportions(rest(share), share), strict=True)
+    ]
 
 
 def _destination(canary: Canary, host: str) -> Manifest:

@@ -6,6 +6,7 @@ A canary's routes may have several rules: for matching requests, for a visitor's
 from copy import deepcopy
 
 from tidegate.domain.manifest import Manifest, dig
+from tidegate.domain.percent import rest, share_of
 from tidegate.manifests.naming import CANARY_SUFFIX, PRIMARY_SUFFIX
 from tidegate.manifests.rules import by_service, destinations, host_of, rules, short
 
@@ -13,7 +14,7 @@ HOME = (100, 0)
 """All traffic on the primary."""
 
 
-def shares(virtual_service: Manifest, service: str) -> tuple[int, int] | None:
+def shares(virtual_service: Manifest, service: str) -> tuple[float, float] | None:
     """(primary, canary) in percent; None when no rule leads to these two sides.
 
     Of several rules, the last that gives the canary anything: those before it are for few.
@@ -100,11 +101,12 @@ def _like(found: dict[str, Manifest], host: str) -> Manifest:
     return {"destination": other | {"host": host}}
 
 
-def _split(rule: Manifest, service: str) -> tuple[int, int] | None:
+def _split(rule: Manifest, service: str) -> tuple[float, float] | None:
     found = by_service(rule)
     hosts = (service + PRIMARY_SUFFIX, service + CANARY_SUFFIX)
     if not found or not set(found) <= set(hosts):
         return None
     alone = 100 if len(found) == 1 else 0
     primary, target = (int(found[host].get("weight") or alone) if host in found else 0 for host in hosts)
-    return primary, target
+    share = share_of(target, primary + target)
+    return rest(share), share
