@@ -16,7 +16,8 @@ from tidegate.domain.canary import Canary
 from tidegate.domain.duration import format_duration
 from tidegate.domain.hook import HookType
 from tidegate.domain.plan import Plan, Purpose
-from tidegate.domain.verdict import Verdict
+from tidegate.domain.release_policy import ReleasePolicy
+from tidegate.domain.verdict import Result, Verdict
 
 CANCEL, STORM = "cancel", "storm"
 STEPS = ("plan", "prepare", "scale_up", "route", "judge", "ask", "promote")
@@ -50,7 +51,7 @@ class Script:
 
     plan: Plan
     answers: dict[HookType, list[Consent]]
-    verdicts: tuple[bool, ...]
+    verdicts: tuple[Verdict, ...]
     faults: tuple[Fault, ...]
     obstacles: tuple[Obstacle, ...]
     acts: tuple[tuple[int, str], ...]
@@ -77,10 +78,23 @@ ANALYSES: tuple[dict[str, Any], ...] = (
 """Every strategy, as an analysis has it."""
 
 
+POLICIES: tuple[dict[str, Any], ...] = (
+    {"steps": [{"weight": 0.5, "checks": []}, {"weight": 33.33, "duration": "2s"}]},
+    {"steps": [{"weight": 100}], "analysis": {"initialDelay": "1s"}},
+)
+"""What a policy may say of steps, where the strategy has weights."""
+WAITS = BAD.model_copy(update={"result": Result.INCONCLUSIVE, "waits": True})
+DRY = BAD.model_copy(update={"dry_run": True})
+
+
 def compiled(
-    steps: dict[str, Any], threshold: int, seconds: float, kinds: tuple[HookType, ...] = HOOKS
+    steps: dict[str, Any],
+    threshold: int,
+    seconds: float,
+    kinds: tuple[HookType, ...] = HOOKS,
+    policy: dict[str, Any] | None = None,
 ) -> Plan:
-    """The plan that a manifest with these steps and hooks becomes; without a load test."""
+    """The plan that a manifest with these steps, hooks and policy becomes; without a load test."""
     hooks = [{"name": "sesame", "type": kind.value, "url": "http://gate.test/"} for kind in kinds]
     manifest = {
         "metadata": {"name": "podinfo", "namespace": "test"},
@@ -96,7 +110,10 @@ def compiled(
             },
         },
     }
-    return compile_plan(Canary.parse(manifest), Purpose.RELEASE, 5.0)
+    said = policy if policy and "iterations" not in steps else None
+    spec = {"metadata": {"name": "careful"}, "spec": {"canaryRef": {"name": "podinfo"}, **(said or {})}}
+    followed = ReleasePolicy.parse(spec) if said else None
+    return compile_plan(Canary.parse(manifest), Purpose.RELEASE, 5.0, followed)
 
 
 obstacles = st.one_of(
@@ -120,8 +137,9 @@ scripts = st.builds(
         threshold=st.integers(1, 3),
         seconds=st.sampled_from([0.5, 30.0]),
         kinds=st.sampled_from([HOOKS, HOOKS, ()]),
+        policy=st.sampled_from([None, None, *POLICIES]),
     ),
-    verdicts=st.lists(st.booleans(), max_size=6).map(tuple),
+    verdicts=st.lists(st.sampled_from([GOOD, GOOD, BAD, WAITS, DRY]), max_size=6).map(tuple),
     faults=st.lists(faults, max_size=2).map(tuple),
     answers=st.dictionaries(st.sampled_from(HOOKS), answers, max_size=3),
     obstacles=st.lists(obstacles, max_size=2).map(tuple),
@@ -222,7 +240,7 @@ class Actors(Neighbours):
 
 def verdict_of(script: Script, count: int) -> Verdict:
     """Good ones when the script has no more."""
-    return GOOD if count > len(script.verdicts) or script.verdicts[count - 1] else BAD
+    return GOOD if count > len(script.verdicts) else script.verdicts[count - 1]
 
 
 def actors(script: Script, stage: Stage) -> Actors:

@@ -110,7 +110,7 @@ def keeps_its_promises(people: Actors, outcome: Outcome) -> None:
 def _rises_to_the_promotion(calls: list[str]) -> None:
     """Up to the promotion, or the way back without one, the canary's share only grows."""
     turn = next((at for at, call in enumerate(calls) if call in ("promote", "restore")), len(calls))
-    shares = [int(call.split()[1]) for call in calls[:turn] if call.startswith("route ")]
+    shares = [float(call.split()[1]) for call in calls[:turn] if call.startswith("route ")]
     while shares and shares[-1] == 0:
         shares.pop()
     assert shares == sorted(shares), calls
