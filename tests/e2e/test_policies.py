@@ -22,7 +22,7 @@ def careful(**spec: Any) -> dict[str, Any]:
 
 async def test_a_policy_has_its_own_steps_its_dry_runs_and_enough_requests(podinfo: Application) -> None:
     policy = careful(
-        steps=[{"weight": 5}, {"weight": 40, "duration": "1s", "checks": ["request-success-rate"]}],
+        steps=[{"weight": 0.5}, {"weight": 40, "duration": "1s", "checks": ["request-success-rate"]}],
         analysis={"minimumRequests": 60, "checks": [{"name": "request-duration", "dryRun": True}]},
     )
     version = manifests.podinfo(podinfo.name, "3.1.1", metrics=[manifests.SUCCESS_RATE | CHECK, TOO_SLOW])
@@ -32,12 +32,12 @@ async def test_a_policy_has_its_own_steps_its_dry_runs_and_enough_requests(podin
     assert (ended.code, ended.outcome["outcome"], ended.canary["failed_checks"]) == (0, "promoted", 0), ended
     name = f"podinfo.{podinfo.namespace}"
     advanced = [note for note in ended.notes if note.startswith(f"Advance {name}")]
-    assert advanced == [f"Advance {name} canary weight {weight}" for weight in (5, 40)]
+    assert advanced == [f"Advance {name} canary weight {weight}" for weight in (0.5, 40)]
     assert any(
         note.startswith("Halt") and "of the 60 requests that request-success-rate needs; it waits" in note
         for note in ended.notes
     ), ended.notes
-    (passed,) = (note for note in ended.notes if "passed at 5 %" in note)
+    (passed,) = (note for note in ended.notes if "passed at 0.5 %" in note)
     assert passed.endswith("> 0ms; dry run, not counted")
     assert [verdict["check"] for verdict in ended.canary["verdicts"]] == ["request-success-rate"]
     synced = {each["object"]: each["action"] for each in ended.outcome["objects"]}
