@@ -146,7 +146,7 @@ class Neighbours:
     together: bool = False
     limits: Limits = field(default_factory=lambda: Limits(drain_seconds=0.1, outage_budget_seconds=60))
     calls: list[str] = field(default_factory=list)
-    weight: int = 0
+    weight: float = 0
     mirror: int = 0
     fence: Fence | None = None
     fences: list[Fence] = field(default_factory=list)

@@ -157,7 +157,7 @@ class Actors(Neighbours):
     asked: list[str] = field(default_factory=list)
     aborted_before: int | None = None
     """How many calls there had been when the first abort or cancellation was taken."""
-    seen_weights: list[tuple[str, int]] = field(default_factory=list)
+    seen_weights: list[tuple[str, float]] = field(default_factory=list)
     heard: list[tuple[HookType, Consent]] = field(default_factory=list)
     """What the hooks answered, in order."""
     busy: int = 0

@@ -17,7 +17,7 @@ def published(plan: Plan | None = None) -> Plan:
     return plan.model_copy(update={"published": PUBLISHED})
 
 
-def standings(stage: Stage) -> list[tuple[str, int]]:
+def standings(stage: Stage) -> list[tuple[str, float]]:
     """Each phase and weight that was shown, once in a row."""
     shown = [(each.standing.phase.flaggers, each.standing.weight) for each in stage.neighbours.shown]
     return [each for index, each in enumerate(shown) if index == 0 or shown[index - 1] != each]
