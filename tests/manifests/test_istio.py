@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tidegate.domain.canary import Canary
+from tidegate.domain.percent import exact, rest
 from tidegate.domain.plan import Routing
 from tidegate.manifests.drift import drift, last_writer
 from tidegate.manifests.istio import destination_rules, virtual_service, weights
@@ -80,6 +81,16 @@ def test_weights_lie_within_bounds_and_sum_to_a_hundred(weight: int) -> None:
     assert 0 <= primary <= 100
     assert (primary + target, target) == (100, weight)
     assert weights(written, PLAIN) == (primary, target, 0)
+
+
+@given(st.integers(0, 10_000))
+def test_fractions_are_written_as_whole_weights_and_read_as_shares(hundredths: int) -> None:
+    share = exact(hundredths / 100)
+    written = virtual_service(PLAIN, VERSION, Routing(canary=share))
+    assert all(isinstance(each["weight"], int) for each in written["spec"]["http"][0]["route"])
+    assert weights(written, PLAIN) == (rest(share), share, 0)
+    assert described(written, "podinfo") == (f"traffic {rest(share)}/{share}" if share else "")
+    assert weights(routed_back(written, "podinfo"), PLAIN) == (100, 0, 0)
 
 
 @given(st.integers().filter(lambda weight: not 0 <= weight <= 100))
