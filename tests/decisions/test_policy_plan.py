@@ -112,3 +112,14 @@ def test_a_plan_says_what_the_policy_asks_of_its_checks() -> None:
     assert plan.terms == Terms(
         policy="careful", minimum_requests=100, no_data="wait", dry_runs=("request-duration",)
     )
+
+
+def test_an_approval_may_stand_before_a_fraction() -> None:
+    plan = planned(
+        {"stepWeight": 10},
+        steps=[{"weight": 0.5}, {"weight": 50}],
+        approvals=[{"before": 0.5, "approvers": ["ann"]}],
+    )
+    kinds = [stage.kind for stage in plan.stages]
+    assert kinds[kinds.index("approval") + 1] == "route"
+    assert kinds.count("approval") == 1

@@ -20,7 +20,7 @@ def with_approvals(
     return tuple(found)
 
 
-def _places(canary: Canary, stages: Sequence[Stage], index: int) -> Iterable[str | int]:
+def _places(canary: Canary, stages: Sequence[Stage], index: int) -> Iterable[str | float]:
     """What begins with this stage, as a rule names it."""
     stage = stages[index]
     if isinstance(stage, ScaleUp):

@@ -7,13 +7,15 @@ from pydantic import BeforeValidator, Field, model_validator
 from tidegate.domain.base import ManifestModel
 from tidegate.domain.canary import Canary
 from tidegate.domain.errors import InvalidInput
+from tidegate.domain.percent import exact
 
 ROLLOUT, PROMOTION = "rollout", "promotion"
 
 
 def _place(value: Any) -> Any:
-    is_weight = isinstance(value, int) and not isinstance(value, bool)
-    if value in (ROLLOUT, PROMOTION) or is_weight:
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return exact(value)
+    if value in (ROLLOUT, PROMOTION):
         return value
     raise ValueError("is no place of a release; write rollout, promotion or the weight of a step, such as 50")
 
@@ -30,7 +32,7 @@ class ApprovalRule(ManifestModel):
     With `analysis` the last bake is repeated meanwhile; without it nothing is judged until they have.
     """
 
-    before: Annotated[str | int, BeforeValidator(_place)]
+    before: Annotated[str | int | float, BeforeValidator(_place)]
     quorum: int = Field(default=1, ge=1)
     approvers: tuple[Annotated[str, BeforeValidator(_name)], ...] = Field(min_length=1)
     analysis: bool = False
