@@ -89,6 +89,11 @@ def test_a_policy_without_a_namespace_is_of_the_destination_s(samples: Any) -> N
             LINE + "spec.analysis: has the check 'latency' twice; keep one of them",
         ),
         (
+            policy(steps=[{"weight": float("inf")}]),
+            LINE + "spec.steps.0.weight: Input should be less than or equal to 100; "
+            "correct this value (it is inf)",
+        ),
+        (
             policy(steps=[{"weight": 0.125}]),
             LINE + "spec.steps.0.weight: 0.125 is finer than a hundredth; "
             "write two decimals at most, as in 0.25",

@@ -11,7 +11,7 @@ from pydantic import AfterValidator, Field
 def exact(share: float) -> float:
     """The nearest hundredth, as an int where it is one: 5.0 -> 5, 99.500001 -> 99.5."""
     rounded = round(share, 2)
-    return int(rounded) if rounded == int(rounded) else rounded
+    return int(rounded) if float(rounded).is_integer() else rounded
 
 
 def rest(share: float) -> float:
