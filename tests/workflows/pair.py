@@ -30,7 +30,7 @@ class Companion(Neighbours):
         await super()._did(call)
 
     @property
-    def side(self) -> tuple[str, int, int]:
+    def side(self) -> tuple[str, float, int]:
         """What the primary runs, the canary's weight, and the target's replicas."""
         return self.primary, self.weight, self.replicas
 
