@@ -15,6 +15,20 @@ def podinfo(namespace: str, version: str, *flags: str, **analysis: Any) -> str:
     return yaml.safe_dump_all(documents, sort_keys=False)
 
 
+def backend(namespace: str, version: str, *flags: str, **analysis: Any) -> str:
+    """The same for a second Deployment and Canary, with a host of its own."""
+    text = podinfo(namespace, version, *flags, **analysis)
+    changes = {
+        "app: podinfo": "app: backend",
+        "name: podinfo\n": "name: backend\n",
+        "podinfo-canary": "backend-canary",
+        f"{namespace}.example.com": f"backend.{namespace}.example.com",
+    }
+    for old, new in changes.items():
+        text = text.replace(old, new)
+    return text
+
+
 def application(name: str, repository: str, **changes: Any) -> str:
     """An Application that brings the repository's branch to mesh02; `changes` replace parts of its spec."""
     spec = {

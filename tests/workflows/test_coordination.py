@@ -1,32 +1,54 @@
 """Several canaries of one application are promoted together, or not at all."""
 
-from tests.workflows.neighbours import BAD, GOOD
+import asyncio
+
+import pytest
+from temporalio.api.enums.v1 import EventType
+from temporalio.client import WorkflowFailureError
+from temporalio.exceptions import ApplicationError
+
+from tests.workflows.neighbours import BAD, GOOD, Handle, bootstrap_plan, release_plan, release_request
 from tests.workflows.pair import NEW_SIDE, OLD_SIDE, Pair, outcomes_of
-from tidegate.domain.release import Outcome
+from tidegate.contracts import ABORT, DIRECTIVE, PAUSE, PROMOTE, REPORT, RESUME, Report
+from tidegate.domain.plan import Bake, Plan, Purpose, Route
+from tidegate.domain.release import Outcome, Phase
+
+BOTH_PROMOTED = [Outcome.PROMOTED] * 2
+BOTH_ROLLED_BACK = [Outcome.ROLLED_BACK] * 2
+FAILING = ApplicationError("its pods do not start", type="ReleaseFailed", non_retryable=True)
+
+
+async def waiting(pair: Pair) -> Handle:
+    """A release whose first canary has passed, while the other one is being judged at 10 %."""
+    pair.other.hang = {"judge"}
+    release = await pair.begin()
+    await pair.until_waiting("the other canaries: podinfo1 (at 10 %)")
+    return release
 
 
 async def test_both_are_promoted_when_both_have_passed(pair: Pair) -> None:
     canaries, outcome = await pair.outcomes(await pair.begin())
-    assert (outcome.outcome, outcomes_of(canaries)) == (Outcome.PROMOTED, [Outcome.PROMOTED] * 2)
+    assert (outcome.outcome, outcomes_of(canaries)) == (Outcome.PROMOTED, BOTH_PROMOTED)
     assert (pair.first.side, pair.other.side) == (NEW_SIDE, NEW_SIDE)
+    assert "Meet podinfo1" in [timing.stage for timing in canaries[0].stages]
 
 
 async def test_none_is_promoted_before_the_other_has_passed(pair: Pair) -> None:
-    pair.other.hang = {"judge"}
-    release = await pair.begin()
-    await pair.until_waiting("the other canaries: podinfo1 (at 10 %)")
+    release = await waiting(pair)
     assert (pair.first.weight, "podinfo promote" in pair.company.calls) == (50, False)
     pair.other.hang.clear()
     canaries, _ = await pair.outcomes(release)
-    assert outcomes_of(canaries) == [Outcome.PROMOTED] * 2
+    assert outcomes_of(canaries) == BOTH_PROMOTED
     calls = pair.company.calls
     assert calls.index("podinfo promote") > calls.index("podinfo1 route 50")
+    told = [note.text for note in canaries[0].notes]
+    assert "podinfo.test and podinfo1 have passed, and are promoted together" in told
 
 
 async def test_one_that_fails_takes_the_other_back(pair: Pair) -> None:
     pair.other.verdicts = lambda _: BAD
     canaries, outcome = await pair.outcomes(await pair.begin())
-    assert outcomes_of(canaries) == [Outcome.ROLLED_BACK] * 2
+    assert outcomes_of(canaries) == BOTH_ROLLED_BACK
     assert canaries[0].reason == "rolled back with podinfo1: 2 of 2 failed checks: success rate 66% < 99%"
     assert outcome.reason == "2 of 2 failed checks: success rate 66% < 99%"
     assert (pair.first.side, pair.other.side) == (OLD_SIDE, OLD_SIDE)
@@ -39,5 +61,203 @@ async def test_one_that_waits_is_still_judged(pair: Pair) -> None:
     await pair.until("podinfo restore")
     pair.other.hang.clear()
     canaries, _ = await pair.outcomes(release)
-    assert outcomes_of(canaries) == [Outcome.ROLLED_BACK] * 2
+    assert outcomes_of(canaries) == BOTH_ROLLED_BACK
     assert canaries[1].reason.startswith("rolled back with podinfo: 2 of 2 failed checks")
+
+
+async def test_one_that_fails_in_its_promotion_is_named_as_half_of_a_release(pair: Pair) -> None:
+    pair.other.fail = {"promote": [FAILING]}
+    canaries, outcome = await pair.outcomes(await pair.begin())
+    assert outcomes_of(canaries) == [Outcome.PROMOTED, Outcome.ROLLED_BACK]
+    assert (pair.first.side, pair.other.side) == (NEW_SIDE, OLD_SIDE)
+    assert canaries[1].reason.endswith("together with that of podinfo, which goes on")
+    assert outcome.reason.endswith("half-released: podinfo.test promoted, podinfo1.test not")
+
+
+async def test_an_abort_of_one_rolls_the_other_back(pair: Pair) -> None:
+    release = await waiting(pair)
+    await (await pair.canary("podinfo1")).signal(ABORT, "pager")
+    await pair.until("podinfo1 restore")
+    pair.other.hang.clear()
+    canaries, outcome = await pair.outcomes(release)
+    assert outcomes_of(canaries) == [Outcome.ROLLED_BACK, Outcome.ABORTED]
+    assert outcome.reason == "rolled back with podinfo1: pager"
+    assert (pair.first.side, pair.other.side) == (OLD_SIDE, OLD_SIDE)
+
+
+@pytest.mark.parametrize(("act", "word"), [("cancel", "cancelled"), ("terminate", "terminated")])
+async def test_one_that_is_ended_in_temporal_takes_the_other_back(pair: Pair, act: str, word: str) -> None:
+    release = await waiting(pair)
+    await getattr(await pair.canary("podinfo1"), act)()
+    await pair.until("podinfo restore")
+    pair.other.hang.clear()
+    canaries, _ = await pair.outcomes(release)
+    assert outcomes_of(canaries) == [Outcome.ROLLED_BACK, Outcome.ABORTED]
+    assert canaries[0].reason == f"rolled back with podinfo1: {word} in Temporal"
+    assert (pair.first.side, pair.other.side) == (OLD_SIDE, OLD_SIDE)
+
+
+async def test_one_that_is_paused_holds_the_other_up_and_it_says_so(pair: Pair) -> None:
+    release = await waiting(pair)
+    paused = await pair.canary("podinfo1")
+    await paused.signal(PAUSE)
+    pair.other.hang.clear()
+    await pair.until_waiting("the other canaries: podinfo1 (paused at 10 %)")
+    await paused.signal(RESUME)
+    assert outcomes_of((await pair.outcomes(release))[0]) == BOTH_PROMOTED
+
+
+async def test_one_that_is_paused_at_the_meeting_is_not_promoted_by_the_others_arrival(pair: Pair) -> None:
+    release = await waiting(pair)
+    first = await pair.canary()
+    await first.signal(PAUSE)
+    await pair.stage.until_phase(first, Phase.PAUSED)
+    pair.other.hang.clear()
+    await pair.until_waiting("the other canaries: podinfo (paused at 50 %)", "podinfo1")
+    assert not [call for call in pair.company.calls if call.endswith("promote")]
+    await release.signal(RESUME)
+    assert outcomes_of((await pair.outcomes(release))[0]) == BOTH_PROMOTED
+
+
+async def test_a_promotion_by_hand_brings_one_to_the_meeting_and_no_further(pair: Pair) -> None:
+    pair.first.plan = release_plan(weights=(10, 50), seconds=60, hooks=(), drain=0.1)
+    pair.other.hang = {"judge"}
+    release = await pair.begin()
+    await pair.until("podinfo route 10")
+    await pair.until("podinfo1 judge")
+    await (await pair.canary()).signal(PROMOTE)
+    await pair.until_waiting("the other canaries: podinfo1 (at 10 %)")
+    assert pair.first.judged == 0
+    pair.other.hang.clear()
+    assert outcomes_of((await pair.outcomes(release))[0]) == BOTH_PROMOTED
+
+
+async def test_a_promotion_by_hand_of_the_release_promotes_all(pair: Pair) -> None:
+    for companion in (pair.first, pair.other):
+        companion.plan = release_plan(weights=(10, 50), seconds=60, hooks=(), drain=0.1)
+    release = await pair.begin()
+    await pair.until("podinfo route 10")
+    await release.signal(PROMOTE)
+    canaries, _ = await pair.outcomes(release)
+    assert outcomes_of(canaries) == BOTH_PROMOTED
+    assert all("on request" in canary.reason for canary in canaries)
+
+
+async def test_an_abort_of_the_release_aborts_all_and_nobody_is_told_twice(pair: Pair) -> None:
+    release = await waiting(pair)
+    before = await signals_of(release)
+    await release.signal(ABORT, "pager")
+    await pair.until("podinfo1 restore")
+    pair.other.hang.clear()
+    canaries, outcome = await pair.outcomes(release)
+    assert outcomes_of(canaries) == [Outcome.ABORTED] * 2
+    assert outcome.reason == "pager; pager"
+    assert await signals_of(release) == before + 2
+
+
+@pytest.mark.parametrize(
+    ("purpose", "outcome"),
+    [(Purpose.UPKEEP, Outcome.UNCHANGED), (Purpose.INITIALISATION, Outcome.INITIALISED)],
+)
+async def test_one_that_has_nothing_to_release_is_not_met(
+    pair: Pair, purpose: Purpose, outcome: Outcome
+) -> None:
+    pair.other.plan = bootstrap_plan(purpose)
+    canaries, _ = await pair.outcomes(await pair.begin())
+    assert outcomes_of(canaries) == [Outcome.PROMOTED, outcome]
+
+
+async def test_an_initialisation_that_fails_takes_the_release_back(pair: Pair) -> None:
+    pair.other.plan = bootstrap_plan()
+    pair.other.fail = {"prepare": [FAILING]}
+    canaries, _ = await pair.outcomes(await pair.begin())
+    assert outcomes_of(canaries) == [Outcome.ROLLED_BACK, Outcome.FAILED]
+    assert pair.first.side == OLD_SIDE
+
+
+async def test_an_initialisation_goes_on_when_the_release_turns_back(pair: Pair) -> None:
+    pair.other.plan = bootstrap_plan()
+    pair.other.hang = {"prepare"}
+    pair.first.verdicts = lambda _: BAD
+    release = await pair.begin()
+    await pair.until("podinfo scale_down")
+    pair.other.hang.clear()
+    assert outcomes_of((await pair.outcomes(release))[0]) == [Outcome.ROLLED_BACK, Outcome.INITIALISED]
+
+
+async def test_one_without_an_analysis_waits_without_a_bake(pair: Pair) -> None:
+    stages = [stage for stage in pair.first.plan.stages if not isinstance(stage, Bake | Route)]
+    pair.first.plan = Plan(purpose=Purpose.RELEASE, stages=tuple(stages))
+    pair.other.hang = {"judge"}
+    release = await pair.begin()
+    await pair.until_waiting("the other canaries: podinfo1 (at 10 %)")
+    pair.other.hang.clear()
+    assert outcomes_of((await pair.outcomes(release))[0]) == BOTH_PROMOTED
+    assert pair.first.judged == 0
+
+
+async def test_without_coordination_each_goes_by_itself(pair: Pair) -> None:
+    request = release_request()
+    metadata = request.application.metadata.model_copy(
+        update={"annotations": {"tidegate.dev/coordination": "off"}}
+    )
+    application = request.application.model_copy(update={"metadata": metadata})
+    pair.other.verdicts = lambda _: BAD
+    canaries, outcome = await pair.outcomes(
+        await pair.begin(request.model_copy(update={"application": application}))
+    )
+    assert outcomes_of(canaries) == [Outcome.PROMOTED, Outcome.ROLLED_BACK]
+    assert "half-released" not in outcome.reason
+
+
+async def test_one_that_waits_continues_as_new_where_it_stands(pair: Pair) -> None:
+    pair.company.limits = pair.company.limits.model_copy(update={"signals_per_run": 10})
+    release = await waiting(pair)
+    first = await pair.canary()
+    await asyncio.gather(*(first.signal(RESUME) for _ in range(20)))
+    await pair.stage.until_runs(first, 2)
+    await pair.until_waiting("the other canaries: podinfo1 (at 10 %)")
+    pair.other.hang.clear()
+    canaries, _ = await pair.outcomes(release)
+    assert outcomes_of(canaries) == BOTH_PROMOTED
+    assert pair.company.calls.count("podinfo plan") == 1
+    assert len([note for note in canaries[0].notes if "waits for the other canaries" in note.text]) == 1
+
+
+async def test_a_canary_whose_release_is_gone_turns_back(pair: Pair) -> None:
+    """Terminated, a release has its canaries cancelled; one that was started by itself has none."""
+    release = await waiting(pair)
+    first = await pair.canary()
+    await release.terminate()
+    pair.other.hang.clear()
+    with pytest.raises(WorkflowFailureError):
+        await first.result()
+    assert pair.first.side == OLD_SIDE
+
+
+async def test_signals_from_elsewhere_and_repeated_ones_do_no_harm(pair: Pair) -> None:
+    release = await waiting(pair)
+    first = await pair.canary()
+    stale = Report(canary="canary/mesh02/test/podinfo1", epoch=1, passed=True)
+    for _ in range(5):
+        await release.signal(REPORT, stale)
+        await release.signal(REPORT, stale.model_copy(update={"canary": "canary/elsewhere"}))
+        await release.signal(REPORT)
+        await first.signal(DIRECTIVE)
+    assert not [call for call in pair.company.calls if call.endswith("promote")]
+    pair.other.hang.clear()
+    assert outcomes_of((await pair.outcomes(release))[0]) == BOTH_PROMOTED
+
+
+async def test_a_meeting_costs_a_signal_and_an_answer_each(pair: Pair) -> None:
+    release = await pair.begin()
+    await pair.outcomes(release)
+    assert 2 <= await signals_of(await pair.canary()) + await signals_of(await pair.canary("podinfo1")) <= 4
+    assert await signals_of(release) <= 6
+
+
+async def signals_of(handle: Handle) -> int:
+    """How many signals its present run has sent."""
+    history = await handle.fetch_history()
+    kinds = [event.event_type for event in history.events]
+    return kinds.count(EventType.EVENT_TYPE_SIGNAL_EXTERNAL_WORKFLOW_EXECUTION_INITIATED)

@@ -1,0 +1,108 @@
+"""Who waits for whom, when all go, and when all turn back."""
+
+import pytest
+
+from tests.workflows.neighbours import bootstrap_plan, release_plan
+from tidegate.contracts import Directive
+from tidegate.decisions.coordination import Member, all_settled, directives, told_names, with_meeting
+from tidegate.domain.application import Application, Metadata
+from tidegate.domain.errors import InvalidInput
+from tidegate.domain.plan import Bake, Meet, Promote
+
+PASSED = Member(name="podinfo", passed=True)
+LATE = Member(name="backend", place="at 40 %")
+PAUSED = Member(name="cache", place="paused at 10 %")
+DONE = Member(name="cron", done=True)
+LOST = Member(name="backend", turned_back="pager")
+
+
+@pytest.mark.parametrize(
+    ("members", "settled"),
+    [
+        ([PASSED, PASSED], True),
+        ([PASSED, DONE], True),
+        ([PASSED, LATE], False),
+        ([PASSED, LOST], False),
+    ],
+)
+def test_all_go_when_each_has_passed_or_has_nothing_to_do(members: list[Member], settled: bool) -> None:
+    assert all_settled(members) is settled
+
+
+@pytest.mark.parametrize(
+    ("awaited", "told"),
+    [
+        ([LATE], "backend (at 40 %)"),
+        ([LATE, PAUSED], "backend (at 40 %), cache (paused at 10 %)"),
+        ([Member(name="backend")], "backend"),
+        ([LATE, LATE, LATE, PAUSED], "4 of them"),
+    ],
+)
+def test_one_that_has_passed_is_told_whom_it_waits_for(awaited: list[Member], told: str) -> None:
+    members = dict(enumerate([PASSED, DONE, *awaited]))
+    assert directives({str(key): each for key, each in members.items()}, None, gone=False)["0"] == Directive(
+        waits_for=told
+    )
+
+
+def test_places_are_asked_for_once_somebody_waits_and_of_a_few_only() -> None:
+    few = directives({"a": PASSED, "b": LATE}, None, gone=False)
+    nobody_waits = directives({"a": LATE, "b": LATE}, None, gone=False)
+    many = directives({"a": PASSED} | {str(n): LATE for n in range(4)}, None, gone=False)
+    assert [told["b"].awaited for told in (few, nobody_waits)] == [True, False]
+    assert not any(told.awaited for told in many.values())
+
+
+def test_all_but_the_one_that_turned_back_turn_back_with_it() -> None:
+    told = directives({"a": PASSED, "b": LOST, "c": LATE}, LOST, gone=True)
+    assert told == dict.fromkeys("ac", Directive(turn_back="rolled back with backend: pager"))
+
+
+def test_names_bear_their_namespace_where_two_are_alike() -> None:
+    canaries = [Metadata(name="web", namespace="a"), Metadata(name="web", namespace="b"), Metadata(name="db")]
+    assert told_names(canaries) == ("web.a", "web.b", "db")
+
+
+def test_the_meeting_lies_right_before_the_promotion_with_the_last_bake() -> None:
+    stages = with_meeting(release_plan(weights=(10, 20)), ("backend",)).stages
+    at = next(index for index, stage in enumerate(stages) if isinstance(stage, Promote))
+    meeting = stages[at - 1]
+    assert isinstance(meeting, Meet)
+    assert isinstance(meeting.bake, Bake)
+    assert (meeting.others, meeting.bake.weight) == (("backend",), 20)
+
+
+def test_a_plan_without_others_or_without_a_promotion_has_no_meeting() -> None:
+    assert with_meeting(release_plan(), ()) == release_plan()
+    assert with_meeting(bootstrap_plan(), ("backend",)) == bootstrap_plan()
+
+
+def application(**annotations: object) -> Application:
+    manifest = {
+        "apiVersion": "argoproj.io/v1alpha1",
+        "kind": "Application",
+        "metadata": {"name": "shop", "annotations": {"tidegate.dev/coordination": "on"} | annotations},
+        "spec": {"source": {"repoURL": "https://git.test/shop.git"}, "destination": {"name": "mesh02"}},
+    }
+    return Application.from_manifest(manifest, file="app.yaml")
+
+
+@pytest.mark.parametrize(("value", "coordinated"), [("on", True), ("off", False)])
+def test_an_application_says_whether_its_canaries_go_together(value: object, coordinated: bool) -> None:
+    assert application(**{"tidegate.dev/coordination": value}).coordinated is coordinated
+
+
+@pytest.mark.parametrize("value", ["maybe", False, 1])
+def test_any_other_word_is_refused_with_its_field_and_a_mend(value: object) -> None:
+    with pytest.raises(InvalidInput) as refused:
+        application(**{"tidegate.dev/coordination": value})
+    assert str(refused.value) == (
+        f"app.yaml: metadata.annotations.tidegate.dev/coordination: is {value!r};"
+        ' write "on" or "off", in quotes'
+    )
+
+
+def test_the_annotation_and_no_other_tools_crosses_into_temporal() -> None:
+    kept = application(**{"kubectl.kubernetes.io/last-applied-configuration": "{}"})
+    crossed = Application.model_validate_json(kept.model_dump_json())
+    assert crossed.metadata.annotations == {"tidegate.dev/coordination": "on"}

@@ -1,0 +1,92 @@
+"""What a release decides for its canaries, whatever order their reports come in."""
+
+import pytest
+
+from tidegate.contracts import AbortRequest, CanaryOutcome, Directive, Report
+from tidegate.domain.release import Outcome
+from workflows.control import Control
+from workflows.coordination import Coordinator
+
+GO = Directive(go=True)
+BACK = Directive(turn_back="rolled back with web: its last bake failed")
+
+
+class Desk:
+    """A coordinator of web and db, and what it has told them."""
+
+    def __init__(self, control: Control | None = None) -> None:
+        self.told: list[tuple[str, Directive]] = []
+        self.coordinator = Coordinator({"a": "web", "b": "db"}, 7, control or Control(), self._send)
+
+    async def _send(self, key: str, directive: Directive) -> None:
+        self.told.append((key, directive))
+
+    async def hear(self, key: str, epoch: int = 7, **news: object) -> None:
+        """A canary reports."""
+        await self.coordinator.hear(Report.model_validate({"canary": key, "epoch": epoch} | news))
+
+
+@pytest.fixture
+async def desk() -> Desk:
+    desk = Desk()
+    await desk.coordinator.begun("a")
+    await desk.coordinator.begun("b")
+    return desk
+
+
+async def test_both_go_at_the_same_time_and_are_told_once(desk: Desk) -> None:
+    for _ in range(3):
+        await desk.hear("a", passed=True)
+        await desk.hear("b", passed=True)
+    assert desk.told[-2:] == [("a", GO), ("b", GO)]
+    assert [directive for _, directive in desk.told].count(GO) == 2
+
+
+async def test_one_that_failed_before_it_heard_to_go_takes_the_other_back(desk: Desk) -> None:
+    await desk.hear("a", passed=True)
+    await desk.hear("b", passed=True)
+    await desk.hear("a", turned_back="its last bake failed")
+    assert desk.told[-1] == ("b", BACK)
+
+
+async def test_one_that_fails_after_it_went_leaves_the_other_alone(desk: Desk) -> None:
+    await desk.hear("a", passed=True)
+    await desk.hear("b", passed=True)
+    told = list(desk.told)
+    await desk.coordinator.ended("a", CanaryOutcome(canary="web", outcome=Outcome.ROLLED_BACK, reason="pods"))
+    await desk.coordinator.lost("b", "terminated")
+    assert desk.told == told
+
+
+async def test_one_that_takes_its_word_back_is_waited_for_again(desk: Desk) -> None:
+    await desk.hear("a", passed=True)
+    await desk.hear("a", passed=False)
+    await desk.hear("b", passed=True)
+    assert desk.told[-2:] == [("a", Directive(awaited=True)), ("b", Directive(waits_for="web"))]
+    assert GO not in [directive for _, directive in desk.told]
+
+
+async def test_reports_of_another_release_are_left_aside(desk: Desk) -> None:
+    await desk.hear("a", passed=True, epoch=6)
+    await desk.hear("c", passed=True)
+    assert desk.told == []
+
+
+async def test_a_canary_that_begins_late_is_told_to_turn_back() -> None:
+    desk = Desk()
+    await desk.coordinator.begun("a")
+    await desk.hear("a", turned_back="its last bake failed")
+    assert desk.told == []
+    await desk.coordinator.begun("b")
+    assert desk.told == [("b", BACK)]
+
+
+async def test_nobody_goes_once_the_release_is_aborted() -> None:
+    control = Control()
+    desk = Desk(control)
+    await desk.coordinator.begun("a")
+    await desk.coordinator.begun("b")
+    control.ask_abort(AbortRequest())
+    await desk.hear("a", passed=True)
+    await desk.hear("b", passed=True)
+    assert desk.told == []
