@@ -12,6 +12,7 @@ from tests.activities.sync.manifests import AUTOSCALER, CANARY
 from tidegate.adapters.kubernetes import Cluster
 from tidegate.contracts import FENCE_ANNOTATION, ApplicationRef, Survey
 from tidegate.decisions.sync_set import TRACKING_ANNOTATION
+from tidegate.domain.errors import AccessDenied
 from tidegate.domain.manifest import Manifest, ref_of
 from tidegate.domain.marks import RELEASE
 
@@ -260,6 +261,20 @@ def test_a_flagger_of_another_namespace_and_one_that_is_down_bar_nobody(
     run(flagger, controller("elsewhere", "-namespace=harbour"))
     flagger.apply(controller("down"), manager="helm")
     assert survey(deployment(), CANARY).warnings == ()
+
+
+def test_a_cluster_that_may_not_be_looked_at_is_warned_of(
+    survey: Any, flagger: Cluster, shared_mesh: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def denied(*_: str) -> list[Manifest]:
+        raise AccessDenied("cluster mesh02", "deployments is forbidden")
+
+    monkeypatch.setattr(flagger, "list", denied)
+    (warning,) = survey(deployment(), CANARY).warnings
+    assert warning.startswith(
+        "whether Flagger runs in cluster mesh02 was not seen: cluster mesh02 denied access"
+    )
+    assert "deploy/kubernetes/access/flagger" in warning
 
 
 def test_a_cluster_without_flaggers_kinds_is_not_looked_at(

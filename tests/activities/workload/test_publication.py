@@ -9,6 +9,7 @@ from tests.activities.canary_world import World
 from tidegate.contracts import Event, Standing
 from tidegate.decisions.sync_set import TRACKING_ANNOTATION
 from tidegate.domain.canary import API_VERSION
+from tidegate.domain.errors import AccessDenied
 from tidegate.domain.manifest import Manifest
 from tidegate.domain.release import Phase
 
@@ -97,6 +98,26 @@ def test_an_object_of_another_application_is_left_alone(flagger: World) -> None:
     assert result.plan.published is None
     assert (
         "kubectl will not show Canary podinfo.test: it belongs to the application harbour" in result.warnings
+    )
+
+
+def test_a_worker_that_may_not_read_canaries_says_what_is_missing(
+    flagger: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def denied(api_version: str, kind: str, *where: str) -> Manifest | None:
+        if kind == "Canary":
+            raise AccessDenied("cluster mesh02", "no")
+        return get(api_version, kind, *where)
+
+    get = flagger.workloads.get
+    monkeypatch.setattr(flagger.workloads, "get", denied)
+    result = flagger.plan("a")
+    assert (result.plan.published, result.warnings) == (
+        None,
+        (
+            "kubectl will not show Canary podinfo.test: cluster mesh02 denied access: no; "
+            "grant what deploy/kubernetes/access/canaries has",
+        ),
     )
 
 

@@ -85,3 +85,10 @@ def test_kinds_live_in_namespaces_or_not(
     cluster: Cluster, api_version: str, kind: str, namespaced: bool
 ) -> None:
     assert cluster.namespaced(api_version, kind) is namespaced
+
+
+def test_whether_a_kind_is_served_is_asked_anew_while_it_is_not(cluster: Cluster) -> None:
+    kind = ("networking.istio.io/v1", "VirtualService")
+    assert not cluster.serves(*kind)
+    cluster.apply(definition("v1"), manager="test")
+    assert cluster.serves(*kind)
