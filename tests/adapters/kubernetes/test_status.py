@@ -22,7 +22,7 @@ def pod(image: str = "podinfo:1") -> Manifest:
 
 def change(cluster: Cluster, phase: str) -> Any:
     def changed(live: Manifest) -> Manifest:
-        return live.get("status", {}) | {"phase": phase}
+        return {**live.get("status", {}), "phase": phase}
 
     return cluster.change_status(POD, changed, manager="tidegate")
 
