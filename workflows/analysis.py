@@ -61,7 +61,8 @@ class Analysis:
         if bake.iterations and self.remaining is None:
             self._logbook.note(narration.iterated(self._ref.full_name, bake))
         self._logbook.update(iterations=bake.iteration)
-        self.since = self.since or workflow.now()
+        if bake.checks:  # what comes before, by a delay, is to be compared with nothing
+            self.since = self.since or workflow.now()
         while not self._control.hurried:
             verdicts = await self._soak_and_judge(bake)
             if not any(verdict.halts for verdict in verdicts):

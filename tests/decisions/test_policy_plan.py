@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.decisions.test_plan import STRATEGIES, assert_rises_and_falls, canary
+from tidegate.cli.words import terms_line
 from tidegate.decisions.plan import compile_plan
 from tidegate.domain.plan import Bake, Plan, Purpose, Route, Terms, describe
 from tidegate.domain.release_policy import ReleasePolicy
@@ -123,3 +124,12 @@ def test_an_approval_may_stand_before_a_fraction() -> None:
     kinds = [stage.kind for stage in plan.stages]
     assert kinds[kinds.index("approval") + 1] == "route"
     assert kinds.count("approval") == 1
+
+
+def test_a_plan_says_what_is_compared_and_how_long_that_takes() -> None:
+    comparison = {"with": "primary", "metrics": [{"name": "request-duration"}]}
+    terms = planned({"stepWeight": 10, "metrics": METRICS}, comparison=comparison).terms
+    assert terms == Terms(policy="careful", compared=("request-duration",), comparable_seconds=630)
+    assert terms_line(terms) == (
+        "by ReleasePolicy careful; request-duration compared with the primary, which takes 10m30s of analysis"
+    )

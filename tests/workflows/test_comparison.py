@@ -6,6 +6,7 @@ import pytest
 
 from tests.workflows.neighbours import GOOD, Stage, release_plan
 from tests.workflows.test_no_data import WAITS
+from tidegate.domain.plan import Bake
 from tidegate.domain.release import Outcome
 
 
@@ -14,6 +15,17 @@ async def test_each_bake_looks_back_to_the_first_one_s_begin(stage: Stage) -> No
     await (await stage.start_canary()).result()
     observed = [command.observed_seconds for command in stage.neighbours.judgements]
     assert observed == [pytest.approx(30 * count, abs=3) for count in (1, 2, 3, 4)]
+
+
+async def test_what_a_delay_lets_pass_is_not_looked_at(stage: Stage) -> None:
+    stages = list(stage.neighbours.plan.stages)
+    first = next(at for at, each in enumerate(stages) if isinstance(each, Bake))
+    delay = stages[first].model_copy(update={"seconds": 300.0, "checks": (), "narrowed": True})
+    stages.insert(first, delay)
+    stage.neighbours.plan = stage.neighbours.plan.model_copy(update={"stages": tuple(stages)})
+    await (await stage.start_canary()).result()
+    observed = [command.observed_seconds for command in stage.neighbours.judgements]
+    assert observed == [0, *(pytest.approx(30 * count, abs=3) for count in (1, 2))]
 
 
 async def test_the_analysis_goes_on_when_another_run_takes_over(impatient_stage: Stage) -> None:

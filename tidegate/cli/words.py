@@ -4,6 +4,7 @@ import re
 
 from tidegate.contracts import CanaryStatus, ReleaseOutcome
 from tidegate.decisions.narration import load_line
+from tidegate.domain.duration import format_duration
 from tidegate.domain.percent import rest
 from tidegate.domain.plan import Terms
 from tidegate.domain.release import Outcome
@@ -55,6 +56,9 @@ def terms_line(terms: Terms) -> str:
     told += [f"{terms.minimum_requests} requests for a verdict"] if terms.minimum_requests else []
     told += [{"wait": "no data waits", "fail": "no data fails"}[terms.no_data]] if terms.no_data else []
     told += [f"dry run of {', '.join(terms.dry_runs)}"] if terms.dry_runs else []
+    if terms.compared:
+        after = format_duration(terms.comparable_seconds)
+        told.append(f"{', '.join(terms.compared)} compared with the primary, which takes {after} of analysis")
     return "; ".join(told)
 
 

@@ -66,7 +66,7 @@ class CanaryProgress(Model):
     remaining_seconds: float | None = None
     """What is left of the bake under way; None when none is."""
     analysed_since: datetime | None = None
-    """When the first bake began; None before it."""
+    """When the first bake with checks began; None before it."""
     routing: Routing | None = None
     routed: Fence | None = None
     """The token of the command that gave the canary this."""

@@ -68,13 +68,15 @@ def _alerts(analysis: Analysis) -> Alerts | None:
 
 
 def _terms(canary: Canary, policy: ReleasePolicy) -> Terms:
-    analysis = policy.spec.analysis
+    analysis, comparison = policy.spec.analysis, policy.spec.comparison
     known = [metric.name for metric in canary.spec.analysis.metrics]
     return Terms(
         policy=policy.metadata.name,
         minimum_requests=analysis.minimum_requests,
         no_data=analysis.no_data or "",
         dry_runs=tuple(name for name in known if name in policy.dry_runs),
+        compared=tuple(metric.name for metric in comparison.metrics) if comparison else (),
+        comparable_seconds=comparison.shortest_seconds if comparison else 0.0,
     )
 
 

@@ -55,14 +55,18 @@ class Comparison(ManifestModel):
             raise ValueError(f"has the metric {twice[0]!r} twice; keep one of them")
         return self
 
+    @property
+    def shortest_seconds(self) -> float:
+        """How long an analysis has to last until there can be enough samples."""
+        return (self.minimum_samples + 1) * self.step
+
     @model_validator(mode="after")
     def _has_room_for_its_samples(self) -> Self:
         if self.step < 1:
             raise ValueError("has a step of less than a second; write 1s or more, as in 30s")
         if self.window / self.step > MOST_SAMPLES:
             raise ValueError(f"has room for more than {MOST_SAMPLES} samples; give a longer step")
-        needed = (self.minimum_samples + 1) * self.step
-        if self.window < needed:
-            told = format_duration(needed)
+        if self.window < self.shortest_seconds:
+            told = format_duration(self.shortest_seconds)
             raise ValueError(f"has a window too short for its samples; give a window of {told} or more")
         return self

@@ -170,12 +170,17 @@ class Published(Model):
 
 
 class Terms(Model):
-    """What a ReleasePolicy asks of the checks of every bake; `no_data` is "" where the Canary decides."""
+    """What a ReleasePolicy asks of the checks of every bake; `no_data` is "" where the Canary decides.
+
+    `compared` are compared with the primary, once the analysis has lasted `comparable_seconds`.
+    """
 
     policy: str
     minimum_requests: int = 0
     no_data: str = ""
     dry_runs: tuple[str, ...] = ()
+    compared: tuple[str, ...] = ()
+    comparable_seconds: float = 0.0
 
 
 _SHOWN_NAMES = 8
