@@ -42,6 +42,9 @@ spec:
 """
 
 
+COORDINATION = "{{name: podinfo, annotations: {{tidegate.dev/coordination: {}}}}}"
+
+
 class World:
     """A repository with a branch `latest`, an Application, and the program in their folder."""
 
@@ -102,6 +105,39 @@ def test_plan_as_json_has_every_stage(world: World) -> None:
         "scale-down",
     ]
     assert plan["earliest_end_seconds"] == 65
+
+
+@pytest.fixture
+def pair(world: World) -> World:
+    """The world with a second Deployment and Canary."""
+    for name, text in (("deployment", DEPLOYMENT), ("canary", CANARY)):
+        world.write(
+            f"repository/deploy/backend-{name}.yaml", text.replace("name: podinfo}", "name: backend}")
+        )
+    return world
+
+
+def test_plan_says_which_canaries_go_together(pair: World) -> None:
+    printed = pair.run("plan").stdout
+    assert "coordinated: backend, podinfo; none is promoted before all have passed" in printed
+    assert ("Meet podinfo" in printed, "Meet backend" in printed) == (True, True)
+
+
+def test_plan_says_when_each_canary_goes_by_itself(pair: World) -> None:
+    pair.edit("application.yaml", "{name: podinfo}", COORDINATION.format('"off"'))
+    printed = pair.run("plan").stdout
+    assert "not coordinated (tidegate.dev/coordination): each canary is promoted by itself" in printed
+    assert "Meet" not in printed
+
+
+@pytest.mark.parametrize("command", ["validate", "plan", "start"])
+def test_any_other_word_for_the_coordination_is_refused(world: World, command: str) -> None:
+    world.edit("application.yaml", "{name: podinfo}", COORDINATION.format("off"))
+    result = world.run(command)
+    assert result.exit_code == 2
+    assert "metadata.annotations.tidegate.dev/coordination: is False; write" in " ".join(
+        result.stderr.split()
+    )
 
 
 POLICY = """\

@@ -7,11 +7,31 @@ from temporalio.api.enums.v1 import EventType
 from temporalio.client import WorkflowFailureError
 from temporalio.exceptions import ApplicationError
 
-from tests.workflows.neighbours import BAD, GOOD, Handle, bootstrap_plan, release_plan, release_request
+from tests.workflows.neighbours import (
+    BAD,
+    GOOD,
+    Handle,
+    bootstrap_plan,
+    owner_ref,
+    release_plan,
+    release_request,
+)
 from tests.workflows.pair import NEW_SIDE, OLD_SIDE, Pair, outcomes_of
-from tidegate.contracts import ABORT, DIRECTIVE, PAUSE, PROMOTE, REPORT, RESUME, Report
+from tidegate.contracts import (
+    ABORT,
+    DIRECTIVE,
+    PAUSE,
+    PROMOTE,
+    REPORT,
+    RESUME,
+    CanaryRef,
+    CanaryRequest,
+    Report,
+)
+from tidegate.decisions import narration
 from tidegate.domain.plan import Bake, Plan, Purpose, Route
 from tidegate.domain.release import Outcome, Phase
+from workflows.canary import Canary
 
 BOTH_PROMOTED = [Outcome.PROMOTED] * 2
 BOTH_ROLLED_BACK = [Outcome.ROLLED_BACK] * 2
@@ -225,13 +245,28 @@ async def test_one_that_waits_continues_as_new_where_it_stands(pair: Pair) -> No
 
 
 async def test_a_canary_whose_release_is_gone_turns_back(pair: Pair) -> None:
-    """Terminated, a release has its canaries cancelled; one that was started by itself has none."""
+    """Terminated, a release has its canaries cancelled."""
     release = await waiting(pair)
     first = await pair.canary()
     await release.terminate()
     pair.other.hang.clear()
     with pytest.raises(WorkflowFailureError):
         await first.result()
+    assert pair.first.side == OLD_SIDE
+
+
+async def test_a_canary_whose_report_finds_no_release_turns_back(pair: Pair) -> None:
+    request = CanaryRequest(
+        ref=CanaryRef(owner=owner_ref(), namespace="test", name="podinfo"),
+        limits=pair.company.limits,
+        revision="a" * 40,
+        others=("podinfo1",),
+    )
+    canary = await pair.stage.client.start_workflow(
+        Canary.run, request, id="canary/mesh02/test/podinfo", task_queue=pair.stage.task_queue
+    )
+    outcome = await canary.result()
+    assert (outcome.outcome, outcome.reason) == (Outcome.ROLLED_BACK, narration.RELEASE_GONE)
     assert pair.first.side == OLD_SIDE
 
 
