@@ -4,8 +4,10 @@ from typing import Any
 
 import pytest
 
+from tidegate.domain.canary import Canary
 from tidegate.domain.comparison import Comparison
 from tidegate.domain.errors import InvalidInput
+from tidegate.domain.release_policy import ReleasePolicy
 
 PLAIN = {"with": "primary", "metrics": [{"name": "request-duration"}]}
 
@@ -45,3 +47,22 @@ def test_a_fault_is_told_with_its_mend(change: dict[str, Any], line: str) -> Non
     with pytest.raises(InvalidInput) as error:
         Comparison.parse(PLAIN | change)
     assert line in str(error.value)
+
+
+def test_a_comparison_that_is_never_made_is_refused() -> None:
+    target, service = {"kind": "Deployment", "name": "podinfo"}, {"port": 9898}
+    canary = Canary.parse(
+        {
+            "metadata": {"name": "podinfo", "namespace": "test"},
+            "spec": {
+                "targetRef": target,
+                "service": service,
+                "skipAnalysis": True,
+                "analysis": {"stepWeight": 10},
+            },
+        }
+    )
+    spec = {"canaryRef": {"name": "podinfo"}, "comparison": PLAIN}
+    policy = ReleasePolicy.parse({"metadata": {"name": "careful"}, "spec": spec})
+    with pytest.raises(InvalidInput, match=r"spec\.comparison: is never made, as Canary podinfo has skip"):
+        policy.refuse_unfit(canary)

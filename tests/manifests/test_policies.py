@@ -85,6 +85,16 @@ def test_a_policy_without_a_namespace_is_of_the_destination_s(samples: Any) -> N
             "name one of request-success-rate, latency",
         ),
         (
+            policy(comparison={"with": "primary", "metrics": [{"name": "latenzy"}]}),
+            LINE + "spec.comparison.metrics.0.name: 'latenzy' is no metric of Canary podinfo; "
+            "name one of request-success-rate, latency",
+        ),
+        (
+            policy(comparison={"with": "baseline", "metrics": [{"name": "latency"}]}),
+            LINE + "spec.comparison.with: no fresh baseline is deployed beside the canary; "
+            "compare with: primary",
+        ),
+        (
             policy(analysis={"checks": [{"name": "latency"}, {"name": "latency", "dryRun": True}]}),
             LINE + "spec.analysis: has the check 'latency' twice; keep one of them",
         ),
