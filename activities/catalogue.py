@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 from activities.alerts import AlertsActivities
+from activities.freezes import FreezesActivities
 from activities.git import GitActivities
 from activities.hooks import HooksActivities
 from activities.inspection import Inspection
@@ -39,6 +40,7 @@ def all_activities(settings: Settings, *, search_attributes: bool) -> list[Calla
     hooks = HooksActivities(manifests, settings, clusters)
     return [
         git.resolve,
+        FreezesActivities().look,
         recovery.find,
         recovery.find_traffic,
         sync.survey,

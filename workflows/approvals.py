@@ -16,7 +16,7 @@ with workflow.unsafe.imports_passed_through():
     from tidegate.decisions.consent import Ruling, Waiting
     from tidegate.domain.alert_provider import Severity
     from tidegate.domain.approval_rule import PROMOTION
-    from tidegate.domain.plan import Approval, Gate
+    from tidegate.domain.plan import Approval, Freeze, Gate
     from tidegate.domain.release import Phase
 
 _PHASES = {PROMOTION: Phase.WAITING_PROMOTION}
@@ -49,7 +49,7 @@ class Approvals:
         elif what is Ruling.ELSEWHERE:
             self._logbook.note_once(narration.approved_in_vain(request, waiting.gate), warning=True)
 
-    def enter(self, gate: Gate | Approval) -> None:
+    def enter(self, gate: Gate | Approval | Freeze) -> None:
         """From here on the gate can be approved of."""
         self._control.enter_gate(waiting_at(gate, self._logbook.status.stage))
         self._logbook.update(gate=self._control.waiting.gate)
@@ -65,7 +65,7 @@ class Approvals:
         """Wait until enough persons have approved: a promotion by hand does not stand for them."""
         self._waits = stage
         self.enter(stage)
-        self._announce()
+        self.announce(narration.waiting_for_approvals(self._ref.full_name, self._control.waiting.gate))
         while not self._control.approved:
             await self._rest()
             self._show()
@@ -83,12 +83,11 @@ class Approvals:
             lambda: control.approved or control.paused or control.is_run_worn(limit)
         )
 
-    def _announce(self) -> None:
-        """Once, however many runs the wait takes."""
+    def announce(self, text: str) -> None:
+        """Tell that a gate is closed: once, however many runs the wait takes."""
         gate = self._control.waiting.gate
         if self._announced != gate:
             self._announced = gate
-            text = narration.waiting_for_approvals(self._ref.full_name, gate)
             self._logbook.note(text, warning=True)
             self._logbook.alert(Severity.WARN, text)
             self._logbook.on_news()

@@ -17,6 +17,7 @@ from workflows.analysis import Analysis
 from workflows.approvals import Approvals
 from workflows.control import Aborted, Control, settle, to_the_end, unless_aborted
 from workflows.events import Events
+from workflows.freezes import Freezes
 from workflows.gates import Gates
 from workflows.hooks import HookCalls
 from workflows.logbook import Logbook
@@ -55,6 +56,7 @@ with workflow.unsafe.imports_passed_through():
         Approval,
         Bake,
         Drain,
+        Freeze,
         Gate,
         Hold,
         Hooks,
@@ -99,6 +101,7 @@ class Canary:
             request, self._control, self._logbook, self._hooks, self._events.publication, self._rest
         )
         self._approvals = Approvals(request, self._control, self._logbook, self._analysis, self._rest)
+        self._freezes = Freezes(request, self._control, self._logbook, self._approvals, self._rest)
         self._gates = Gates(
             request, self._control, self._logbook, self._hooks, self._analysis, self._approvals, self._rest
         )
@@ -208,9 +211,7 @@ class Canary:
             if _may_pause_before(stage) and not self._rendezvous.went:
                 await self._unless_aborted(self._rest())
             self._logbook.enter_stage(index, stage)
-            if not isinstance(
-                stage, Gate | Approval
-            ):  # that it is open is worth more than that it was come to
+            if not _is_gate(stage):  # whether it is open is worth more than that it was come to
                 self._events.tell()
             if isinstance(stage, ScaleDown) or _comes_after(stage):
                 # It makes the promotion final with its first write: no abort may say otherwise afterwards.
@@ -230,7 +231,7 @@ class Canary:
                 await self._analysis.bake(stage)
                 if self._control.promoted:
                     self._skip()
-            case Gate() | Approval() | Hooks() | Meet():
+            case Gate() | Approval() | Freeze() | Hooks() | Meet():
                 await self._consult(stage)
             case Promote():
                 await self._promote()
@@ -239,9 +240,12 @@ class Canary:
             case ScaleDown():
                 await self._workload.scale_down()
 
-    async def _consult(self, stage: Gate | Approval | Hooks | Meet) -> None:
+    async def _consult(self, stage: Gate | Approval | Freeze | Hooks | Meet) -> None:
         if isinstance(stage, Approval):
             await self._approvals.gather(stage)
+            return
+        if isinstance(stage, Freeze):
+            await self._freezes.outlast(stage)
             return
         if isinstance(stage, Meet):
             await self._rendezvous.meet(stage)
@@ -395,6 +399,10 @@ def _is_analysis(stage: Stage) -> bool:
     return isinstance(stage, Bake)
 
 
+def _is_gate(stage: Stage) -> bool:
+    return isinstance(stage, Gate | Approval | Freeze)
+
+
 def _is_receding(stage: Stage) -> bool:
     """Whether it only spreads the last of the promotion over time."""
     return isinstance(stage, Hold) or (isinstance(stage, Route) and stage.receding)
@@ -407,6 +415,6 @@ def _comes_after(stage: Stage) -> bool:
 
 def _may_pause_before(stage: Stage) -> bool:
     """From the promotion on, stopping half-way would only prolong the one moment nobody wants to prolong."""
-    return isinstance(stage, Prepare | ScaleUp | Bake | Gate | Approval | Meet | Promote) or _is_analysis(
-        stage
-    )
+    return isinstance(
+        stage, Prepare | ScaleUp | Bake | Gate | Approval | Freeze | Meet | Promote
+    ) or _is_analysis(stage)

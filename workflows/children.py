@@ -72,6 +72,8 @@ class Children:
         self._telling = False
         self._coordinator: Coordinator | None = None
         self.outcomes: list[CanaryOutcome] = []
+        self.override_freeze = ""
+        """Why canaries that start from here on wait for no freeze."""
 
     @property
     def ids(self) -> tuple[str, ...]:
@@ -140,7 +142,14 @@ class Children:
     ) -> CanaryOutcome:
         workflow_id, coordinator = _workflow_id(ref), self._coordinator
         others = coordinator.others(workflow_id) if coordinator else ()
-        request = CanaryRequest(ref=ref, limits=limits, revision=revision, others=others, epoch=self._epoch)
+        request = CanaryRequest(
+            ref=ref,
+            limits=limits,
+            revision=revision,
+            others=others,
+            override_freeze=self.override_freeze,
+            epoch=self._epoch,
+        )
         outcome = await self._outcome_of(request, changed)
         if coordinator:
             await coordinator.ended(workflow_id, outcome)

@@ -10,7 +10,7 @@ from temporalio import workflow
 with workflow.unsafe.imports_passed_through():
     from tidegate.contracts import AbortRequest, ApproveRequest, CanaryProgress, CanaryRequest
     from tidegate.decisions.consent import Ruling, Waiting, ruling
-    from tidegate.domain.plan import Approval, Gate, gate_name
+    from tidegate.domain.plan import Approval, Freeze, Gate, gate_name
     from tidegate.domain.release import Outcome
 
 T = TypeVar("T")
@@ -113,7 +113,7 @@ class Control:
         return self._signals >= signals_per_run or workflow.info().is_continue_as_new_suggested()
 
 
-def waiting_at(stage: Gate | Approval, number: int) -> Waiting:
+def waiting_at(stage: Gate | Approval | Freeze, number: int) -> Waiting:
     """The gate of a stage, whose number is counted from 1, before anybody has consented."""
     name = gate_name(stage, number)
     if isinstance(stage, Approval):
@@ -123,7 +123,7 @@ def waiting_at(stage: Gate | Approval, number: int) -> Waiting:
 
 def _gate_under_way(progress: CanaryProgress) -> Waiting:
     stage = progress.plan.stages[progress.stage]
-    if not isinstance(stage, Gate | Approval):
+    if not isinstance(stage, Gate | Approval | Freeze):
         return Waiting()
     waiting = waiting_at(stage, progress.stage + 1)
     unnamed = ("",) if progress.approved else ()

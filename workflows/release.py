@@ -71,6 +71,7 @@ class Release:
             self._fences,
             lambda what: self._update(waiting_for=what or self._children.told),
         )
+        self._children.override_freeze = request.override_freeze
         self._limits = Limits()
         self._submissions = Submissions(
             request,

@@ -14,7 +14,15 @@ from tidegate.domain.release import Outcome
 
 ROOT = Path(__file__).parents[2]
 PROMISED = {
-    "start": ["--file", "--revision", "--wait", "--timeout", "--on-conflict", "--validate"],
+    "start": [
+        "--file",
+        "--revision",
+        "--wait",
+        "--timeout",
+        "--on-conflict",
+        "--validate",
+        "--override-freeze",
+    ],
     "status": ["--file"],
     "watch": ["--file", "--timeout"],
     "list": ["--limit", "--running"],

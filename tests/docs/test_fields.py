@@ -15,6 +15,7 @@ from tidegate.domain import (
     approval_rule,
     canary,
     comparison,
+    freeze_rule,
     metric_template,
     release_policy,
     service,
@@ -57,6 +58,7 @@ PARTS: dict[tuple[str, str], type[ManifestModel]] = {
     ("ReleasePolicy", "spec.comparison"): comparison.Comparison,
     ("ReleasePolicy", "spec.comparison.metrics[]"): comparison.ComparedMetric,
     ("ReleasePolicy", "spec.approvals[]"): approval_rule.ApprovalRule,
+    ("ReleasePolicy", "spec.freezes[]"): freeze_rule.FreezeRule,
 }
 TOP = (
     application.Application,

@@ -140,6 +140,39 @@ def test_a_policy_without_a_namespace_is_of_the_destination_s(samples: Any) -> N
                 ),
             )
         ),
+        *(
+            (
+                policy(freezes=[{"schedule": "0 18 * * FRI", "duration": "62h", "reason": "x"} | part]),
+                LINE + line,
+            )
+            for part, line in (
+                (
+                    {"schedule": "0 18 * FRI"},
+                    "spec.freezes.0.schedule: '0 18 * FRI' is no schedule; "
+                    "write five fields as cron has them, as in 0 18 * * FRI",
+                ),
+                (
+                    {"schedule": "0 0 31 2 *"},
+                    "spec.freezes.0.schedule: '0 0 31 2 *' is no schedule; "
+                    "write five fields as cron has them, as in 0 18 * * FRI",
+                ),
+                (
+                    {"timeZone": "Europe/Bärlin"},
+                    "spec.freezes.0.timeZone: 'Europe/Bärlin' is no time zone; "
+                    "write one as in Europe/Berlin, or UTC",
+                ),
+                (
+                    {"timeZone": "../../etc/passwd"},
+                    "spec.freezes.0.timeZone: '../../etc/passwd' is no time zone; "
+                    "write one as in Europe/Berlin, or UTC",
+                ),
+                (
+                    {"duration": "1s"},
+                    "spec.freezes.0.duration: is not between a minute and 366 days; "
+                    "give a length such as 62h",
+                ),
+            )
+        ),
     ],
 )
 def test_a_policy_that_cannot_be_followed_is_refused(samples: Any, manifest: Any, line: str) -> None:

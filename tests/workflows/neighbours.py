@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
@@ -30,6 +31,9 @@ from tidegate.contracts import (
     Fence,
     FindCommand,
     Findings,
+    FreezeCommand,
+    FreezeReport,
+    Frozen,
     JudgeCommand,
     Judgement,
     Limits,
@@ -163,6 +167,9 @@ class Neighbours:
     """What the hooks of a type answer, question by question; the last one stays. Without any they agree."""
     questions: list[AskCommand] = field(default_factory=list)
     judgements: list[JudgeCommand] = field(default_factory=list)
+    freeze: timedelta = timedelta()
+    """How long a freeze goes on from the first look at it."""
+    thaw: datetime | None = None
     alerts: list[AlertCommand] = field(default_factory=list)
     told: list[tuple[Event, ...]] = field(default_factory=list)
     shown: list[PublishCommand] = field(default_factory=list)
@@ -245,6 +252,13 @@ class Neighbours:
     async def make_plan(self, ref: CanaryRef) -> PlanResult:
         await self._did("plan")
         return PlanResult(plan=self.plan, target=ref.name, reason="the pod template changed")
+
+    @activity.defn(name="freezes_look")
+    async def look(self, command: FreezeCommand) -> FreezeReport:
+        await self._did("look")
+        self.thaw = self.thaw or command.at + self.freeze
+        held = Frozen(until=self.thaw, reason=command.rules[0].reason)
+        return FreezeReport(frozen=held if command.at < self.thaw else None)
 
     @activity.defn(name="workload_prepare")
     async def prepare(self, command: CanaryCommand) -> StepReport:
@@ -394,11 +408,11 @@ class Stage:
         """The environment's client."""
         return self.environment.client
 
-    async def start_canary(self, signals_per_run: int = 250) -> Handle:
+    async def start_canary(self, signals_per_run: int = 250, **more: Any) -> Handle:
         """Start a Canary workflow by itself."""
         ref = CanaryRef(owner=owner_ref(), namespace="test", name="podinfo")
         limits = self.neighbours.limits.model_copy(update={"signals_per_run": signals_per_run})
-        request = CanaryRequest(ref=ref, limits=limits, revision="a" * 40)
+        request = CanaryRequest(ref=ref, limits=limits, revision="a" * 40, **more)
         return await self.client.start_workflow(
             Canary.run,
             request,

@@ -1,5 +1,6 @@
 """`tidegate plan`: print the stages that a release would go through; changes nothing."""
 
+from datetime import UTC, datetime
 from typing import Any
 
 from tidegate.cli.exits import exits
@@ -9,6 +10,8 @@ from tidegate.cli.release_name import ReleaseName, request_from
 from tidegate.cli.survey import LocalSurvey, survey
 from tidegate.cli.views import plan_view
 from tidegate.cli.words import short
+from tidegate.decisions.freezes import frozen_now
+from tidegate.decisions.narration import freeze_line
 from tidegate.domain.application import COORDINATION
 from tidegate.domain.plan import Plan, describe
 from tidegate.settings import load_settings
@@ -34,6 +37,8 @@ def plan(file: File, revision: Revision = None, json: Json = False) -> int:
     )
     for canary, compiled in found.plans.items():
         output.result(plan_view(canary, compiled))
+        if held := frozen_now(compiled, datetime.now(UTC)):
+            output.warn(f"{canary}: {freeze_line(held)}; a release would wait for its end")
     if len(found.plans) > 1:
         output.say(_together(found))
     if found.plans:
@@ -58,8 +63,10 @@ def _document(found: LocalSurvey) -> dict[str, Any]:
 
 
 def _plan(compiled: Plan) -> dict[str, Any]:
+    held = frozen_now(compiled, datetime.now(UTC))
     return {
         **compiled.model_dump(mode="json", exclude={"stages"}),
         "stages": [{**stage.model_dump(mode="json"), "text": describe(stage)} for stage in compiled.stages],
         "earliest_end_seconds": compiled.earliest_end_seconds,
+        "frozen": held.model_dump(mode="json") if held else None,
     }

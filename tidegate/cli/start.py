@@ -12,7 +12,7 @@ from tidegate.cli.exits import GAVE_UP, REFUSED, CommandFailed, exits
 from tidegate.cli.following import Follower
 from tidegate.cli.options import File, Json, Revision, Timeout
 from tidegate.cli.output import Output
-from tidegate.cli.release_name import ReleaseName, request_from
+from tidegate.cli.release_name import ReleaseName, request_from, whoami
 from tidegate.cli.submission import queued_behind, submit
 from tidegate.cli.survey import survey
 from tidegate.cli.watching import goes_on, watch_to_end, within
@@ -57,6 +57,16 @@ Promote = Annotated[
 ]
 
 
+OverrideFreeze = Annotated[
+    str | None,
+    typer.Option(
+        metavar="REASON",
+        help="Begin even in a freeze of the release's policies; the reason is noted.",
+        show_default=False,
+    ),
+]
+
+
 @exits
 def start(
     file: File,
@@ -66,6 +76,7 @@ def start(
     on_conflict: Conflict = OnConflict.SUPERSEDE,
     promote: Promote = False,
     validate: Validate = True,
+    override_freeze: OverrideFreeze = None,
     json: Json = False,
 ) -> int:
     """Release an application at a revision.
@@ -78,7 +89,7 @@ def start(
         )
     output = Output(as_json=json)
     settings = load_settings()
-    asked = {"on_conflict": on_conflict, "promoted": promote}
+    asked = {"on_conflict": on_conflict, "promoted": promote, "override_freeze": _override(override_freeze)}
     request = request_from(file, revision, settings).model_copy(update=asked)
     if validate:
         request = _validated(request, settings, file, output)
@@ -89,6 +100,13 @@ def start(
         return await within(timeout, release, starter.run(client, wait=wait), starter.silence)
 
     return run(work, interrupted=f"interrupted; {goes_on(release)}")
+
+
+def _override(reason: str | None) -> str:
+    """Why and by whom; an empty reason is an unset variable of somebody's CI."""
+    if reason is not None and not reason.strip():
+        raise InvalidInput("is empty", field="--override-freeze", mend="say why, or leave it out")
+    return f"{' '.join(reason.split())[:200]} (by {whoami()})" if reason else ""
 
 
 class Starter:

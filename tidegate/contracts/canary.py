@@ -107,5 +107,7 @@ class CanaryRequest(Model):
     """Where the run before this one stood when it handed over by continuing as new."""
     others: tuple[str, ...] = ()
     """The canaries that it is promoted together with; none when it is promoted by itself."""
+    override_freeze: str = ""
+    """Why it begins even in a freeze; empty: it waits for the end."""
     epoch: int = 0
     """Of its fences: later than those of all runs before it. 0: the start of its own run."""

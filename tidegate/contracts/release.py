@@ -51,6 +51,8 @@ class ReleaseRequest(Model):
     revision: str
     on_conflict: OnConflict = OnConflict.SUPERSEDE
     started_by: str = ""
+    override_freeze: str = ""
+    """Why its canaries begin even in a freeze of their policies, and who says so; empty: they wait."""
     mode: Mode = Mode.RELEASE
     canaries: tuple[str, ...] = ()
     """The names of those that are uninstalled; none: all."""

@@ -8,6 +8,7 @@ from tidegate.contracts.publication import PublishCommand
 from tidegate.contracts.references import ApplicationRef, CanaryRef, Limits
 from tidegate.contracts.release import ReleaseRequest
 from tidegate.domain.base import Model
+from tidegate.domain.freeze_rule import FreezeRule
 from tidegate.domain.plan import Plan, Routing
 from tidegate.domain.release import Phase
 from tidegate.domain.verdict import LoadReport, Verdict
@@ -86,6 +87,26 @@ class PlanResult(Model):
     target: str
     reason: str
     warnings: tuple[str, ...] = ()
+
+
+class FreezeCommand(Model):
+    """freezes.look: whether this moment lies in one of these freezes."""
+
+    rules: tuple[FreezeRule, ...]
+    at: datetime
+
+
+class Frozen(Model):
+    """A freeze that holds, and its end in UTC."""
+
+    until: datetime
+    reason: str
+
+
+class FreezeReport(Model):
+    """None where no freeze is."""
+
+    frozen: Frozen | None = None
 
 
 class CanaryCommand(Model):

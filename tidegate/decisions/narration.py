@@ -2,7 +2,15 @@
 
 from collections.abc import Sequence
 
-from tidegate.contracts import ApproveRequest, CanaryOutcome, CanaryRef, CanaryStatus, ClosedGate, Remains
+from tidegate.contracts import (
+    ApproveRequest,
+    CanaryOutcome,
+    CanaryRef,
+    CanaryStatus,
+    ClosedGate,
+    Frozen,
+    Remains,
+)
 from tidegate.decisions.consent import Waiting
 from tidegate.domain.errors import AccessDenied, InvalidInput
 from tidegate.domain.hook import HookType
@@ -62,6 +70,27 @@ _GATES = {
     HookType.CONFIRM_TRAFFIC_INCREASE: "traffic increase approval",
     HookType.CONFIRM_PROMOTION: "promotion approval",
 }
+
+
+def waiting_for_thaw(canary: str, frozen: Frozen) -> str:
+    """A release has come to its rollout in a freeze."""
+    return f"Halt {canary} advancement waiting for the end of the freeze: {frozen.reason}"
+
+
+def freeze_holds(ref: CanaryRef, frozen: Frozen) -> str:
+    """What a frozen release waits for, and how to begin at once."""
+    how = f"the signal approve (`tidegate approve {_release(ref)} --gate freeze`) overrides it"
+    return f"the end of the freeze at {frozen.until:%Y-%m-%d %H:%M:%S} UTC: {frozen.reason}; {how}"
+
+
+def freeze_line(frozen: Frozen) -> str:
+    """A freeze that holds: "frozen until 2026-11-30 06:00:00 UTC: weekend"."""
+    return f"frozen until {frozen.until:%Y-%m-%d %H:%M:%S} UTC: {frozen.reason}"
+
+
+def freeze_overridden(frozen: Frozen, why: str) -> str:
+    """A release begins in a freeze, as was asked for at its start."""
+    return f"Freeze until {frozen.until:%Y-%m-%d %H:%M:%S} UTC ({frozen.reason}) is overridden: {why}"
 
 
 def waiting_for_approvals(canary: str, gate: str) -> str:

@@ -15,6 +15,7 @@ from tidegate.domain.plan import (
     Alerts,
     Bake,
     Drain,
+    Freeze,
     Hold,
     Plan,
     Prepare,
@@ -40,7 +41,7 @@ def compile_plan(
     stages = (Prepare(), *middle, *end)
     return Plan(
         purpose=purpose,
-        stages=_with_consent(canary, policy, stages) if purpose is Purpose.RELEASE else stages,
+        stages=_guarded(canary, policy, purpose, stages),
         rollback=hooks_aside(canary, HookType.ROLLBACK) if purpose is Purpose.RELEASE else None,
         events=hooks_aside(canary, HookType.EVENT),
         alerts=_alerts(canary.spec.analysis),
@@ -50,12 +51,19 @@ def compile_plan(
     )
 
 
-def _with_consent(
-    canary: Canary, policy: ReleasePolicy | None, stages: tuple[Stage, ...]
+def _guarded(
+    canary: Canary, policy: ReleasePolicy | None, purpose: Purpose, stages: tuple[Stage, ...]
 ) -> tuple[Stage, ...]:
-    """People first: what a hook said before they took their days would be stale."""
+    """People before hooks: what a hook said before they took their days would be stale. Freezes last."""
+    freezes = policy.spec.freezes if policy else ()
+    if purpose is not Purpose.RELEASE:
+        return (Freeze(rules=freezes), *stages) if freezes and purpose is Purpose.INITIALISATION else stages
     approvals = policy.spec.approvals if policy else ()
-    return with_hooks(canary, with_approvals(canary, approvals, stages))
+    guarded = with_hooks(canary, with_approvals(canary, approvals, stages))
+    if not freezes:
+        return guarded
+    at = next(index for index, stage in enumerate(guarded) if isinstance(stage, ScaleUp))
+    return (*guarded[:at], Freeze(rules=freezes), *guarded[at:])
 
 
 def _alerts(analysis: Analysis) -> Alerts | None:

@@ -7,6 +7,7 @@ from pydantic import Field
 
 from tidegate.domain.alert_provider import Severity
 from tidegate.domain.base import Model
+from tidegate.domain.freeze_rule import FreezeRule
 from tidegate.domain.hook import HookType
 from tidegate.domain.percent import Percent
 
@@ -107,6 +108,13 @@ class Approval(Model):
     bake: Bake | None = None
 
 
+class Freeze(Model):
+    """No release begins while one of these holds; it waits here for the end."""
+
+    kind: Literal["freeze"] = "freeze"
+    rules: tuple[FreezeRule, ...]
+
+
 class Hooks(Model):
     """The hooks of a type are called in turn; before the analysis, every `seconds` until they succeed."""
 
@@ -145,7 +153,19 @@ class ScaleDown(Model):
 
 
 Stage = Annotated[
-    Prepare | ScaleUp | Route | Bake | Gate | Approval | Hooks | Meet | Promote | Hold | Drain | ScaleDown,
+    Prepare
+    | ScaleUp
+    | Route
+    | Bake
+    | Gate
+    | Approval
+    | Freeze
+    | Hooks
+    | Meet
+    | Promote
+    | Hold
+    | Drain
+    | ScaleDown,
     Field(discriminator="kind"),
 ]
 
@@ -225,11 +245,17 @@ def place_of(bake: Bake) -> str:
     return f"at {bake.weight}%"
 
 
-def gate_name(gate: Gate | Approval, number: int) -> str:
+def gate_name(gate: Gate | Approval | Freeze, number: int) -> str:
     """A gate's name, which no other of its plan has; `number` is the stage's, from 1."""
+    if isinstance(gate, Freeze):
+        return f"{_freeze(gate)} (stage {number})"
     if isinstance(gate, Approval):
         return f"{_approval(gate)} (stage {number})"
     return f"{gate.type}: {', '.join(gate.hooks)} (stage {number})"
+
+
+def _freeze(gate: Freeze) -> str:
+    return f"freeze: {', '.join(rule.reason for rule in gate.rules)}"
 
 
 def _approval(gate: Approval) -> str:
@@ -257,6 +283,8 @@ def describe(stage: Stage) -> str:
             return f"Gate {stage.type}: {', '.join(stage.hooks)}"
         case Approval():
             return f"Gate {_approval(stage)}"
+        case Freeze():
+            return f"Gate {_freeze(stage)}"
         case Hooks():
             return f"Hooks {stage.type}: {', '.join(stage.hooks)}"
         case Meet():

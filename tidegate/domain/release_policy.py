@@ -14,6 +14,7 @@ from tidegate.domain.base import Duration, ManifestModel
 from tidegate.domain.canary import NO_DATA, Canary
 from tidegate.domain.comparison import Comparison
 from tidegate.domain.errors import InvalidInput
+from tidegate.domain.freeze_rule import FreezeRule
 from tidegate.domain.percent import Percent, exact
 
 API_GROUP = "tidegate.dev"
@@ -78,6 +79,7 @@ class ReleasePolicySpec(ManifestModel):
     analysis: PolicyAnalysis = PolicyAnalysis()
     comparison: Comparison | None = None
     approvals: tuple[ApprovalRule, ...] = ()
+    freezes: tuple[FreezeRule, ...] = ()
 
     @model_validator(mode="after")
     def _says_something(self) -> Self:
