@@ -181,6 +181,27 @@ def test_plan_prints_what_a_policy_makes_of_it(world: World) -> None:
     assert result.stdout.partition("\n")[2] == PLAN
 
 
+GUARDED = """\
+apiVersion: tidegate.dev/v1alpha1
+kind: ReleasePolicy
+metadata: {name: careful, namespace: test}
+spec:
+  canaryRef: {name: podinfo}
+  approvals: [{before: promotion, quorum: 2, approvers: [ann, bob, eve]}]
+  freezes: [{schedule: "0 0 * * *", duration: 24h, reason: no releases}]
+"""
+
+
+def test_plan_shows_a_policy_s_gates_and_the_freeze_that_holds(world: World) -> None:
+    world.write("repository/deploy/policy.yaml", GUARDED)
+    result = world.run("plan")
+    assert "Gate freeze: no releases\n" in result.stdout
+    assert "Gate approval before promotion: 2 of ann, bob, eve\n" in result.stdout
+    assert "podinfo.test: frozen until " in result.stderr
+    document = json.loads(world.run("plan", "--json").stdout)
+    assert document["canaries"]["podinfo.test"]["frozen"]["reason"] == "no releases"
+
+
 def test_validate_says_what_it_saw(world: World) -> None:
     result = world.run("validate")
     assert result.exit_code == 0

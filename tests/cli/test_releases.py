@@ -224,6 +224,21 @@ async def test_an_approval_that_means_nothing_is_one_line(
     assert (result.exit_code, result.stderr) == (2, line.format(name=name))
 
 
+async def test_what_runs_already_is_not_overridden_by_another_start(
+    tidegate: Tidegate, application_file: Path, name: str, started: None
+) -> None:
+    options = ("--revision", "v1", "--no-validate", "--override-freeze", "outage")
+    result = await tidegate("start", "-f", application_file, *options)
+    assert result.exit_code == 0
+    assert f"`tidegate approve {name}@mesh02/test --gate freeze`" in result.stderr
+
+
+async def test_freezes_are_overridden_for_a_reason(tidegate: Tidegate, application_file: Path) -> None:
+    result = await tidegate("start", "-f", application_file, "--no-validate", "--override-freeze", "")
+    line = "error: --override-freeze: is empty; say why, or leave it out\n"
+    assert (result.exit_code, result.stderr) == (2, line)
+
+
 @pytest.mark.parametrize("command", ["pause", "resume", "promote", "approve", "abort"])
 async def test_a_release_that_does_not_run_cannot_be_steered(
     tidegate: Tidegate, name: str, command: str

@@ -190,9 +190,15 @@ class Starter:
             self._output.problem(sentence)
         else:
             self._output.say(sentence)
+            if submission.disposition is Disposition.ATTACHED and self._request.override_freeze:
+                self._output.warn(f"what runs already is not overridden by this: {self._overriding}")
             if dropped:
                 self._output.say(f"also drops queued {', '.join(map(short, dropped))}", "yellow")
             self._output.link(ui)
+
+    @property
+    def _overriding(self) -> str:
+        return f"a freeze that it waits in is by `tidegate approve {self._release} --gate freeze`"
 
     def _say_no_worker(self) -> None:
         self._output.say(f"{self.silence()} yet, waiting for one")

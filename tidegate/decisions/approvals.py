@@ -35,7 +35,7 @@ def _places(canary: Canary, stages: Sequence[Stage], index: int) -> Iterable[str
 def _approval(rule: ApprovalRule, before: Sequence[Stage]) -> Approval:
     bake = next((stage for stage in reversed(before) if isinstance(stage, Bake)), None)
     return Approval(
-        before=rule.before if isinstance(rule.before, str) else f"weight {rule.before}",
+        before=rule.before if isinstance(rule.before, str) else f"weight {rule.before:g}",
         quorum=rule.quorum,
         approvers=rule.approvers,
         bake=bake if rule.analysis else None,
