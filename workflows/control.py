@@ -118,7 +118,7 @@ def waiting_at(stage: Gate | Approval | Freeze, number: int) -> Waiting:
     name = gate_name(stage, number)
     if isinstance(stage, Approval):
         return Waiting(gate=name, quorum=stage.quorum, approvers=stage.approvers)
-    return Waiting(gate=name)
+    return Waiting(gate=name, by_name=isinstance(stage, Freeze))
 
 
 def _gate_under_way(progress: CanaryProgress) -> Waiting:

@@ -59,12 +59,11 @@ def test_two_approvals_of_one_place_are_two_gates() -> None:
     ]
 
 
-def test_the_analysis_goes_on_where_the_policy_says_so() -> None:
-    still, going = (
-        planned(WEIGHTED, {"before": 50, **ANN}, {"before": "promotion", "analysis": True, **ANN}),
-        [Bake(seconds=30, weight=50)],
-    )
-    assert [stage.bake for stage in still if isinstance(stage, Approval)] == [None, *going]
+def test_the_analysis_goes_on_unless_the_policy_says_otherwise() -> None:
+    rules = [{"before": 10}, {"before": 50, "analysis": False}, {"before": "promotion"}]
+    stages = planned(WEIGHTED, *({**rule, **ANN} for rule in rules))
+    bakes = [stage.bake for stage in stages if isinstance(stage, Approval)]
+    assert bakes == [None, None, Bake(seconds=30, weight=50)]
 
 
 def test_an_initialisation_waits_for_nobody() -> None:

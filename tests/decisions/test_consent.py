@@ -37,6 +37,15 @@ def test_an_approval_opens_the_gate_that_it_names(argument: object, waiting: str
     assert got is expected
 
 
+@pytest.mark.parametrize("argument", [None, "ann", {"by": "ann"}])
+def test_a_gate_that_wants_to_be_named_opens_to_no_approval_without_a_name(argument: object) -> None:
+    waiting = Waiting(gate=GATE, by_name=True)
+    request = ApproveRequest.read(argument)
+    assert ruling(request, waiting, canary="podinfo.test", revision="aaa") is Ruling.ELSEWHERE
+    named = ApproveRequest.read({"gates": [THIS]})
+    assert ruling(named, waiting, canary="podinfo.test", revision="aaa") is Ruling.COUNTS
+
+
 TWO_OF_THREE = Waiting(gate=GATE, quorum=2, approvers=("ann", "bob", "eve"))
 
 

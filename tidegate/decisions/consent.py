@@ -10,13 +10,15 @@ from tidegate.domain.base import Model
 class Waiting(Model):
     """A gate that waits (without a name: none does), and who has consented to it.
 
-    It is open when `quorum` different persons have; without `approvers` anybody may.
+    It is open when `quorum` different persons have; without `approvers` anybody may. With `by_name`, an approval
+    that names no gate does not count: it may have been meant for the one before.
     """
 
     gate: str = ""
     quorum: int = 1
     approvers: tuple[str, ...] = ()
     approvals: tuple[str, ...] = ()
+    by_name: bool = False
 
     @property
     def is_open(self) -> bool:
@@ -45,13 +47,13 @@ class Ruling(StrEnum):
 def ruling(request: ApproveRequest, waiting: Waiting, *, canary: str, revision: str) -> Ruling:
     """What an approval is to a canary that waits at a gate, or at none.
 
-    One that names no gate counts for the gate that waits.
+    One that names no gate counts for the gate that waits, unless that one wants to be named.
     """
     meant = [each for each in request.gates if each.canary in ("", canary)]
     if request.gates and not meant:
         return Ruling.UNCONCERNED
     named = any(each.gate == waiting.gate and each.revision in ("", revision) for each in meant)
-    if not waiting.gate or (meant and not named):
+    if not waiting.gate or ((meant or waiting.by_name) and not named):
         return Ruling.ELSEWHERE
     if waiting.approvers and request.by not in waiting.approvers:
         return Ruling.STRANGER

@@ -29,13 +29,14 @@ def _name(value: Any) -> Any:
 class ApprovalRule(ManifestModel):
     """`quorum` different persons of `approvers` have to approve `before` the release goes on.
 
-    With `analysis` the last bake is repeated meanwhile; without it nothing is judged until they have.
+    With `analysis` the last bake before it, if there is one, is repeated meanwhile; without it nothing is
+    judged until they have.
     """
 
     before: Annotated[str | int | float, BeforeValidator(_place)]
     quorum: int = Field(default=1, ge=1)
     approvers: tuple[Annotated[str, BeforeValidator(_name)], ...] = Field(min_length=1)
-    analysis: bool = False
+    analysis: bool = True
 
     @model_validator(mode="after")
     def _can_be_reached(self) -> Self:
@@ -51,7 +52,8 @@ class ApprovalRule(ManifestModel):
     def refuse_unfit(self, canary: Canary, weights: tuple[float, ...], field: str) -> None:
         """InvalidInput when there is no such place in the canary's release, which has these `weights`."""
         analysis = canary.spec.analysis
-        if self.analysis and (self.before == ROLLOUT or canary.spec.skip_analysis):
+        asked = self.analysis and "analysis" in self.model_fields_set
+        if asked and (self.before == ROLLOUT or canary.spec.skip_analysis):
             raise InvalidInput(
                 f"is not under way before {self.before}", field=f"{field}.analysis", mend="remove it"
             )
