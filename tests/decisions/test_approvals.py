@@ -60,7 +60,7 @@ def test_two_approvals_of_one_place_are_two_gates() -> None:
 
 
 def test_the_analysis_goes_on_unless_the_policy_says_otherwise() -> None:
-    rules = [{"before": 10}, {"before": 50, "analysis": False}, {"before": "promotion"}]
+    rules: list[dict[str, Any]] = [{"before": 10}, {"before": 50, "analysis": False}, {"before": "promotion"}]
     stages = planned(WEIGHTED, *({**rule, **ANN} for rule in rules))
     bakes = [stage.bake for stage in stages if isinstance(stage, Approval)]
     assert bakes == [None, None, Bake(seconds=30, weight=50)]

@@ -10,7 +10,7 @@ from tidegate.domain.base import Model
 class Waiting(Model):
     """A gate that waits (without a name: none does), and who has consented to it.
 
-    It is open when `quorum` different persons have; without `approvers` anybody may. With `by_name`, an approval
+    It is open when `quorum` different persons have; without `approvers` anybody may. With `by_name`, one
     that names no gate does not count: it may have been meant for the one before.
     """
 
