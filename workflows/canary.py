@@ -346,7 +346,7 @@ class Canary:
         self._logbook.note(told, warning=True)
         self._logbook.alert(Severity.ERROR if outcome is Outcome.ROLLED_BACK else Severity.WARN, told)
         way = WayBack(self._ref, self._fences, self._limits, self._logbook.report, self._wait_for_way_back)
-        if self._plan and self._plan.alerts:
+        if self._plan and self._plan.alerts and self._plan.alerts.alarm:
             self._alarm = asyncio.create_task(Alarm(way, self._logbook, self._limits).watch())
         await to_the_end(way.roll_back(self._fences.epoch))
         self._logbook.update(weight=0)

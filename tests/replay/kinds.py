@@ -42,8 +42,9 @@ from tidegate.contracts import (
     Mode,
     OnConflict,
 )
+from tidegate.domain.alert_provider import Severity
 from tidegate.domain.hook import HookType
-from tidegate.domain.plan import Purpose
+from tidegate.domain.plan import Alerts, Purpose
 from tidegate.domain.release import Phase
 from workflows.canary import Canary
 from workflows.release import Release
@@ -87,6 +88,18 @@ async def rolled_back(stage: Stage) -> Handle:
     """Too many checks fail."""
     stage.neighbours.verdicts = lambda _: BAD
     return await _ended(await _begun(stage))
+
+
+@kind
+async def alerted(stage: Stage) -> Handle:
+    """It rolls back, and its chats hear of it; its plan, of an older worker, knows of no alarm."""
+    return await rolled_back(_with_chats(stage))
+
+
+@kind
+async def alarmed(stage: Stage) -> Handle:
+    """It rolls back, and its chats would hear of a traffic that does not come back."""
+    return await rolled_back(_with_chats(stage, alarm=True))
 
 
 @kind
@@ -235,6 +248,12 @@ async def _histories(stage: Stage, name: str, workflow: str, workflow_id: str) -
     handle = stage.client.get_workflow_handle(workflow_id)
     runs = [stage.client.get_workflow_handle(workflow_id, run_id=run) for run in await stage.runs(handle)]
     return {f"{name}.{workflow}.{n}": await run.fetch_history() for n, run in enumerate(runs, 1)}
+
+
+def _with_chats(stage: Stage, *, alarm: bool = False) -> Stage:
+    alerts = Alerts(names=("on-call",), severity=Severity.ERROR, alarm=alarm)
+    stage.neighbours.plan = stage.neighbours.plan.model_copy(update={"alerts": alerts})
+    return stage
 
 
 async def _begun(stage: Stage) -> Handle:

@@ -18,7 +18,7 @@ ROLLOUT = HookType.CONFIRM_ROLLOUT
 
 def alerted(severity: Severity = Severity.INFO, plan: Plan | None = None) -> Plan:
     """A plan whose canary has a chat that wants this severity and worse."""
-    alerts = Alerts(names=("on-call",), severity=severity)
+    alerts = Alerts(names=("on-call",), severity=severity, alarm=True)
     return (plan or release_plan(weights=(10,), hooks=(), seconds=0.2, drain=0.1)).model_copy(
         update={"alerts": alerts}
     )

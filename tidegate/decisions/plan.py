@@ -72,6 +72,7 @@ def _alerts(analysis: Analysis) -> Alerts | None:
     return Alerts(
         names=tuple(alert.name for alert in analysis.alerts),
         severity=min((alert.wanted for alert in analysis.alerts), key=list(Severity).index),
+        alarm=True,
     )
 
 

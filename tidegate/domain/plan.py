@@ -171,10 +171,14 @@ Stage = Annotated[
 
 
 class Alerts(Model):
-    """The chats that are told of a release: nothing less than `severity` is for any of them."""
+    """The chats that are told of a release: nothing less than `severity` is for any of them.
+
+    `alarm`: they are told of a traffic that does not come back, too; a plan of an older worker knows of none.
+    """
 
     names: tuple[str, ...]
     severity: Severity
+    alarm: bool = False
 
 
 class Published(Model):
