@@ -4,7 +4,7 @@ Only where the cluster has Flagger's kind. No release depends on it: what cannot
 """
 
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import partial
 from typing import NamedTuple
 
@@ -14,7 +14,7 @@ from activities.offload import at_once
 from activities.site import Bundles, Place, Site, Sites
 from activities.step import step
 from tidegate.adapters.kubernetes import Clusters
-from tidegate.contracts import CANARY_FIELD_MANAGER, FIELD_MANAGER, CanaryRef, PublishCommand
+from tidegate.contracts import CANARY_FIELD_MANAGER, FIELD_MANAGER, CanaryCommand, CanaryRef, PublishCommand
 from tidegate.decisions.canary_status import canary_status, ended_status, terminated_status
 from tidegate.decisions.ownership import application_of
 from tidegate.decisions.revision import promoted_hash
@@ -23,6 +23,7 @@ from tidegate.domain.canary import API_VERSION, KIND
 from tidegate.domain.errors import AccessDenied, Permanent, TidegateError
 from tidegate.domain.manifest import Manifest, ObjectRef
 from tidegate.domain.plan import Published
+from tidegate.manifests import promotion
 from tidegate.manifests.canary_event import canary_event
 from tidegate.settings.model import Settings
 
@@ -87,19 +88,31 @@ def publication_of(
     return Publication(Published(revision=revision, promoted=promoted_hash(primary), configuration=digests))
 
 
-def end_at_best(place: Place) -> tuple[str, ...]:
+def end_at_best(place: Place, command: CanaryCommand) -> tuple[str, ...]:
     """Show that a canary is over that was cut off; a warning when that cannot be shown."""
-    return _at_best(place, lambda status, at: ended_status(status, promoted_hash(place.primary()), at))
+
+    def ended(status: Manifest, at: datetime) -> Manifest:
+        primary = place.primary()
+        stands = primary is None or not promotion.is_unfinished(primary)
+        return ended_status(status, promoted_hash(primary) if stands else None, at)
+
+    return _at_best(place, command, ended)
 
 
-def terminate_at_best(place: Place) -> tuple[str, ...]:
+def terminate_at_best(place: Place, command: CanaryCommand) -> tuple[str, ...]:
     """Show that a canary was uninstalled; a warning when that cannot be shown."""
-    return _at_best(place, terminated_status)
+    return _at_best(place, command, terminated_status)
 
 
-def _at_best(place: Place, change: Callable[[Manifest, datetime], Manifest]) -> tuple[str, ...]:
+def _at_best(
+    place: Place, command: CanaryCommand, change: Callable[[Manifest, datetime], Manifest]
+) -> tuple[str, ...]:
+    """The moment is Temporal's, as that of each post: a worker's clock may be ahead of it."""
+    at = command.at or activity.info().scheduled_time
+
     def changed(live: Manifest) -> Manifest:
-        return change(live.get("status") or {}, datetime.now(UTC))
+        status: Manifest = live.get("status") or {}
+        return status if _owner_besides(place, live) else change(status, at)
 
     try:
         if place.cluster.serves(API_VERSION, KIND):
@@ -124,8 +137,14 @@ def _obstacle(site: Site) -> str:
         live = _live(site)
     except AccessDenied as error:
         return f"{error}; grant what deploy/kubernetes/access/canaries has"
-    other, own = application_of(live), site.ref.owner.application
-    return f"it belongs to the application {other}" if other and other != own else ""
+    other = _owner_besides(site, live)
+    return f"it belongs to the application {other}" if other else ""
+
+
+def _owner_besides(place: Place, live: Manifest | None) -> str:
+    """The application that tracks the object, where it is another one."""
+    other = application_of(live)
+    return "" if other == place.ref.owner.application else other
 
 
 def _live(place: Place) -> Manifest | None:

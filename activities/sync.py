@@ -67,7 +67,7 @@ class SyncActivities:
         refs = tuple(ref_to(bundle, owner) for bundle in contents.bundles)
         for bundle in contents.bundles:
             self._check(bundle, owner)
-        warnings = refuse_controllers(self._led(owner), [(ref.namespace, ref.name) for ref in refs])
+        warnings = refuse_controllers(*self._led(owner), [(ref.namespace, ref.name) for ref in refs])
         epochs = [self._own_routes(ref) for ref in refs]
         return Survey(
             canaries=refs,
@@ -115,10 +115,10 @@ class SyncActivities:
         for kind in ("VirtualService", "DestinationRule"):
             mesh.served(istio.GROUP, kind, istio.VERSIONS)
 
-    def _led(self, owner: ApplicationRef) -> tuple[Cluster, ...]:
-        """The clusters in which another controller would change what the release does."""
-        names = (owner.cluster, self._settings.mesh_cluster(owner.cluster))
-        return tuple(self._clusters.cluster(name) for name in names)
+    def _led(self, owner: ApplicationRef) -> tuple[Cluster, Cluster]:
+        """Where another controller would change what the release does: the destination, and the mesh."""
+        mesh = self._settings.mesh_cluster(owner.cluster)
+        return self._clusters.cluster(owner.cluster), self._clusters.cluster(mesh)
 
     def _own_routes(self, ref: CanaryRef) -> int:
         """The epoch of the canary's live routes; InvalidInput when they are another release's."""

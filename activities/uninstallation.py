@@ -92,7 +92,7 @@ class UninstallationActivities:
         if _apex(place) is not None:
             _write_apex(place, command, handback.unmarked_service)
         notes += _released(place, command, routes)
-        return StepReport(notes=tuple(notes), warnings=terminate_at_best(place))
+        return StepReport(notes=tuple(notes), warnings=terminate_at_best(place, command))
 
 
 def _refuse_cut_off(place: Place, target: Manifest | None, primary: Manifest) -> None:

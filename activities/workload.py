@@ -176,12 +176,6 @@ class WorkloadActivities:
         back it stays: where it could not be restored, the next release's prepare does it.
         """
         place = self._sites.named_place(command.ref)
-        report = self._scaled_down(place, command)
-        if not command.turning_back:
-            return report
-        return report.model_copy(update={"warnings": (*report.warnings, *end_at_best(place))})
-
-    def _scaled_down(self, place: Place, command: CanaryCommand) -> StepReport:
         target, primary = place.ref.target, place.primary()
         notes: tuple[str, ...] = ()
         if primary is None or promotion.is_initialising(primary):
@@ -195,12 +189,9 @@ class WorkloadActivities:
         warnings = kept_home(place, command.fence)
         warnings += pause(place, live, command.fence, self._scaled_object(command))
         place.change_deployment(target, command.fence, lambda live: _scaled(unmarked(live), 0))
-        try:
-            await_no_replicas(place, target, min(SCALE_DOWN_SECONDS, command.deadline_seconds))
-        except NotReady:
-            said = f"{target} was scaled to 0, but still has pods"
-            return StepReport(notes=notes, warnings=(*warnings, said))
-        return StepReport(notes=(*notes, f"{target} is scaled to 0"), warnings=warnings)
+        gone = _await_gone(place, command)
+        shown = end_at_best(place, command) if command.turning_back else ()
+        return StepReport(notes=(*notes, *gone.notes), warnings=(*warnings, *gone.warnings, *shown))
 
     def _scaled_object(self, command: CanaryCommand) -> str:
         """The ScaledObject's name in the manifests; the way back does without them."""
@@ -238,6 +229,15 @@ def _canary_replicas(site: Site) -> int:
         return min_replicas(site.bundle.autoscaler)
     primary = site.primary()
     return max(1, wanted_replicas(primary if primary is not None else site.bundle.target))
+
+
+def _await_gone(place: Place, command: CanaryCommand) -> StepReport:
+    target = place.ref.target
+    try:
+        await_no_replicas(place, target, min(SCALE_DOWN_SECONDS, command.deadline_seconds))
+    except NotReady:
+        return StepReport(warnings=(f"{target} was scaled to 0, but still has pods",))
+    return StepReport(notes=(f"{target} is scaled to 0",))
 
 
 def _scaled(deployment: Manifest, replicas: int) -> Manifest:

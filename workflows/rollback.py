@@ -172,6 +172,7 @@ class WayBack:
                 deadline_seconds=deadline_seconds,
                 turning_back=True,
                 copy_epoch=copy_epoch,
+                at=workflow.now(),
             )
 
         options = clearing(

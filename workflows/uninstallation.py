@@ -97,7 +97,9 @@ class Uninstallation:
         say(await self._step(UninstallationActivities.remove, ref, away))
 
     async def _step(self, method: Any, ref: CanaryRef, options: Options) -> StepReport:
-        command = CanaryCommand(ref=ref, fence=self._fences.next(), deadline_seconds=READY_SECONDS)
+        command = CanaryCommand(
+            ref=ref, fence=self._fences.next(), deadline_seconds=READY_SECONDS, at=workflow.now()
+        )
         report: StepReport = await workflow.execute_activity_method(method, command, **options)
         return report
 

@@ -26,6 +26,7 @@ UNSEEN = {
     Use("networking.istio.io", "virtualservices", "list"): "a recovery asks for it",
     Use("autoscaling", "horizontalpodautoscalers", "delete"): "for a Canary that gave its autoscaler up",
     Use("networking.istio.io", "virtualservices", "delete"): "for routes that no gateway asks for",
+    Use("flagger.app", "canaries", "get"): "where a Flagger runs on the mesh control plane",
     Use("autoscaling", "horizontalpodautoscalers", "watch"): "follows the list when it is not well at once",
 }
 BALANCED = {

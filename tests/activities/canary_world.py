@@ -231,9 +231,10 @@ class World:
         cancel: bool = False,
         turning_back: bool = False,
         copy_epoch: int = EPOCH,
+        at: datetime | None = None,
     ) -> StepReport:
         """Run workload_<name>; with `cancel`, it is cancelled while it waits."""
-        command = self._command(revision, fence, deadline_seconds, turning_back, copy_epoch)
+        command = self._command(revision, fence, deadline_seconds, turning_back, copy_epoch, at)
         method: Callable[[CanaryCommand], StepReport] = getattr(self._workload, name)
         return self._call(method, command, attempt, cancel)
 
@@ -249,6 +250,7 @@ class World:
         deadline_seconds: float,
         turning_back: bool = False,
         copy_epoch: int = EPOCH,
+        at: datetime | None = None,
     ) -> CanaryCommand:
         return CanaryCommand(
             ref=self.ref(revision),
@@ -256,6 +258,7 @@ class World:
             deadline_seconds=deadline_seconds,
             turning_back=turning_back,
             copy_epoch=copy_epoch,
+            at=at,
         )
 
     def route(

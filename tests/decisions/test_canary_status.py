@@ -153,6 +153,18 @@ def test_a_canary_that_was_cut_off_ends_as_its_primary_says(runs: str, phase: st
     check_schema(status)
 
 
+def test_a_promotion_that_was_not_undone_yet_is_no_success() -> None:
+    before = canary_status(told(Phase.PROMOTING), {})
+    status = ended_status(before, None, LATER)
+    assert (status["phase"], status["lastPromotedSpec"]) == ("Failed", "old")
+
+
+def test_a_late_end_changes_nothing_of_what_was_shown_since() -> None:
+    shown = canary_status(told(Phase.PROGRESSING, at=LATER), {})
+    assert ended_status(shown, "old", NOON) == shown
+    assert terminated_status(shown, NOON) == shown
+
+
 def test_a_canary_that_is_not_under_way_has_no_other_end() -> None:
     before = canary_status(told(Phase.SUCCEEDED), {})
     assert ended_status(before, "old", LATER) == before

@@ -9,15 +9,16 @@ from tidegate.domain.errors import InvalidInput
 
 
 def controller(
-    *args: str, image: str = "ghcr.io/fluxcd/flagger:1.44.0", ready: int | None = 1, **container: Any
+    *args: str, image: str = "ghcr.io/fluxcd/flagger:1.44.0", replicas: int | None = 1, **container: Any
 ) -> dict[str, Any]:
     containers = [{"name": "flagger", "image": image, "args": list(args), **container}]
     return {
         "apiVersion": "apps/v1",
         "kind": "Deployment",
         "metadata": {"name": "flagger", "namespace": "istio-system"},
-        "spec": {"template": {"spec": {"containers": containers}}},
-        "status": {} if ready is None else {"readyReplicas": ready},
+        "spec": {"template": {"spec": {"containers": containers}}}
+        | ({} if replicas is None else {"replicas": replicas}),
+        "status": {},
     }
 
 
@@ -35,9 +36,11 @@ def controller(
         controller(command=["./flagger", "-namespace=test"]),
         controller(image="mirror.example.com:5000/fluxcd-flagger@sha256:0123"),
         controller("-namespaced=other"),
+        controller(replicas=None),
+        controller(replicas=2),
     ],
 )
-def test_a_flagger_that_runs_leads_its_namespaces(deployment: dict[str, Any]) -> None:
+def test_a_flagger_that_is_not_scaled_to_0_leads_its_namespaces(deployment: dict[str, Any]) -> None:
     assert watches(deployment, "test")
 
 
@@ -47,14 +50,13 @@ def test_a_flagger_that_runs_leads_its_namespaces(deployment: dict[str, Any]) ->
         controller("-namespace=other"),
         controller("-namespace", "other"),
         controller("-namespace=test", "-namespace=other"),
-        controller(ready=0),
-        controller(ready=None),
+        controller(replicas=0),
         controller(image="ghcr.io/fluxcd/flagger-loadtester:0.34.0"),
         controller(image="localhost:5000/flagger-loadtester"),
         {},
     ],
 )
-def test_one_that_leads_others_or_does_not_run_is_none(deployment: dict[str, Any]) -> None:
+def test_one_that_leads_others_or_is_scaled_to_0_is_none(deployment: dict[str, Any]) -> None:
     assert not watches(deployment, "test")
 
 

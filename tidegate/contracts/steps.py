@@ -119,6 +119,8 @@ class CanaryCommand(Model):
     """scale_down: whether the release did not stand, so that a promotion not undone yet stays undoable."""
     copy_epoch: int = 0
     """restore: the epoch of the release that is undone: its copy of the primary may be put back, no other."""
+    at: datetime | None = None
+    """scale_down on the way back, uninstall_remove: the moment shown to kubectl; None in older histories."""
 
 
 class StepReport(Model):

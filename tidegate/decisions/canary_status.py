@@ -53,21 +53,23 @@ def canary_status(command: PublishCommand, before: object) -> Status:
     return _dated(status, known, (promoted, told.reason or words), command.at)
 
 
-def ended_status(before: Status, runs: str, at: datetime) -> Status:
+def ended_status(before: Status, runs: str | None, at: datetime) -> Status:
     """The status of a canary that nobody looks after any more; the same where it was not under way.
 
-    `runs` is the hash of what the primary runs: whether what was applied is what was promoted.
+    `runs` is the hash of what the primary runs: whether what was applied is what was promoted. None: a
+    promotion that does not stand was not undone yet.
     """
-    if before.get("phase") not in UNDER_WAY:
+    if before.get("phase") not in UNDER_WAY or _is_later(before, at):
         return before
     phase = Phase.SUCCEEDED if runs and runs == before.get("lastAppliedSpec") else Phase.FAILED
-    status = before | {"phase": phase.value, "canaryWeight": 0, "iterations": 0, "lastPromotedSpec": runs}
+    promoted = before.get("lastPromotedSpec") if runs is None else runs
+    status = before | {"phase": phase.value, "canaryWeight": 0, "iterations": 0, "lastPromotedSpec": promoted}
     return _dated(status, before, _PHASES[phase], at)
 
 
 def terminated_status(before: Status, at: datetime) -> Status:
     """The status of a canary whose objects were given back; the same where none was kept."""
-    if not before.get("phase"):
+    if not before.get("phase") or _is_later(before, at):
         return before
     status = before | {"phase": "Terminated", "canaryWeight": 0, "iterations": 0}
     return _dated(status, before, ("Unknown", "Uninstalled: the target serves by itself."), at)

@@ -15,8 +15,11 @@ _NAMESPACE = re.compile(r"^--?namespace(?:=(.*))?$")
 
 
 def watches(deployment: Manifest, namespace: str) -> bool:
-    """Whether a Deployment with one of these labels is a controller that runs, and leads this namespace."""
-    if not dig(deployment, "status", "readyReplicas"):
+    """Whether a Deployment with one of these labels is a controller that is wanted, and leads this namespace.
+
+    One that is not ready just now will be: only that it is scaled to 0 keeps it from the traffic.
+    """
+    if dig(deployment, "spec", "replicas") == 0:
         return False
     containers = [each for each in _containers(deployment) if _image(each) != _LOAD_TESTER]
     return any(_namespace(each) in ("", namespace) for each in containers)

@@ -13,7 +13,7 @@ from tidegate.adapters.kubernetes import Cluster
 from tidegate.contracts import FENCE_ANNOTATION, ApplicationRef, Survey
 from tidegate.decisions.sync_set import TRACKING_ANNOTATION
 from tidegate.domain.errors import AccessDenied
-from tidegate.domain.manifest import Manifest, ref_of
+from tidegate.domain.manifest import Manifest
 from tidegate.domain.marks import RELEASE
 
 
@@ -222,7 +222,7 @@ def test_a_template_that_git_does_not_hold_is_looked_for_in_the_cluster(
 
 
 def controller(name: str = "flagger", *args: str) -> Manifest:
-    """A Flagger, by its chart's labels, that is ready."""
+    """A Flagger, by its chart's labels."""
     labels = {"app.kubernetes.io/name": "flagger"}
     container = {"name": "flagger", "image": "ghcr.io/fluxcd/flagger:1.44.0", "args": list(args)}
     template = {"metadata": {"labels": labels}, "spec": {"containers": [container]}}
@@ -235,10 +235,7 @@ def controller(name: str = "flagger", *args: str) -> Manifest:
 
 
 def run(cluster: Cluster, deployment: Manifest) -> None:
-    """Play its controller, which makes it ready."""
     cluster.apply(deployment, manager="helm")
-    ready = {"replicas": 1, "readyReplicas": 1}
-    cluster.change_status(ref_of(deployment), lambda _: ready, manager="kube-controller-manager")
 
 
 @pytest.mark.parametrize("place", ["flagger", "flagger_mesh"])
@@ -247,6 +244,10 @@ def test_beside_a_flagger_of_the_namespace_nothing_starts(
 ) -> None:
     cluster: Cluster = request.getfixturevalue(place)
     run(cluster, controller())
+    if place == "flagger_mesh":
+        held: Any = copy.deepcopy(CANARY)
+        held["metadata"]["namespace"] = "test"
+        cluster.apply(held, manager="kubectl")
     complaint = (
         rf"Canary test/podinfo: Flagger \(Deployment test/flagger in cluster {cluster.name}\) releases"
     )
@@ -259,7 +260,16 @@ def test_a_flagger_of_another_namespace_and_one_that_is_down_bar_nobody(
     survey: Any, flagger: Cluster, shared_mesh: Cluster
 ) -> None:
     run(flagger, controller("elsewhere", "-namespace=harbour"))
-    flagger.apply(controller("down"), manager="helm")
+    down: Any = controller("down")
+    down["spec"]["replicas"] = 0
+    run(flagger, down)
+    assert survey(deployment(), CANARY).warnings == ()
+
+
+def test_a_flagger_in_the_mesh_cluster_without_the_canary_bars_nobody(
+    survey: Any, flagger_mesh: Cluster, mesh02: Cluster, shared_mesh: Cluster
+) -> None:
+    run(flagger_mesh, controller())
     assert survey(deployment(), CANARY).warnings == ()
 
 

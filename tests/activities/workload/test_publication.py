@@ -33,6 +33,17 @@ def show(world: World, phase: Phase, weight: int = 0, *told: Event, seconds: int
     world.publish(Standing(phase=phase, weight=weight), told, at=at, **{"first": False, **more})
 
 
+def give_to_harbour(world: World) -> None:
+    """Let the application harbour track the object."""
+    live = canary(world)
+    live["metadata"]["annotations"][TRACKING_ANNOTATION] = "harbour:flagger.app/Canary:test/podinfo"
+    world.workloads.apply(
+        {key: live[key] for key in ("apiVersion", "kind", "spec")}
+        | {"metadata": {key: live["metadata"][key] for key in ("name", "namespace", "annotations")}},
+        manager="somebody",
+    )
+
+
 def test_a_cluster_without_the_kind_has_nothing_to_show(world: World) -> None:
     world.initialise()
     assert (world.plan("a").plan.published, world.plan("a").warnings) == (None, ())
@@ -87,13 +98,7 @@ def test_an_object_that_others_brought_is_taken_over(flagger: World) -> None:
 
 def test_an_object_of_another_application_is_left_alone(flagger: World) -> None:
     show(flagger, Phase.INITIALIZED, first=True)
-    live = canary(flagger)
-    live["metadata"]["annotations"][TRACKING_ANNOTATION] = "harbour:flagger.app/Canary:test/podinfo"
-    flagger.workloads.apply(
-        {key: live[key] for key in ("apiVersion", "kind", "spec")}
-        | {"metadata": {key: live["metadata"][key] for key in ("name", "namespace", "annotations")}},
-        manager="somebody",
-    )
+    give_to_harbour(flagger)
     result = flagger.plan("a")
     assert result.plan.published is None
     assert (
@@ -128,18 +133,64 @@ def test_an_object_that_was_deleted_is_made_again(flagger: World) -> None:
     assert canary(flagger)["status"]["canaryWeight"] == 20
 
 
+LATER = NOON + timedelta(minutes=1)
+
+
+def turned_back(world: World, *, promoted: bool = False, **more: Any) -> Any:
+    """The status after the way back of a canary that was cut off under way, at 10 %."""
+    world.initialise()
+    world.commit("b", image="podinfo:2")
+    world.sync("b")
+    world.step("scale_up", "b")
+    published = world.plan("b").plan.published
+    assert published
+    applied = published.promoted if promoted else published.revision
+    show(world, Phase.PROGRESSING, 10, first=True, applied=applied)
+    return way_back(world, **more)
+
+
+def way_back(world: World, at: datetime | None = LATER, **more: Any) -> Any:
+    world.step("scale_down", "b", turning_back=True, at=at, **more)
+    return canary(world)["status"]
+
+
 @pytest.mark.parametrize(("promoted", "phase"), [(False, "Failed"), (True, "Succeeded")])
 def test_the_way_back_of_a_canary_that_was_cut_off_ends_its_status(
     flagger: World, promoted: bool, phase: str
 ) -> None:
+    status = turned_back(flagger, promoted=promoted)
+    assert (status["phase"], status["canaryWeight"]) == (phase, 0)
+
+
+def test_its_moment_is_the_commands_and_not_the_workers(flagger: World) -> None:
+    status = turned_back(flagger)
+    assert status["lastTransitionTime"] == "2026-11-23T12:01:00Z"
+    show(flagger, Phase.PROGRESSING, 0, seconds=61)
+    assert canary(flagger)["status"]["phase"] == "Progressing"
+
+
+def test_a_promotion_that_could_not_be_undone_is_shown_as_failed(flagger: World) -> None:
     flagger.initialise()
     flagger.commit("b", image="podinfo:2")
     flagger.sync("b")
     flagger.step("scale_up", "b")
     published = flagger.plan("b").plan.published
     assert published
-    applied = published.promoted if promoted else published.revision
-    show(flagger, Phase.PROGRESSING, 10, first=True, applied=applied)
-    flagger.step("scale_down", "b", turning_back=True)
-    live = canary(flagger)["status"]
-    assert (live["phase"], live["canaryWeight"]) == (phase, 0)
+    show(flagger, Phase.PROMOTING, 10, first=True, applied=published.revision)
+    flagger.step("promote", "b")
+    assert way_back(flagger)["phase"] == "Failed"
+
+
+def test_a_way_back_without_a_target_changes_no_status(flagger: World) -> None:
+    """It writes nothing whose token would tell that it comes too late."""
+    flagger.initialise()
+    show(flagger, Phase.PROGRESSING, 10, first=True)
+    flagger.workloads.delete("apps/v1", "Deployment", "test", "podinfo")
+    assert way_back(flagger)["phase"] == "Progressing"
+
+
+def test_the_way_back_leaves_the_object_of_another_application(flagger: World) -> None:
+    flagger.initialise()
+    show(flagger, Phase.PROGRESSING, 10, first=True)
+    give_to_harbour(flagger)
+    assert way_back(flagger)["phase"] == "Progressing"
