@@ -14,6 +14,7 @@ CHECKOUT = Path(__file__).parents[1]
 EXAMPLES = {
     "01-podinfo": ("latest", "3 objects, canaries: podinfo.test"),
     "02-own-application": ("main", "2 objects, canaries: shop.shop"),
+    "03-pair": ("main", "5 objects, canaries: backend.pair, frontend.pair"),
 }
 """Each example's branch, and what `validate` says of it."""
 MAKEFILE = (CHECKOUT / "Makefile").read_text()
