@@ -5,6 +5,8 @@ listener that is away must not silence a rollback. Whoever asks kubectl reads th
 """
 
 import asyncio
+import contextlib
+from datetime import timedelta
 
 from temporalio import workflow
 from temporalio.exceptions import ActivityError
@@ -12,7 +14,7 @@ from temporalio.exceptions import ActivityError
 from workflows.logbook import Logbook
 from workflows.publication import Publication
 from workflows.rollback import Fences
-from workflows.steps import reason_of, telling
+from workflows.steps import TELLING, reason_of, telling
 
 with workflow.unsafe.imports_passed_through():
     from activities.alerts import AlertsActivities
@@ -34,6 +36,7 @@ class Events:
         self._alerts: Alerts | None = None
         self._under_way: asyncio.Task[None] | None = None
         self._alerting: set[asyncio.Task[None]] = set()
+        self._parting, self._limit = timedelta(), TELLING
         self.publication = Publication(request, fences, logbook)
         logbook.on_news, logbook.on_alert = self._tell_all, self._tell_chats
         if request.progress:
@@ -42,6 +45,7 @@ class Events:
     def follow(self, plan: Plan) -> None:
         """Know who listens."""
         self._hooks, self._alerts = plan.events, plan.alerts
+        self._parting = timedelta(seconds=plan.parting_seconds)
         self.publication.follow(plan)
 
     @property
@@ -66,10 +70,36 @@ class Events:
 
     async def close(self) -> None:
         """Post the rest."""
+        if self._parting:
+            await self._part()
+            return
         await self.settle()
         self.tell()
         await self.settle()
         await self.publication.close()
+
+    async def _part(self) -> None:
+        """Post the rest side by side. What is under way has half of the time: a last word needs some, too."""
+        half, end = self._parting / 2, workflow.now() + self._parting
+        await self._cut_off_after(half)
+        self._limit = max(half, end - workflow.now())
+        self.tell()
+        self.publication.show_last(self._limit)
+        await self.settle()
+
+    async def _cut_off_after(self, patience: timedelta) -> None:
+        posts = [each for each in (self._under_way, self.publication.under_way) if each and not each.done()]
+        if not posts:
+            return
+        with contextlib.suppress(TimeoutError):
+            await workflow.wait_condition(
+                lambda: all(each.done() for each in posts),
+                timeout=patience,
+                timeout_summary="Wait for those who listen",
+            )
+        for each in posts:
+            each.cancel()
+        await workflow.wait(posts)
 
     def _tell_all(self) -> None:
         self.tell()
@@ -98,7 +128,7 @@ class Events:
 
     async def _post(self, hooks: Hooks, events: tuple[Event, ...]) -> None:
         summary = f"Tell {', '.join(hooks.hooks)} of {len(events)} event{'' if len(events) == 1 else 's'}"
-        options = telling(summary, hook_seconds=hooks.hook_seconds)
+        options = telling(summary, hook_seconds=hooks.hook_seconds, limit=self._limit)
         try:
             await workflow.execute_activity_method(
                 HooksActivities.tell, TellCommand(ref=self._ref, events=events), **options

@@ -5,13 +5,14 @@ bake's load test takes the news along, so that a step costs no activity more.
 """
 
 import asyncio
+from datetime import timedelta
 
 from temporalio import workflow
-from temporalio.exceptions import ActivityError
+from temporalio.exceptions import ActivityError, is_cancelled_exception
 
 from workflows.logbook import Logbook
 from workflows.rollback import Fences
-from workflows.steps import reason_of, telling
+from workflows.steps import TELLING, reason_of, telling
 
 with workflow.unsafe.imports_passed_through():
     from activities.publication import PublicationActivities
@@ -33,7 +34,8 @@ class Publication:
         self._brought = False
         self._shown: Standing | None = None
         self._complaint = ""
-        self._under_way: asyncio.Task[None] | None = None
+        self._limit = TELLING
+        self.under_way: asyncio.Task[None] | None = None
         logbook.on_change = self.show
 
     def follow(self, plan: Plan) -> None:
@@ -50,7 +52,7 @@ class Publication:
         """Begin to show what is new, unless a post is under way, which goes on with it."""
         if self._at_the_end_only or not self._published or self._is_busy():
             return
-        self._under_way = asyncio.create_task(self._show_all(self._published))
+        self.under_way = asyncio.create_task(self._show_all(self._published))
 
     def hand_over(self) -> PublishCommand | None:
         """What is new, for a step that shows it beside its work; None where a post of its own does it.
@@ -70,18 +72,22 @@ class Publication:
 
     async def settle(self) -> None:
         """Wait for the post that is under way."""
-        if self._under_way:
-            await workflow.wait([self._under_way])
+        if self.under_way:
+            await workflow.wait([self.under_way])
 
     async def close(self) -> None:
         """Show the rest."""
         await self.settle()
-        self._at_the_end_only = False
-        self.show()
+        self.show_last(TELLING)
         await self.settle()
 
+    def show_last(self, limit: timedelta) -> None:
+        """Begin to show the rest, for so long at most."""
+        self._at_the_end_only, self._limit = False, limit
+        self.show()
+
     def _is_busy(self) -> bool:
-        return self._under_way is not None and not self._under_way.done()
+        return self.under_way is not None and not self.under_way.done()
 
     def _has_news(self) -> bool:
         return bool(self._logbook.unshown) or self._shown != _standing(self._logbook.status)
@@ -111,11 +117,12 @@ class Publication:
         """Whether it is shown."""
         standing = command.standing
         summary = f"Show {standing.phase.flaggers} {standing.weight} % to kubectl"
-        options = telling(summary, hook_seconds=_PATIENCE_SECONDS)
+        options = telling(summary, hook_seconds=_PATIENCE_SECONDS, limit=self._limit)
         try:
             await workflow.execute_activity_method(PublicationActivities.publish, command, **options)
         except ActivityError as error:
-            self._complain(reason_of(error))
+            if not is_cancelled_exception(error):
+                self._complain(reason_of(error))
             return False
         return True
 

@@ -37,7 +37,7 @@ HEARTBEAT_TIMEOUT_CLEARING = timedelta(seconds=10)
 """The same once the traffic is safe: there is time for a worker or a Temporal that is only slow."""
 
 TELLING = timedelta(seconds=30)
-"""What a batch of events may take: its last one keeps a canary from ending for so long at most."""
+"""What a batch of events may take."""
 
 _QUICK = timedelta(seconds=60)
 """A few reads and a write at their most patient (tidegate/adapters/patience.py); heartbeats tell of death."""
@@ -118,12 +118,12 @@ def asking(summary: str, *, hook_seconds: float, budget_seconds: float) -> Optio
     )
 
 
-def telling(summary: str, *, hook_seconds: float) -> Options:
+def telling(summary: str, *, hook_seconds: float, limit: timedelta = TELLING) -> Options:
     """Events for hooks: nothing waits for them for long, and nothing depends on them."""
     return Options(
-        start_to_close_timeout=TELLING,
-        heartbeat_timeout=min(TELLING, timedelta(seconds=hook_seconds) + HEARTBEAT_TIMEOUT),
-        schedule_to_close_timeout=TELLING,
+        start_to_close_timeout=limit,
+        heartbeat_timeout=min(limit, timedelta(seconds=hook_seconds) + HEARTBEAT_TIMEOUT),
+        schedule_to_close_timeout=limit,
         retry_policy=RETRY,
         cancellation_type=workflow.ActivityCancellationType.TRY_CANCEL,
         summary=summary,

@@ -1,12 +1,16 @@
 """What a canary shows to kubectl, where its cluster has its object; and that nothing waits for it."""
 
+from datetime import timedelta
+
+from temporalio.api.enums.v1 import EventType
 from temporalio.exceptions import ApplicationError
 
 from tests.workflows.neighbours import BAD, CLOSED, Stage, bootstrap_plan, gated, release_plan
 from tests.workflows.test_gates import until_gate
 from tidegate.contracts import APPROVE
+from tidegate.domain.alert_provider import Severity
 from tidegate.domain.hook import HookType
-from tidegate.domain.plan import Plan, Published, Purpose
+from tidegate.domain.plan import Alerts, Plan, Published, Purpose
 from tidegate.domain.release import Outcome, Phase
 
 PUBLISHED = Published(revision="new", promoted="old")
@@ -111,6 +115,38 @@ async def test_a_cluster_that_does_not_answer_holds_no_traffic_up(stage: Stage) 
     stage.neighbours.hang.clear()
     assert (await handle.result()).outcome is Outcome.PROMOTED
     assert standings(stage)[-1] == ("Succeeded", 0)
+
+
+async def test_listeners_that_are_away_hold_the_end_up_by_one_deadline_in_all(dev_stage: Stage) -> None:
+    stage = dev_stage
+    plan = gated(published(), HookType.EVENT)
+    chat = Alerts(names=("on-call",), severity=Severity.INFO, alarm=True)
+    stage.neighbours.plan = plan.model_copy(update={"parting_seconds": 2.0, "alerts": chat})
+    stage.neighbours.hang = {"publish", "tell"}
+    handle = await stage.start_canary()
+    assert (await handle.result()).outcome is Outcome.PROMOTED
+    assert (stage.neighbours.shown, stage.neighbours.told) == ([], [])
+    done, ended = [
+        event.event_time.ToDatetime()
+        async for event in handle.fetch_history_events()
+        if event.event_type == EventType.EVENT_TYPE_WORKFLOW_EXECUTION_COMPLETED
+        or event.timer_started_event_attributes.start_to_fire_timeout.ToTimedelta() == timedelta(seconds=1)
+    ]
+    assert timedelta(seconds=1.9) < ended - done < timedelta(seconds=3)
+    assert [alert.text for alert in stage.neighbours.alerts] == [
+        "New revision detected, progressing canary analysis.",
+        "Canary analysis completed successfully, promotion finished.",
+    ]
+    stage.neighbours.hang.clear()
+
+
+async def test_listeners_that_are_there_get_the_last_word(stage: Stage) -> None:
+    plan = gated(published(), HookType.EVENT)
+    stage.neighbours.plan = plan.model_copy(update={"parting_seconds": 30.0})
+    outcome = await (await stage.start_canary()).result()
+    assert standings(stage)[-1] == ("Succeeded", 0)
+    assert messages(stage) == [note.text for note in outcome.notes]
+    assert [event.text for each in stage.neighbours.told for event in each] == messages(stage)
 
 
 async def test_what_could_not_be_shown_is_shown_with_the_next(stage: Stage) -> None:

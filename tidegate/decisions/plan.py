@@ -29,6 +29,9 @@ from tidegate.domain.plan import (
 )
 from tidegate.domain.release_policy import ReleasePolicy, Step
 
+PARTING_SECONDS = 30.0
+"""What a canary's end waits for hooks, chats and its object, all together."""
+
 
 def compile_plan(
     canary: Canary, purpose: Purpose, drain_seconds: float, policy: ReleasePolicy | None = None
@@ -46,6 +49,7 @@ def compile_plan(
         events=hooks_aside(canary, HookType.EVENT),
         alerts=_alerts(canary.spec.analysis),
         terms=_terms(canary, policy) if policy else None,
+        parting_seconds=PARTING_SECONDS,
         threshold=canary.spec.analysis.failed_checks_allowed,
         progress_deadline_seconds=canary.spec.progress_deadline_seconds,
     )

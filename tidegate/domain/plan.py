@@ -223,7 +223,8 @@ class Plan(Model):
 
     `UPKEEP` is the plan of an unchanged template: the objects around it are brought up to date. The hooks in
     `rollback` are asked in every bake, those in `events` are told every note. `published`: the Canary is an
-    object of its cluster, and shows where the release stands.
+    object of its cluster, and shows where the release stands. `parting_seconds` is what its end may wait for
+    all who listen, together; 0, as in the plans of older workers: for one after the other.
     """
 
     purpose: Purpose
@@ -233,6 +234,7 @@ class Plan(Model):
     alerts: Alerts | None = None
     published: Published | None = None
     terms: Terms | None = None
+    parting_seconds: float = Field(default=0.0, ge=0)
     threshold: int = 1
     progress_deadline_seconds: int = 600
 
