@@ -8,9 +8,10 @@ from activities.templates import templates_of
 from tidegate.adapters.manifest_source import ManifestSource
 from tidegate.adapters.metrics import Clusters, Servers
 from tidegate.contracts import JudgeCommand, Judgement
-from tidegate.decisions.comparison import compare, paired, unanswered
+from tidegate.decisions.comparison import compare, compare_series, left_out, unanswered
 from tidegate.decisions.contests import Contest, contests
-from tidegate.domain.comparison import Comparison
+from tidegate.decisions.queries import waits_for_data
+from tidegate.domain.comparison import HEAVIEST, Comparison
 from tidegate.domain.errors import InvalidInput, Unreachable
 from tidegate.domain.verdict import Verdict
 from tidegate.manifests.bundle import Bundle
@@ -31,20 +32,29 @@ class Comparisons:
         if comparison is None:
             return Judgement()
         cluster = command.ref.owner.cluster
-        seconds = min(comparison.window, command.observed_seconds) - comparison.step
         asked = await offload(self._contests, bundle, comparison, command)
-        verdicts = await all_of(*(self._verdict(cluster, each, seconds) for each in asked))
+        if command.weight is not None and command.weight > HEAVIEST:
+            return Judgement(verdicts=tuple(left_out(each.rule, command.weight) for each in asked))
+        seconds = min(comparison.window, command.observed_seconds) - comparison.step
+        young = command.observed_seconds < comparison.window
+        verdicts = await all_of(*(self._verdict(cluster, each, seconds, young=young) for each in asked))
         return Judgement(verdicts=tuple(verdicts))
 
     def _contests(self, bundle: Bundle, comparison: Comparison, command: JudgeCommand) -> tuple[Contest, ...]:
         templates = templates_of(bundle, partial(self._clusters.cluster, command.ref.owner.cluster))
-        return contests(bundle.canary, comparison, bundle.names.primary, templates, command.checks)
+        canary, primary = bundle.canary, bundle.names.primary
+        waits = waits_for_data(canary, bundle.policy)
+        return contests(canary, comparison, primary, templates, command.checks, waits=waits)
 
-    async def _verdict(self, cluster: str, contest: Contest, seconds: float) -> Verdict:
-        """Samples reach back for so many seconds; each counts what happened in the step before its time."""
+    async def _verdict(self, cluster: str, contest: Contest, seconds: float, *, young: bool) -> Verdict:
+        """Samples reach back for so many seconds; each counts what happened in the step before its time.
+
+        `young`: the analysis is shorter than the window, and too few samples may just need more time.
+        """
         check, rule = contest.check, contest.rule
+        patient = rule.model_copy(update={"waits": True}) if young else rule
         if seconds < check.window_seconds:
-            return compare(rule, (), ())
+            return compare(patient, (), ())
         try:
             server = await offload(self._servers.prometheus, cluster, check)
             ask = partial(server.samples, seconds=seconds, step=check.window_seconds)
@@ -55,4 +65,4 @@ class Comparisons:
             return unanswered(rule, str(error))
         except InvalidInput as error:
             raise error.within(f"the comparison of {rule.check}") from None
-        return compare(rule, *paired(canary, primary))
+        return compare_series(patient, canary, primary)

@@ -73,7 +73,7 @@ class MetricsActivities:
         ref = command.ref
         bundle = await offload(self._manifests.bundle, ref)
         asked, warnings = await offload(self._askable, bundle, ref.owner.cluster, command.checks)
-        counts = request_counts(bundle.canary, asked)
+        counts = request_counts(bundle.canary, asked, command.bake_seconds)
         answers = await all_of(*(self._sample(ref, check) for check in (*asked, *counts.values())))
         counted = dict(zip(counts, answers[len(asked) :], strict=True))
         pairs = [

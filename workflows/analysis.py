@@ -152,6 +152,8 @@ class Analysis:
                 ref=self._ref,
                 checks=bake.checks if bake.narrowed else None,
                 observed_seconds=self._observed_seconds(),
+                weight=None if bake.iterations else bake.weight,
+                bake_seconds=bake.seconds,
             ),
             **quick(summary, budget_seconds=self._limits.outage_budget_seconds),
         )

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tidegate.decisions.comparison import Rule, compare, paired, unanswered
+from tidegate.decisions.comparison import Rule, compare, compare_series, left_out, paired, unanswered
 from tidegate.decisions.judge import Measure
 from tidegate.domain.comparison import Worse
 from tidegate.domain.verdict import Missing, Result, Verdict
@@ -127,6 +127,30 @@ def test_too_few_samples_are_inconclusive(canary: list[Any], primary: list[Any],
     assert (verdict.result, verdict.missing, verdict.waits) == (Result.INCONCLUSIVE, Missing.SAMPLES, waits)
     assert "too few to compare, of 20 each" in verdict.reason
     assert verdict.reason.endswith("it waits, and is not counted") is waits
+
+
+NONE: dict[float, float] = {}
+
+
+@pytest.mark.parametrize(
+    ("canary", "primary", "cause"),
+    [
+        (NONE, NONE, "neither has a value: no traffic, or a step of less than two scrapes of Prometheus"),
+        ({10.0: math.nan}, {10.0: 1.0}, "canary has no value at all, probably no traffic"),
+        ({10.0: 1.0}, NONE, "primary has no value at all, probably no traffic"),
+        ({10.0: 1.0}, {20.0: 1.0}, "they need values of the same times"),
+    ],
+)
+def test_too_few_samples_say_what_they_want(
+    canary: dict[float, float], primary: dict[float, float], cause: str
+) -> None:
+    assert cause in compare_series(rule(), canary, primary).reason
+
+
+def test_what_is_not_compared_passes_and_says_why() -> None:
+    verdict = left_out(rule(), 80)
+    assert (verdict.passed, verdict.value) == (True, None)
+    assert verdict.reason.startswith("request duration is not compared at 80%: above 50% primary has fewer")
 
 
 def test_what_is_no_number_does_not_count() -> None:

@@ -173,6 +173,13 @@ def test_there_is_one_verdict_for_each_criterion_in_order(
 ENOUGH = criterion(CUSTOM, None, 500).model_copy(update={"minimum_requests": 100})
 
 
+@pytest.mark.parametrize("waits", [True, False])
+def test_no_request_at_all_waits_only_where_no_data_does(waits: bool) -> None:
+    verdict = one(ENOUGH.model_copy(update={"waits": waits}), Sample(value=612.0, series=1, requests=0))
+    assert (verdict.result, verdict.missing, verdict.waits) == ("inconclusive", "traffic", waits)
+    assert "0 of the 100 requests that latency needs, probably podinfo.test is not rec" in verdict.reason
+
+
 @pytest.mark.parametrize(
     ("sample", "result", "reason", "waits"),
     [

@@ -218,7 +218,7 @@ def test_requests_are_counted_once_for_each_window() -> None:
         none,
         careful(minimumRequests=100),
     )
-    counts = request_counts(canary(metricsServer="http://prometheus.test"), asked)
+    counts = request_counts(canary(metricsServer="http://prometheus.test"), asked, 60.0)
     assert [(window, check.address) for window, check in counts.items()] == [
         (60.0, "http://prometheus.test"),
         (300.0, "http://prometheus.test"),
@@ -231,7 +231,17 @@ def test_requests_are_counted_once_for_each_window() -> None:
 
 def test_without_a_minimum_nothing_is_counted() -> None:
     asked = checks(canary({"name": "request-success-rate", "threshold": 99}), none, careful(noData="wait"))
-    assert request_counts(canary(), asked) == {}
+    assert request_counts(canary(), asked, 60.0) == {}
+
+
+def test_requests_of_a_bake_longer_than_the_window_are_all_counted() -> None:
+    asked = checks(
+        canary({"name": "request-success-rate", "interval": "1m", "threshold": 99}),
+        none,
+        careful(minimumRequests=100),
+    )
+    (count,) = request_counts(canary(), asked, 600.0).values()
+    assert count.query.endswith("[10m]))")
 
 
 def test_a_canary_that_wants_something_else_of_no_data_is_refused() -> None:

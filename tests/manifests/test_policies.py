@@ -237,3 +237,15 @@ def test_connections_are_no_requests_to_be_counted(samples: Any) -> None:
     rendered[2][0]["spec"]["service"]["appProtocol"] = "tcp"
     with pytest.raises(InvalidInput, match="minimumRequests: cannot be counted: Canary podinfo is one"):
         read_contents(rendered, "test")
+
+
+def test_a_comparison_that_no_weight_allows_is_refused(samples: Any) -> None:
+    compared = {"with": "primary", "metrics": [{"name": "latency"}]}
+
+    def read(weight: int) -> Any:
+        policed = policy(comparison=compared, steps=[{"weight": weight}, {"weight": 80}])
+        return read_contents([*samples.all, (policed, "policy.yaml")], "test")
+
+    assert read(50).bundles[0].policy is not None
+    with pytest.raises(InvalidInput, match=r"spec\.comparison: is never made, as all weights are above 50"):
+        read(51)

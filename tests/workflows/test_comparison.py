@@ -40,3 +40,20 @@ async def test_the_analysis_goes_on_when_another_run_takes_over(impatient_stage:
     observed = [command.observed_seconds for command in stage.neighbours.judgements]
     assert observed == sorted(observed)
     assert observed[-1] > 0.1 * len(observed)
+
+
+async def test_the_judge_is_told_what_the_canary_gets_and_for_how_long(stage: Stage) -> None:
+    await (await stage.start_canary()).result()
+    bakes = [each for each in stage.neighbours.plan.stages if isinstance(each, Bake)]
+    assert [(told.weight, told.bake_seconds) for told in stage.neighbours.judgements] == [
+        (bake.weight, bake.seconds) for bake in bakes
+    ]
+
+
+async def test_no_weight_says_how_many_requests_iterations_have(stage: Stage) -> None:
+    stages = stage.neighbours.plan.stages
+    update = {"iteration": 1, "iterations": 1}
+    again = tuple(each.model_copy(update=update) if isinstance(each, Bake) else each for each in stages)
+    stage.neighbours.plan = stage.neighbours.plan.model_copy(update={"stages": again})
+    await (await stage.start_canary()).result()
+    assert {told.weight for told in stage.neighbours.judgements} == {None}

@@ -9,6 +9,7 @@ from tidegate.contracts.references import ApplicationRef, CanaryRef, Limits
 from tidegate.contracts.release import ReleaseRequest
 from tidegate.domain.base import Model
 from tidegate.domain.freeze_rule import FreezeRule
+from tidegate.domain.percent import Percent
 from tidegate.domain.plan import Plan, Routing
 from tidegate.domain.release import Phase
 from tidegate.domain.verdict import LoadReport, Verdict
@@ -182,11 +183,15 @@ class JudgeCommand(Model):
     """metrics.judge: ask every check of the canary once, or those of these names alone.
 
     `observed_seconds`: for how long the canary has been analysed, which is how far back comparisons look.
+    `weight`: the canary's share of all requests; None where no weight says it (mirrored or matching ones).
+    `bake_seconds`: how long the bake stood that is judged.
     """
 
     ref: CanaryRef
     checks: tuple[str, ...] | None = None
     observed_seconds: float = 0.0
+    weight: Percent | None = None
+    bake_seconds: float = 0.0
 
 
 class Judgement(Model):

@@ -3,6 +3,9 @@
 In this order: too few finite samples on one side are inconclusive; a difference fails when it is
 significant (Mann-Whitney), of a size that matters, and for the worse; the rest passes. Success rates are
 compared as error rates: from 99.9% to 99.8% is nearly no difference, and twice the errors.
+
+A sample hangs on how many requests it is of: of few, the P99 is too low, and mostly no error is among them.
+The canary is therefore compared only while the primary has as many requests as it has, or more.
 """
 
 import math
@@ -12,7 +15,7 @@ from typing import NamedTuple
 from tidegate.decisions.judge import Measure, duration
 from tidegate.decisions.mann_whitney import mann_whitney
 from tidegate.domain.base import Model
-from tidegate.domain.comparison import Worse
+from tidegate.domain.comparison import HEAVIEST, Worse
 from tidegate.domain.verdict import Missing, Result, Verdict
 
 _LARGEST = 1e300
@@ -24,7 +27,7 @@ class Rule(Model):
 
     `effect_size`: of the means, relative to the other's. `minimum_difference`: of the means, in the metric's
     unit. Both have to be reached. `confidence` is that of the test, to both sides. `waits`: with too few
-    samples the check waits for more, instead of failing.
+    samples, or no answer at all, the check waits for more, instead of failing.
     """
 
     check: str
@@ -35,7 +38,7 @@ class Rule(Model):
     minimum_difference: float = 0.0
     minimum_samples: int = 20
     confidence: float = 0.98
-    waits: bool = True
+    waits: bool = False
 
 
 class _Difference(NamedTuple):
@@ -60,9 +63,29 @@ class _Difference(NamedTuple):
 
 def compare(rule: Rule, canary: Iterable[float | None], other: Iterable[float | None]) -> Verdict:
     """The verdict on two samples, with all numbers in its reason. What is not finite is no data."""
-    ours, theirs = _values(rule, canary), _values(rule, other)
+    return _compared(rule, _values(rule, canary), _values(rule, other), "")
+
+
+def compare_series(rule: Rule, canary: Mapping[float, float], other: Mapping[float, float]) -> Verdict:
+    """The verdict on the values of two series by their times, of those moments at which both have one."""
+    ours, theirs = (_values(rule, values) for values in paired(canary, other))
+    return _compared(rule, ours, theirs, _want(rule, canary, other))
+
+
+def left_out(rule: Rule, weight: float) -> Verdict:
+    """The verdict where the canary has more requests than the other, which reads too well for that alone."""
+    return Verdict(
+        check=name_of(rule),
+        result=Result.PASSED,
+        reason=f"{_subject(rule)} is not compared at {weight:g}%: above {HEAVIEST}% {rule.against} has fewer "
+        "requests than canary, and reads better for that alone",
+        unit=_UNITS[rule.measure],
+    )
+
+
+def _compared(rule: Rule, ours: Sequence[float], theirs: Sequence[float], want: str) -> Verdict:
     if min(len(ours), len(theirs)) < max(1, rule.minimum_samples):
-        return _inconclusive(rule, len(ours), len(theirs))
+        return _inconclusive(rule, len(ours), len(theirs), want)
     found = _difference(ours, theirs, rule.confidence)
     failed = _matters(rule, found) and found.direction in _WORSE[_worse(rule)]
     return Verdict(
@@ -75,14 +98,8 @@ def compare(rule: Rule, canary: Iterable[float | None], other: Iterable[float | 
 
 
 def unanswered(rule: Rule, why: str) -> Verdict:
-    """The verdict when a server gave no answer at all, which counts as a failed check."""
-    return Verdict(
-        check=name_of(rule),
-        result=Result.INCONCLUSIVE,
-        reason=why,
-        unit=_UNITS[rule.measure],
-        missing=Missing.ANSWER,
-    )
+    """The verdict when a server gave no answer at all, which counts as a failed check, unless it waits."""
+    return _unknown(rule, why, Missing.ANSWER)
 
 
 def paired(
@@ -137,15 +154,35 @@ def _worse(rule: Rule) -> Worse:
     return _OF_ERRORS[rule.worse] if rule.measure is Measure.SUCCESS_RATE else rule.worse
 
 
-def _inconclusive(rule: Rule, ours: int, theirs: int) -> Verdict:
+def _want(rule: Rule, canary: Mapping[float, float], other: Mapping[float, float]) -> str:
+    """Why there are few moments at which both have a value."""
+    silent = [
+        name
+        for name, series in (("canary", canary), (rule.against, other))
+        if not any(math.isfinite(value) for value in series.values())
+    ]
+    match silent:
+        case []:
+            return "; they need values of the same times, which a longer spec.comparison.step gives"
+        case [name]:
+            return f"; {name} has no value at all, probably no traffic"
+        case _:
+            return "; neither has a value: no traffic, or a step of less than two scrapes of Prometheus"
+
+
+def _inconclusive(rule: Rule, ours: int, theirs: int, want: str) -> Verdict:
     has = f"{ours} samples of canary and {theirs} of {rule.against}"
-    waits = "; it waits, and is not counted" if rule.waits else ""
+    told = f"{_subject(rule)}: {has} are too few to compare, of {rule.minimum_samples} each{want}"
+    return _unknown(rule, told, Missing.SAMPLES)
+
+
+def _unknown(rule: Rule, reason: str, missing: Missing) -> Verdict:
     return Verdict(
         check=name_of(rule),
         result=Result.INCONCLUSIVE,
-        reason=f"{_subject(rule)}: {has} are too few to compare, of {rule.minimum_samples} each{waits}",
+        reason=f"{reason}; it waits, and is not counted" if rule.waits else reason,
         unit=_UNITS[rule.measure],
-        missing=Missing.SAMPLES,
+        missing=missing,
         waits=rule.waits,
     )
 

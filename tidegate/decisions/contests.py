@@ -34,11 +34,16 @@ def contests(
     primary: str,
     template_of: TemplateOf,
     names: Collection[str] | None = None,
+    *,
+    waits: bool = False,
 ) -> tuple[Contest, ...]:
-    """The comparisons of these metrics, or of all, with a Deployment; InvalidInput names the fault."""
+    """The comparisons of these metrics, or of all, with a Deployment; InvalidInput names the fault.
+
+    `waits`: what no answer is there for waits for one.
+    """
     metrics = {metric.name: metric for metric in canary.spec.analysis.metrics}
     return tuple(
-        _contest(canary, comparison, compared, metrics[compared.name], primary, template_of)
+        _contest(canary, comparison, compared, metrics[compared.name], primary, template_of, waits)
         for compared in comparison.metrics
         if names is None or compared.name in names
     )
@@ -51,12 +56,13 @@ def _contest(
     metric: Metric,
     primary: str,
     template_of: TemplateOf,
+    waits: bool,
 ) -> Contest:
     field = f"the comparison of {metric.name}"
     template = template_of(metric)
     measure, query, provider = source(canary, metric, template, field)
     known = template_values(canary, metric) | {"interval": format_duration(comparison.step)}
-    rule = _rule(comparison, compared, metric, measure)
+    rule = _rule(comparison, compared, metric, measure, waits)
     name = f"{canary.name}.{canary.namespace}"
     contest = Contest(
         rule=rule,
@@ -73,7 +79,9 @@ def _contest(
     return contest
 
 
-def _rule(comparison: Comparison, compared: ComparedMetric, metric: Metric, measure: Measure) -> Rule:
+def _rule(
+    comparison: Comparison, compared: ComparedMetric, metric: Metric, measure: Measure, waits: bool
+) -> Rule:
     least = LEAST_POINTS if measure is Measure.SUCCESS_RATE else 0.0
     floor = compared.minimum_difference
     return Rule(
@@ -85,6 +93,7 @@ def _rule(comparison: Comparison, compared: ComparedMetric, metric: Metric, meas
         minimum_difference=least if floor is None else floor,
         minimum_samples=comparison.minimum_samples,
         confidence=comparison.confidence,
+        waits=waits,
     )
 
 

@@ -3,7 +3,7 @@
 In this order: a server that gave no answer is inconclusive; so are fewer requests than a verdict takes, and a
 value that is none (no series, NaN or infinite, which is what a division by nothing gives); outside its range,
 bounds included, fails; the rest passes. The three wants (traffic, data, an answer) are told apart. They count
-as failed, unless they wait; too few requests always wait.
+as failed, unless they wait; too few requests always wait, but for none at all.
 """
 
 import math
@@ -27,8 +27,8 @@ class Measure(StrEnum):
 class Criterion(Model):
     """One check's range. `canary` is name.namespace, as reasons write it.
 
-    `waits`: without a value the check waits for one, instead of failing. With fewer requests than
-    `minimum_requests` it waits in any case. `dry_run`: the verdict is told, and never counted.
+    `waits`: without a value, or any request, the check waits for one, instead of failing. With some requests,
+    and fewer than `minimum_requests`, it waits in any case. `dry_run`: the verdict is told, never counted.
     """
 
     check: str
@@ -44,7 +44,8 @@ class Sample(Model):
     """A query's answer. No value: no data. `series` counts what came back; `chosen` is the one of the value.
 
     `aged` is how old the newest value is, in seconds, where that is too old to be one. `unanswered` says why
-    the server gave no answer at all. `requests` are those of the check's window, where they were counted.
+    the server gave no answer at all. `requests` are those of the check's window or of the whole bake, where
+    they were counted.
     """
 
     value: float | None = None
@@ -116,7 +117,11 @@ def _inconclusive(criterion: Criterion, missing: Missing, reason: str) -> Verdic
 
 def _too_few(criterion: Criterion, requests: int) -> Verdict:
     reason = f"{requests} of the {criterion.minimum_requests} requests that {criterion.check} needs"
-    return _inconclusive(criterion, Missing.TRAFFIC, reason).model_copy(update={"waits": True})
+    if not requests:
+        reason = f"{reason}, probably {criterion.canary} is not receiving traffic"
+    return _inconclusive(criterion, Missing.TRAFFIC, reason).model_copy(
+        update={"waits": criterion.waits or requests > 0}
+    )
 
 
 def _no_values(criterion: Criterion, sample: Sample) -> Verdict:

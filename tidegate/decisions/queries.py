@@ -91,19 +91,22 @@ def checks(
     )
 
 
-def request_counts(canary: Canary, asked: Iterable[Check]) -> dict[float, Check]:
-    """By window in seconds, how to count the canary's requests, for checks that need a number of them."""
+def request_counts(canary: Canary, asked: Iterable[Check], bake_seconds: float = 0.0) -> dict[float, Check]:
+    """By a check's window in seconds, how to count the canary's requests, for checks that need so many.
+
+    A bake that lasts longer than the window is counted as a whole.
+    """
     windows = sorted({check.window_seconds for check in asked if check.criterion.minimum_requests})
     values = {"namespace": canary.namespace, "target": canary.spec.target_ref.name}
     return {
         window: Check(
             criterion=Criterion(check="requests", canary=_subject(canary), range=ThresholdRange()),
-            query=render_query(REQUEST_COUNT_QUERY, values | {"interval": format_duration(window)}),
+            query=render_query(REQUEST_COUNT_QUERY, values | {"interval": format_duration(counted)}),
             provider=_metrics_server(canary),
             namespace=canary.namespace,
-            window_seconds=window,
+            window_seconds=counted,
         )
-        for window in windows
+        for window, counted in ((window, max(window, bake_seconds)) for window in windows)
     }
 
 
@@ -153,7 +156,7 @@ def _check(
             canary=_subject(canary),
             measure=measure,
             range=metric.range,
-            waits=terms.no_data == "wait" if terms.no_data else canary.waits_for_data,
+            waits=waits_for_data(canary, policy),
             minimum_requests=terms.minimum_requests,
             dry_run=policy is not None and metric.name in policy.dry_runs,
         ),
@@ -162,6 +165,12 @@ def _check(
         namespace=template.metadata.namespace if template else canary.namespace,
         window_seconds=metric.window_seconds,
     )
+
+
+def waits_for_data(canary: Canary, policy: ReleasePolicy | None) -> bool:
+    """Whether checks without a value wait for one: the policy says it, and else the Canary."""
+    told = policy.spec.analysis.no_data if policy else None
+    return told == "wait" if told else canary.waits_for_data
 
 
 def _subject(canary: Canary) -> str:

@@ -10,6 +10,9 @@ from tidegate.domain.duration import format_duration
 
 MOST_SAMPLES = 1000
 
+HEAVIEST = 50
+"""Percent of the requests: a canary with more is not compared."""
+
 
 class Worse(StrEnum):
     """Which way a value gets worse."""

@@ -3,6 +3,7 @@
 It refers to its Canary, and is never applied to a cluster. Each section beside `canaryRef` is optional.
 """
 
+from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any, Literal, Self
 
@@ -12,7 +13,7 @@ from tidegate.domain.application import Metadata
 from tidegate.domain.approval_rule import ApprovalRule
 from tidegate.domain.base import Duration, ManifestModel
 from tidegate.domain.canary import NO_DATA, Canary
-from tidegate.domain.comparison import Comparison
+from tidegate.domain.comparison import HEAVIEST, Comparison
 from tidegate.domain.errors import InvalidInput
 from tidegate.domain.freeze_rule import FreezeRule
 from tidegate.domain.percent import Percent, exact
@@ -55,7 +56,8 @@ class PolicyAnalysis(ManifestModel):
     """What must be there before a check is judged, and what its silence means.
 
     `initial_delay`: so long the first routing stands under load before anything is judged. With fewer than
-    `minimum_requests` to the canary in its window a check has no verdict, and waits for more.
+    `minimum_requests` to the canary, in its window or a longer bake, a check has no verdict
+    and waits for more; with none at all it is as without data.
     """
 
     initial_delay: Duration | None = None
@@ -122,12 +124,12 @@ class ReleasePolicy(ManifestModel):
         for index, check in enumerate(self.spec.analysis.checks):
             _refuse_unknown((check.name,), canary, f"spec.analysis.checks.{index}.name")
         self._refuse_unanswerable(canary)
-        self._refuse_unmade_comparison(canary)
         weights = tuple(step.weight for step in self.spec.steps) or canary.spec.analysis.weights
+        self._refuse_unmade_comparison(canary, weights)
         for index, rule in enumerate(self.spec.approvals):
             rule.refuse_unfit(canary, weights, f"spec.approvals.{index}")
 
-    def _refuse_unmade_comparison(self, canary: Canary) -> None:
+    def _refuse_unmade_comparison(self, canary: Canary, weights: Sequence[float]) -> None:
         if self.spec.comparison is None:
             return
         if canary.spec.skip_analysis:
@@ -135,6 +137,12 @@ class ReleasePolicy(ManifestModel):
                 f"is never made, as Canary {canary.name} has skipAnalysis",
                 field="spec.comparison",
                 mend="remove one of them",
+            )
+        if not canary.spec.analysis.iterations and min(weights, default=0) > HEAVIEST:
+            raise InvalidInput(
+                f"is never made, as all weights are above {HEAVIEST}, where the primary has fewer requests",
+                field="spec.comparison",
+                mend=f"begin with a weight of {HEAVIEST} or less, or remove it",
             )
         for index, metric in enumerate(self.spec.comparison.metrics):
             field = f"spec.comparison.metrics.{index}.name"

@@ -95,6 +95,26 @@ async def test_too_short_an_analysis_or_no_traffic_waits_for_samples(
     assert (verdict.result, verdict.missing, verdict.waits) == ("inconclusive", "samples", True)
 
 
+@pytest.mark.parametrize(("weight", "result"), [(None, "failed"), (50, "failed"), (50.01, "passed")])
+async def test_only_a_canary_of_at_most_half_the_requests_is_compared(
+    canary_ref: MakeRef, judged: Judged, weight: float | None, result: str
+) -> None:
+    ref = canary_ref(policy("request-duration"), metrics=(DURATION,), target="slow")
+    *_, verdict = (await judged(ref, weight=weight)).verdicts
+    assert (verdict.result, "is not compared at 50.01%" in verdict.reason) == (result, result == "passed")
+
+
+@pytest.mark.parametrize(("analysis", "waits"), [({}, False), ({"analysis": {"noData": "wait"}}, True)])
+async def test_after_a_whole_window_too_few_samples_wait_only_where_no_data_does(
+    canary_ref: MakeRef, judged: Judged, analysis: dict[str, Any], waits: bool
+) -> None:
+    careful = policy("request-success-rate", window="100s")
+    careful["spec"] |= analysis
+    *_, verdict = (await judged(canary_ref(careful, metrics=(RATE,), target="idle"), 100)).verdicts
+    assert (verdict.missing, verdict.waits) == ("samples", waits)
+    assert "neither has a value: no traffic, or a step of less than two scrapes" in verdict.reason
+
+
 async def test_a_comparison_comes_on_top_of_the_checks(canary_ref: MakeRef, judged: Judged) -> None:
     ref = canary_ref(
         policy("request-duration", "request-success-rate"), metrics=(RATE, DURATION), target="healthy"
@@ -112,11 +132,13 @@ async def test_a_step_compares_what_it_judges(canary_ref: MakeRef, judged: Judge
     assert len((await judged(ref, checks=("request-success-rate",))).verdicts) == 1
 
 
-@pytest.mark.parametrize("seconds_ago", [3, 9])
+@pytest.mark.parametrize(("seconds_ago", "no_data"), [(3, "fail"), (9, "fail"), (9, "wait")])
 async def test_an_outage_is_retried_first_and_then_told(
-    canary_ref: MakeRef, judged: Judged, free_port: int, seconds_ago: float
+    canary_ref: MakeRef, judged: Judged, free_port: int, seconds_ago: float, no_data: str
 ) -> None:
-    ref = canary_ref(policy("request-success-rate"), metrics=(RATE,))
+    ref = canary_ref(
+        policy("request-success-rate"), metrics=(RATE,), annotations={"tidegate.dev/no-data": no_data}
+    )
     asked = judged(ref, seconds_ago=seconds_ago, address=f"http://127.0.0.1:{free_port}")
     if seconds_ago < 8:
         with pytest.raises(ApplicationError, match="is out of reach"):
@@ -124,6 +146,7 @@ async def test_an_outage_is_retried_first_and_then_told(
     else:
         *_, verdict = (await asked).verdicts
         assert (verdict.result, verdict.missing) == ("inconclusive", "answer")
+        assert verdict.waits is (no_data == "wait")
 
 
 async def test_a_query_of_several_series_names_the_comparison(canary_ref: MakeRef, judged: Judged) -> None:

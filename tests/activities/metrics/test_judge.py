@@ -137,6 +137,7 @@ async def test_a_target_without_any_request_has_too_few(
     ref = canary_ref(careful(minimumRequests=1), metrics=(RATE,), target="nobody")
     (verdict,) = (await judged(ref, prometheus=prometheus)).verdicts
     assert verdict.reason.startswith("0 of the 1 requests that request-success-rate needs")
+    assert not verdict.waits
 
 
 async def test_a_dry_run_whose_query_is_refused_fails_nothing(
