@@ -48,6 +48,10 @@ class Place:
             self.istio_version("VirtualService"), "VirtualService", self.namespace, self.ref.service
         )
 
+    def apex(self) -> Manifest | None:
+        """The live Service that users call."""
+        return self.cluster.get("v1", "Service", self.namespace, self.ref.service)
+
     def deployment(self, name: str) -> Manifest | None:
         """A live Deployment of the canary's namespace."""
         return self.cluster.get(APPS, "Deployment", self.namespace, name)

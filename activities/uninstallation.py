@@ -10,6 +10,8 @@ from temporalio import activity
 
 from activities.autoscalers import made_autoscalers, resume_target
 from activities.configuration import changed_since, copies_of
+from activities.endpoints import require_endpoints
+from activities.flagger_watch import refuse_controllers
 from activities.publication import terminate_at_best
 from activities.rollout import await_rollout
 from activities.site import APPS, Bundles, Place, Sites, described
@@ -17,10 +19,11 @@ from activities.step import step
 from tidegate.adapters.kubernetes import Change, Cluster, Clusters
 from tidegate.contracts import CANARY_FIELD_MANAGER, FENCE_ANNOTATION, CanaryCommand, StepReport
 from tidegate.decisions import narration
-from tidegate.decisions.ownership import other_release
+from tidegate.decisions.ownership import application_of, other_release, release_of
+from tidegate.decisions.rollout import rollout_of
 from tidegate.domain.errors import ReleaseFailed
 from tidegate.domain.manifest import Manifest, ObjectRef, dig, name_of, ref_of
-from tidegate.domain.marks import JUDGED_TEMPLATE, annotations
+from tidegate.domain.marks import GIVEN_BACK, JUDGED_TEMPLATE, RELEASE, annotations
 from tidegate.manifests import handback, promotion
 from tidegate.manifests.naming import CANARY_SUFFIX, PRIMARY_SUFFIX
 from tidegate.manifests.splits import exposes, shares
@@ -38,39 +41,52 @@ class UninstallationActivities:
     def raise_target(self, command: CanaryCommand) -> StepReport:
         """Let the target run what the primary runs, and as many pods, and wait until all are ready.
 
-        ReleaseFailed when a release was cut off, or there is nobody to take the primary's place.
+        ReleaseFailed when a release was cut off, there is nobody to take the primary's place, or its
+        configuration is another than the target would get; InvalidInput when Flagger leads the canary.
         """
         place = self._sites.named_place(command.ref)
         target, primary = place.target(), place.primary()
+        if not _is_installed(place, primary):
+            return StepReport(notes=("nothing to uninstall: no release has left anything",), nothing=True)
+        unseen = refuse_controllers((place.cluster, place.mesh), [(place.namespace, place.ref.name)])
         if primary is None or promotion.is_initialising(primary):
-            return StepReport(
-                notes=(f"{place.ref.primary} does not serve: {place.ref.target} is left alone",)
-            )
+            resume_target(place, command.fence)
+            left = f"{place.ref.primary} does not serve: {place.ref.target} is left alone"
+            return StepReport(notes=(left,), warnings=unseen)
         _refuse_cut_off(place, target, primary)
         copies = copies_of(place)
+        _refuse_differences(place, primary, copies)
 
         def serving(live: Manifest) -> Manifest:
             return handback.serving(live, primary, copies)
 
-        change = place.change_deployment(place.ref.target, command.fence, serving)
         resume_target(place, command.fence)
+        change = place.change_deployment(place.ref.target, command.fence, serving)
         few = await_rollout(place, place.ref.target, command.deadline_seconds)
         count = dig(change.after, "spec", "replicas")
         return StepReport(
             notes=(f"{place.ref.target} runs what {place.ref.primary} runs, with {count} replicas", *few),
-            warnings=changed_since(place, copies, handback.sources(primary, copies)),
+            warnings=unseen,
         )
 
     @activity.defn(name="uninstall_hand_over")
     @step
     def hand_over(self, command: CanaryCommand) -> StepReport:
-        """Let the apex Service select the target's pods, and only then the routes lead to it."""
+        """Let the apex Service select the target's pods, and only then the routes lead to it.
+
+        ReleaseFailed when a request would meet nobody there.
+        """
         place = self._sites.named_place(command.ref)
-        target = place.target()
+        target, service = place.target(), place.apex()
+        if not _is_installed(place, place.primary()):
+            return StepReport()
         if target is None:
             raise ReleaseFailed(_no_target(place))
-        notes = (*_serve(place, command, target), *_route(place, command))
-        return StepReport(notes=notes)
+        _refuse_unmarked(place)
+        _refuse_nobody(place, target, service)
+        served = _serve(place, command, target)
+        require_endpoints(place, place.ref.service, target)
+        return StepReport(notes=(*served, *_route(place, command)))
 
     @activity.defn(name="uninstall_remove")
     @step
@@ -89,10 +105,59 @@ class UninstallationActivities:
         notes: list[str] = []
         for cluster, ref in _made(place):
             notes += _removed(cluster, ref, command)
-        if _apex(place) is not None:
+        service = place.apex()
+        if service is not None and handback.is_marked(service):
             _write_apex(place, command, handback.unmarked_service)
         notes += _released(place, command, routes)
         return StepReport(notes=tuple(notes), warnings=terminate_at_best(place, command))
+
+
+def _is_installed(place: Place, primary: Manifest | None) -> bool:
+    """Whether releases have left anything: routes with their mark, a primary, or a Service that they hold."""
+    if _holds_routes(place, place.routes()) or FENCE_ANNOTATION in annotations(primary or {}):
+        return True
+    service, target = place.apex(), place.target()
+    return service is not None and target is not None and handback.is_taken(service, target)
+
+
+def _holds_routes(place: Place, routes: Manifest | None) -> bool:
+    return annotations(routes or {}).get(RELEASE) == release_of(place.ref)
+
+
+def _refuse_unmarked(place: Place) -> None:
+    """Routes without our mark are their owner's, who may have led them to the primary."""
+    routes = place.routes()
+    if routes is None or _holds_routes(place, routes):
+        return
+    if shares(routes, place.ref.service) is not None:
+        raise ReleaseFailed(
+            f"{described(routes)} leads to {place.ref.primary}, and no release has marked it; lead it to "
+            f"Service {place.ref.service}, or release once more"
+        )
+
+
+def _refuse_nobody(place: Place, target: Manifest, service: Manifest | None) -> None:
+    """A Service whose selector is its owner's by now has to select the target: it is not ours to mend."""
+    if service is None:
+        raise ReleaseFailed(
+            f"there is no Service {place.ref.service} to lead requests to the target; apply it"
+        )
+    if not dig(target, "status", "availableReplicas"):
+        raise ReleaseFailed(
+            f"{place.ref.target} cannot take the traffic: {rollout_of(target).reason}; get it ready first"
+        )
+    if not handback.is_taken(service, target) and not handback.selects(service, target):
+        raise ReleaseFailed(
+            f"Service {place.ref.service} does not select the pods of {place.ref.target}; see to its selector"
+        )
+
+
+def _refuse_differences(place: Place, primary: Manifest, copies: list[Manifest]) -> None:
+    """What the target would be configured with was never judged."""
+    if lines := changed_since(place, copies, handback.sources(primary, copies)):
+        raise ReleaseFailed(
+            f"{'; '.join(lines)}: bring the contents in line, or release what there is now, first"
+        )
 
 
 def _refuse_cut_off(place: Place, target: Manifest | None, primary: Manifest) -> None:
@@ -113,22 +178,19 @@ def _no_target(place: Place) -> str:
 
 
 def _serve(place: Place, command: CanaryCommand, target: Manifest) -> tuple[str, ...]:
-    if _apex(place) is None:
+    service = place.apex()
+    if service is None or not handback.is_taken(service, target):
         return ()
     change = _write_apex(place, command, lambda live: handback.given_back_service(live, target))
     return _note(change, f"Service {place.ref.service} selects the pods of {place.ref.target}")
 
 
 def _route(place: Place, command: CanaryCommand) -> tuple[str, ...]:
-    if place.routes() is None:
+    if not _holds_routes(place, place.routes()):
         return ()
     service = place.ref.service
     change = _write_routes(place, command, lambda live: handback.given_back_routes(live, service))
     return _note(change, f"VirtualService {place.ref.service} leads to Service {place.ref.service}")
-
-
-def _apex(place: Place) -> Manifest | None:
-    return place.cluster.get("v1", "Service", place.namespace, place.ref.service)
 
 
 def _write_apex(place: Place, command: CanaryCommand, change: Callable[[Manifest], Manifest]) -> Change:
@@ -178,19 +240,37 @@ def _named(place: Place, api_version: str, kind: str, name: str) -> ObjectRef:
 
 
 def _removed(cluster: Cluster, ref: ObjectRef, command: CanaryCommand) -> tuple[str, ...]:
-    """What bears no fence was made by somebody else."""
+    """What bears no fence, or came by a sync, was made by others; what was there before is given back."""
     live = cluster.get(ref.api_version, ref.kind, ref.namespace, ref.name)
-    if live is None:
+    if live is None or GIVEN_BACK in annotations(live):
         return ()
-    if FENCE_ANNOTATION not in annotations(live):
+    if handback.was_there(live) and ref.kind == "Service":
+        return _given_back(cluster, ref, command)
+    if FENCE_ANNOTATION not in annotations(live) or application_of(live):
         return (f"{ref} was made by no release, and was left",)
+    if ref.kind == "DestinationRule" and handback.others_fields(live, CANARY_FIELD_MANAGER):
+        return (f"{ref} has fields that no release wrote, and was left",)
     cluster.fenced_delete(ref, command.fence)
     return (f"{ref} was removed",)
 
 
+def _given_back(cluster: Cluster, ref: ObjectRef, command: CanaryCommand) -> tuple[str, ...]:
+    """Its owner's again."""
+    cluster.fenced_update(
+        ref.api_version,
+        ref.kind,
+        ref.namespace,
+        ref.name,
+        command.fence,
+        handback.given_back_side,
+        manager=CANARY_FIELD_MANAGER,
+    )
+    return (f"{ref} is as it was before the first release",)
+
+
 def _released(place: Place, command: CanaryCommand, routes: Manifest | None) -> tuple[str, ...]:
     """The VirtualService without our marks, or away where nobody but releases had a use for it."""
-    if routes is None:
+    if routes is None or not _holds_routes(place, routes):
         return ()
     if not handback.is_door(routes):
         return _removed(place.mesh, ref_of(routes), command)

@@ -30,7 +30,7 @@ from tidegate.decisions.rollout import wanted_replicas
 from tidegate.domain.errors import NotReady, TidegateError
 from tidegate.domain.manifest import Manifest, dig, name_of
 from tidegate.domain.marks import TEMPLATE_HASH, annotations
-from tidegate.manifests import promotion
+from tidegate.manifests import handback, promotion
 from tidegate.manifests.autoscaler import min_replicas
 from tidegate.manifests.primary import refuse_stranger
 from tidegate.settings.model import Settings
@@ -186,6 +186,8 @@ class WorkloadActivities:
         live = place.target()
         if live is None:
             return StepReport(notes=notes, warnings=(f"there is no {target} to scale down",))
+        if command.turning_back and (left := _left_serving(place, live, command)):
+            return StepReport(notes=notes, warnings=(left,))
         warnings = kept_home(place, command.fence)
         warnings += pause(place, live, command.fence, self._scaled_object(command))
         place.change_deployment(target, command.fence, lambda live: _scaled(unmarked(live), 0))
@@ -209,6 +211,18 @@ class WorkloadActivities:
             return remove_strays(self._sites.find(command.ref), command.fence)
         except TidegateError as error:
             return (f"autoscalers of an earlier revision were not looked for: {error}",)
+
+
+def _left_serving(place: Place, target: Manifest, command: CanaryCommand) -> str:
+    """Why a target keeps its pods: an uninstallation that was cut off has led the Service to them."""
+    service = place.apex()
+    if service is None or not handback.selects(service, target):
+        return ""
+    place.change_deployment(place.ref.target, command.fence, unmarked)
+    return (
+        f"{place.ref.target} keeps its pods, since Service {place.ref.service} selects them: go on with "
+        "`tidegate uninstall`, or start a release, which leads it to the primary"
+    )
 
 
 def _owned_by_flagger(primary: Manifest | None) -> tuple[str, ...]:

@@ -149,8 +149,12 @@ class Submissions:
         return self._submission(Disposition.SUPERSEDING, request)
 
     def _enqueue(self, request: ReleaseRequest) -> Submission:
-        if (request.mode, request.revision) not in [(each.mode, each.revision) for each in self._queue]:
+        """Let it wait behind the others; of two that ask for the same one waits, promoted if either is."""
+        waiting = next((at for at, each in enumerate(self._queue) if _same(each, request)), None)
+        if waiting is None:
             self._queue.append(request)
+        elif request.promoted:
+            self._queue[waiting] = self._queue[waiting].model_copy(update={"promoted": True})
         self._show_queue()
         return self._submission(Disposition.QUEUED, request)
 
@@ -166,3 +170,12 @@ class Submissions:
             reason=reason,
             wanted=request.wanted_revision,
         )
+
+
+def _same(one: ReleaseRequest, other: ReleaseRequest) -> bool:
+    """Whether two requests ask for the same."""
+    return _asked(one) == _asked(other)
+
+
+def _asked(request: ReleaseRequest) -> tuple[object, ...]:
+    return request.mode, request.revision, request.canaries, request.application

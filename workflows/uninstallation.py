@@ -32,6 +32,9 @@ with workflow.unsafe.imports_passed_through():
     from tidegate.decisions import narration
     from tidegate.domain.release import Outcome
 
+LEAST_DRAIN_SECONDS = 3.0
+"""Between the routes and the primary's end: proxies learn of new routes a moment after they are written."""
+
 READY_SECONDS = 600.0
 """How long the target may take: a progress deadline's default, since no manifest is asked."""
 
@@ -74,13 +77,17 @@ class Uninstallation:
     async def _uninstall(self, ref: CanaryRef) -> CanaryOutcome:
         notes: list[Note] = []
         try:
-            await self._give_back(ref, notes)
+            installed = await self._give_back(ref, notes)
         except ActivityError as error:
             reason = narration.uninstall_again(ref.full_name, reason_of(error), ref)
             return _ended(ref, Outcome.FAILED, reason, notes)
+        if not installed:
+            return _ended(ref, Outcome.UNCHANGED, narration.nothing_to_uninstall(ref.full_name), notes)
         return _ended(ref, Outcome.UNINSTALLED, narration.uninstalled(ref.full_name), notes)
 
-    async def _give_back(self, ref: CanaryRef, notes: list[Note]) -> None:
+    async def _give_back(self, ref: CanaryRef, notes: list[Note]) -> bool:
+        """Whether there was anything to give back."""
+
         def say(report: StepReport) -> None:
             notes.extend(report.told(workflow.now()))
 
@@ -88,13 +95,16 @@ class Uninstallation:
         name, workflow_id = ref.full_name, canary_workflow_id(ref.owner.cluster, ref.namespace, ref.name)
         say(await end_stray(workflow_id, "its canary is being uninstalled", budget))
         up = waiting(f"Raise target of {name}", deadline_seconds=READY_SECONDS, budget_seconds=budget)
-        say(await self._step(UninstallationActivities.raise_target, ref, up))
+        raised = await self._step(UninstallationActivities.raise_target, ref, up)
+        say(raised)
+        if raised.nothing:
+            return False
         over = quick(f"Hand {name} over to its target", budget_seconds=budget)
         say(await self._step(UninstallationActivities.hand_over, ref, over))
-        if self._limits.drain_seconds:
-            await workflow.sleep(self._limits.drain_seconds, summary="Drain")
+        await workflow.sleep(max(self._limits.drain_seconds, LEAST_DRAIN_SECONDS), summary="Drain")
         away = quick(f"Remove what {name} does not need", budget_seconds=budget)
         say(await self._step(UninstallationActivities.remove, ref, away))
+        return True
 
     async def _step(self, method: Any, ref: CanaryRef, options: Options) -> StepReport:
         command = CanaryCommand(

@@ -131,6 +131,8 @@ class StepReport(Model):
     warnings: tuple[str, ...] = ()
     promoted_by: int = 0
     """restore: the epoch of the release that promoted what the primary runs; 0 when it does not say."""
+    nothing: bool = False
+    """uninstall_raise: no release has left anything of the canary."""
 
     def told(self, at: datetime) -> list[Note]:
         """Its lines as notes of that moment, warnings last."""

@@ -307,6 +307,11 @@ def uninstalled(canary: str) -> str:
     return f"{canary} was uninstalled: its target serves all traffic by itself"
 
 
+def nothing_to_uninstall(canary: str) -> str:
+    """It was never released, or was uninstalled before."""
+    return f"{canary}: nothing to uninstall, no release has left anything"
+
+
 def uninstall_again(canary: str, reason: str, ref: CanaryRef) -> str:
     """How far an uninstallation came, and how it goes on."""
     return (

@@ -105,3 +105,20 @@ def is_behind_service(endpoint_slice: Manifest) -> bool:
     """Whether an EndpointSlice has a ready address; who says nothing of being ready is, as for Kubernetes."""
     endpoints = endpoint_slice.get("endpoints") or ()
     return any(dig(each, "conditions", "ready") is not False and each.get("addresses") for each in endpoints)
+
+
+def pods_behind(endpoint_slice: Manifest) -> frozenset[str]:
+    """The names of the ready pods that an EndpointSlice leads to; none where it has no port."""
+    endpoints = (endpoint_slice.get("endpoints") or ()) if endpoint_slice.get("ports") else ()
+    return frozenset(
+        str(dig(each, "targetRef", "name"))
+        for each in endpoints
+        if dig(each, "targetRef", "kind") == "Pod" and dig(each, "conditions", "ready") is not False
+    )
+
+
+def is_ready(pod: Manifest) -> bool:
+    """Whether a pod takes requests, and is not about to end."""
+    conditions = dig(pod, "status", "conditions") or ()
+    said = any(each.get("type") == "Ready" and each.get("status") == "True" for each in conditions)
+    return said and dig(pod, "metadata", "deletionTimestamp") is None

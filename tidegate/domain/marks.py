@@ -53,6 +53,9 @@ ORIGINAL = "tidegate.dev/original"
 Of a Service, its selector and its ports.
 """
 
+GIVEN_BACK = "tidegate.dev/given-back"
+"""On a Service that was there before its first release, and that an uninstallation gave back: it stays."""
+
 TARGET = "tidegate.dev/target"
 """On a VirtualService: name of the canary's target."""
 

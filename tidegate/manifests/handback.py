@@ -9,7 +9,16 @@ from collections.abc import Iterable
 from copy import deepcopy
 
 from tidegate.domain.manifest import Manifest, dig, name_of
-from tidegate.domain.marks import ASKED_FOR, CANARY, ORIGINAL, RELEASE, REVISION, TARGET, annotations
+from tidegate.domain.marks import (
+    ASKED_FOR,
+    CANARY,
+    GIVEN_BACK,
+    ORIGINAL,
+    RELEASE,
+    REVISION,
+    TARGET,
+    annotations,
+)
 from tidegate.manifests.configuration import VERSION_DIGITS, Names, references, renamed
 from tidegate.manifests.naming import PRIMARY_SUFFIX, Selector, selector_of
 from tidegate.manifests.primary import relabelled
@@ -24,23 +33,60 @@ _SERVICE_FIELDS = ("selector", "ports")
 
 
 def serving(target: Manifest, primary: Manifest, copies: Iterable[Manifest]) -> Manifest:
-    """The live target with what the live primary runs, and as large; `copies` are ConfigMaps and Secrets."""
+    """The live target with what the live primary runs, and as large, one pod at least.
+
+    `copies` are ConfigMaps and Secrets.
+    """
     chosen = selector_of(target)
     back = Selector(chosen.label, target=chosen.primary, primary=chosen.target)
     template = relabelled(renamed(primary["spec"]["template"], sources(primary, copies)), back)
     size = dig(primary, "spec", "replicas")
-    spec = target["spec"] | {"template": template, "replicas": 1 if size is None else size}
+    spec = target["spec"] | {"template": template, "replicas": max(1, size or 1)}
     return target | {"spec": spec}
 
 
 def given_back_service(live: Manifest, target: Manifest) -> Manifest:
-    """The apex Service as it was taken over; one that a release made selects the target's pods."""
+    """The apex Service as it was taken over, as far as that leads to the target's pods as they are now.
+
+    One that a release made, or that would select none of them, selects them by the target's own label.
+    """
     chosen = selector_of(target)
     kept = _original(live)
-    fields = {key: kept[key] for key in _SERVICE_FIELDS if kept.get(key)} or {
-        "selector": {chosen.label: chosen.target}
-    }
-    return live | {"spec": live["spec"] | fields}
+    selector = kept.get("selector") or {}
+    if not selector or not selector.items() <= _labels(target).items():
+        selector = {chosen.label: chosen.target}
+    ports = [_reaching(port, live, target) for port in kept.get("ports") or ()]
+    return live | {"spec": live["spec"] | {"selector": selector} | ({"ports": ports} if ports else {})}
+
+
+def given_back_side(live: Manifest) -> Manifest:
+    """The Service of a side as its owner had it, marked as given back: nobody removes it after that."""
+    kept = _original(live)
+    others = {key: value for key, value in live["spec"].items() if key not in _SERVICE_FIELDS}
+    fields = {key: kept[key] for key in _SERVICE_FIELDS if key in kept}
+    after = unmarked_service(live | {"spec": others | fields if "ports" in fields else live["spec"]})
+    marks = annotations(after) | {GIVEN_BACK: "true"}
+    return after | {"metadata": after["metadata"] | {"annotations": marks}}
+
+
+def is_taken(service: Manifest, target: Manifest) -> bool:
+    """Whether an apex Service is a release's yet: it selects the primary, or keeps what it had been."""
+    chosen = selector_of(target)
+    return was_there(service) or dig(service, "spec", "selector", chosen.label) == chosen.primary
+
+
+def selects(service: Manifest, target: Manifest) -> bool:
+    """Whether a Service selects the pods of a Deployment's template."""
+    selector = dig(service, "spec", "selector") or {}
+    return bool(selector) and selector.items() <= _labels(target).items()
+
+
+def others_fields(live: Manifest, manager: str) -> bool:
+    """Whether others than this manager have written fields of an object's spec."""
+    entries = dig(live, "metadata", "managedFields") or ()
+    return any(
+        entry.get("manager") != manager and dig(entry, "fieldsV1", "f:spec") is not None for entry in entries
+    )
 
 
 def given_back_routes(live: Manifest, service: str) -> Manifest:
@@ -73,6 +119,11 @@ def is_door(live: Manifest) -> bool:
     return was_there(live) or gateways != {"mesh"} or not dig(live, "spec", "hosts")
 
 
+def is_marked(live: Manifest) -> bool:
+    """Whether an object bears any mark of a canary."""
+    return not annotations(live).keys().isdisjoint(_OWN)
+
+
 def unmarked_service(live: Manifest) -> Manifest:
     """The apex Service without them; one that was there before loses what its Canary had asked for too."""
     return unmarked(without_asked(live) if was_there(live) else live)
@@ -82,6 +133,24 @@ def unmarked(live: Manifest) -> Manifest:
     """The object without the marks of a canary."""
     kept = {key: value for key, value in annotations(live).items() if key not in _OWN}
     return live | {"metadata": live["metadata"] | {"annotations": kept}}
+
+
+def _labels(target: Manifest) -> Manifest:
+    return dig(target, "spec", "template", "metadata", "labels") or {}
+
+
+def _reaching(port: Manifest, live: Manifest, target: Manifest) -> Manifest:
+    """A port as it was; where no container declares its target, that of the released port of its number."""
+    declared = {
+        known
+        for container in dig(target, "spec", "template", "spec", "containers") or ()
+        for each in container.get("ports") or ()
+        for known in (each.get("name"), each.get("containerPort"))
+    }
+    released = {each["port"]: each for each in live["spec"].get("ports") or ()}.get(port.get("port"))
+    if released is None or not declared or port.get("targetPort", port.get("port")) in declared:
+        return port
+    return port | {"targetPort": released.get("targetPort", released["port"])}
 
 
 def _plain(spec: Manifest, service: str) -> Manifest:

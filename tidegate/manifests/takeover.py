@@ -10,7 +10,7 @@ import json
 
 from tidegate.contracts import FENCE_ANNOTATION
 from tidegate.domain.manifest import Manifest, dig
-from tidegate.domain.marks import ORIGINAL, RELEASE, annotations
+from tidegate.domain.marks import GIVEN_BACK, ORIGINAL, RELEASE, annotations
 from tidegate.manifests.naming import CANARY_SUFFIX, PRIMARY_SUFFIX
 from tidegate.manifests.rules import destinations, host_of, rules, short
 
@@ -35,15 +35,25 @@ def original(live: Manifest | None) -> dict[str, str]:
 def with_original(live: Manifest, taken: Manifest) -> Manifest:
     """The Service that was taken over, with what it had been: once kept, for as long as it is there.
 
-    One that selected a primary already was another controller's work, and is not worth going back to.
+    A fence alone says nothing: a sync and an uninstallation leave one too.
     """
-    known, selects = annotations(live), dig(live, "spec", "selector") or {}
-    to_primary = any(value in selects.values() for value in taken["spec"]["selector"].values())
-    if ORIGINAL in known or FENCE_ANNOTATION in known or to_primary:
+    if ORIGINAL in annotations(live) or _is_made(live, taken):
         return taken
     kept = {key: live["spec"][key] for key in ("selector", "ports") if key in live["spec"]}
     marks = annotations(taken) | {ORIGINAL: json.dumps(kept, separators=(",", ":"), sort_keys=True)}
+    marks.pop(GIVEN_BACK, None)
     return taken | {"metadata": taken["metadata"] | {"annotations": marks}}
+
+
+def _is_made(live: Manifest, taken: Manifest) -> bool:
+    """Whether a Service is a release's work, or another controller's: neither is worth going back to."""
+    known, selects = annotations(live), dig(live, "spec", "selector") or {}
+    wanted = taken["spec"]["selector"].values()
+    if not any(value in selects.values() for value in wanted):
+        return False
+    released = FENCE_ANNOTATION in known and GIVEN_BACK not in known
+    to_primary = any(str(value).endswith(PRIMARY_SUFFIX) for value in wanted)
+    return released or to_primary or bool(dig(live, "metadata", "ownerReferences"))
 
 
 def leftovers(written: Manifest, wanted: Manifest) -> tuple[str, ...]:

@@ -7,14 +7,17 @@ from typing import Any
 import pytest
 from temporalio.exceptions import ApplicationError
 
+from activities import endpoints
 from tests.activities.workload.test_autoscaling import CRD, KEDA, is_paused, scaled
 from tidegate.contracts import FENCE_ANNOTATION, Standing
+from tidegate.domain.manifest import dig
 from tidegate.domain.marks import COPIED_FOR, ORIGINAL, RELEASE, annotations
 from tidegate.domain.release import Phase
 
 ISTIO = "networking.istio.io/v1"
 STEPS = ("raise_target", "hand_over", "remove")
 SIDES = ("podinfo-primary", "podinfo-canary")
+TIERED = {"app": "podinfo", "tier": "web"}
 
 
 def uninstall(world: Any, *steps: str) -> list[Any]:
@@ -37,15 +40,27 @@ def internal(deployment: Any, hpa: Any, canary: Any) -> None:
     canary["spec"]["service"] = {"port": 9898}
 
 
-def adopt(world: Any, routes: dict[str, Any] | None = None) -> None:
-    """A target that serves by a Service, and perhaps routes, of its owner's; then the first release."""
-    world.sync("a", replicas=2)
-    metadata = {"name": "podinfo", "namespace": "test"}
-    ports = [{"name": "web", "port": 9898, "targetPort": 9898}]
-    spec = {"selector": {"app": "podinfo", "tier": "web"}, "ports": ports}
+def tiered(deployment: Any, hpa: Any, canary: Any) -> None:
+    deployment["spec"]["template"]["metadata"]["labels"]["tier"] = "web"
+
+
+def own_service(
+    world: Any, name: str = "podinfo", selector: Any = TIERED, marks: Any = None, target_port: Any = 9898
+) -> None:
+    ports = [{"name": "web", "port": 9898, "targetPort": target_port}]
+    metadata = {"name": name, "namespace": "test", "annotations": marks or {}}
+    spec = {"selector": selector, "ports": ports}
     service = {"apiVersion": "v1", "kind": "Service", "metadata": metadata, "spec": spec}
     world.workloads.apply(service, manager="kubectl")
+
+
+def adopt(world: Any, routes: dict[str, Any] | None = None, **service: Any) -> None:
+    """A target that serves by a Service, and perhaps routes, of its owner's; then the first release."""
+    world.commit("a", change=tiered)
+    world.sync("a", replicas=2)
+    own_service(world, **service)
     if routes:
+        metadata = {"name": "podinfo", "namespace": "test"}
         world.mesh.apply(
             {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "test"}}, manager="kubectl"
         )
@@ -114,7 +129,7 @@ def test_what_was_there_before_is_as_it_was(world: Any, routes: Any) -> None:
     adopt(world, routes)
     uninstall(world)
     service = world.service("podinfo")
-    assert service["spec"]["selector"] == {"app": "podinfo", "tier": "web"}
+    assert service["spec"]["selector"] == TIERED
     assert [port["name"] for port in service["spec"]["ports"]] == ["web"]
     assert list(annotations(service)) == [FENCE_ANNOTATION]
     if routes:
@@ -134,11 +149,18 @@ def test_routes_that_another_controller_had_split_are_not_gone_back_to(world: An
     assert rule["route"] == [{"destination": {"host": "podinfo"}, "weight": 100}]
 
 
+MESH_ONLY = ROUTES | {"hosts": ["podinfo"], "gateways": ["mesh"]}
+
+
+@pytest.mark.parametrize("routes", [None, ROUTES, MESH_ONLY])
 @pytest.mark.parametrize("step", STEPS)
-def test_every_step_may_run_twice(world: Any, step: str) -> None:
-    world.initialise()
+def test_every_step_may_run_twice(world: Any, step: str, routes: Any) -> None:
+    adopt(world, routes) if routes else world.initialise()
     uninstall(world, *STEPS[: STEPS.index(step) + 1], step, *STEPS[STEPS.index(step) + 1 :])
     assert made(world) == []
+    if routes:
+        assert world.routes()["spec"] == routes
+        assert world.service("podinfo")["spec"]["selector"] == TIERED
     assert world.deployment("podinfo")["status"]["availableReplicas"] == 2
 
 
@@ -147,7 +169,7 @@ def test_one_that_was_cut_off_is_begun_again(world: Any) -> None:
     uninstall(world, "raise_target", "hand_over")
     uninstall(world)
     again = uninstall(world)
-    assert again[0].notes == ("podinfo-primary does not serve: podinfo is left alone",)
+    assert again[0].nothing
     assert made(world) == []
     assert world.deployment("podinfo")["status"]["availableReplicas"] == 2
 
@@ -165,7 +187,7 @@ def refer(deployment: Any, hpa: Any, canary: Any) -> None:
     container["envFrom"] = [{"configMapRef": {"name": "config-primary-flags"}}]
 
 
-def test_configuration_is_the_owner_s_again_and_a_difference_is_told(world: Any) -> None:
+def test_configuration_is_the_owner_s_again_once_it_is_what_the_primary_has(world: Any) -> None:
     def configure(value: str) -> None:
         metadata = {"name": "config-primary-flags", "namespace": "test"}
         manifest = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": {"value": value}}
@@ -175,11 +197,13 @@ def test_configuration_is_the_owner_s_again_and_a_difference_is_told(world: Any)
     world.commit("a", change=refer)
     world.initialise()
     configure("red")
-    (report,) = uninstall(world, "raise_target")
+    with pytest.raises(ApplicationError, match="ConfigMap config-primary-flags is not what podinfo-primary"):
+        uninstall(world, "raise_target")
+    assert world.deployment("podinfo")["spec"]["replicas"] == 0
+    configure("blue")
+    uninstall(world, "raise_target")
     container = world.deployment("podinfo")["spec"]["template"]["spec"]["containers"][0]
     assert container["envFrom"] == [{"configMapRef": {"name": "config-primary-flags"}}]
-    (told,) = report.warnings
-    assert told.startswith("ConfigMap config-primary-flags is not what podinfo-primary serves with")
     uninstall(world, "hand_over", "remove")
     assert made(world) == []
 
@@ -257,3 +281,176 @@ def test_kubectl_shows_that_a_canary_was_uninstalled(flagger: Any) -> None:
     uninstall(flagger)
     live = flagger.workloads.get("flagger.app/v1beta1", "Canary", "test", "podinfo")
     assert (live["status"]["phase"], live["status"]["canaryWeight"]) == ("Terminated", 0)
+
+
+def served(world: Any) -> Any:
+    """What the owner has: the Service's spec, and the routes' when there are any."""
+    routes = world.routes()
+    return world.service("podinfo")["spec"], routes and routes["spec"]
+
+
+def test_one_that_was_never_released_is_left_as_it_is(world: Any) -> None:
+    split = [{"destination": {"host": "podinfo"}, "weight": 40}, {"destination": {"host": "b"}, "weight": 60}]
+    world.commit("a", change=tiered)
+    world.sync("a", replicas=1)
+    own_service(world, marks={FENCE_ANNOTATION: "1.1"})
+    namespace = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "test"}}
+    metadata = {"name": "podinfo", "namespace": "test", "annotations": {FENCE_ANNOTATION: "1.1"}}
+    spec = {"hosts": ["podinfo"], "http": [{"route": split}, {"route": split[:1]}]}
+    for each in (
+        namespace,
+        {"apiVersion": ISTIO, "kind": "VirtualService", "metadata": metadata, "spec": spec},
+    ):
+        world.mesh.apply(each, manager="kubectl")
+    before = served(world)
+    first, *_ = uninstall(world)
+    assert first.nothing
+    assert served(world) == before
+
+
+def test_what_was_uninstalled_is_its_owner_s_however_often_it_is_asked_for(world: Any) -> None:
+    adopt(world, MESH_ONLY)
+    uninstall(world)
+    own_service(world, selector={"app": "podinfo"})
+    before = served(world)
+    first, *_ = uninstall(world)
+    assert first.nothing
+    assert served(world) == before
+
+
+def test_ports_are_kept_at_a_second_installation_too(world: Any) -> None:
+    adopt(world, ROUTES)
+    uninstall(world)
+    world.initialise()
+    uninstall(world)
+    assert [port["name"] for port in world.service("podinfo")["spec"]["ports"]] == ["web"]
+    assert world.service("podinfo")["spec"]["selector"] == TIERED
+
+
+def test_a_service_that_would_select_nobody_selects_the_target(world: Any) -> None:
+    adopt(world, selector={"app": "podinfo", "tier": "old"}, target_port="gone")
+    uninstall(world)
+    spec = world.service("podinfo")["spec"]
+    assert spec["selector"] == {"app": "podinfo"}
+    assert [port["targetPort"] for port in spec["ports"]] == [9898]
+
+
+def no_target(world: Any) -> None:
+    world.workloads.delete("apps/v1", "Deployment", "test", "podinfo-primary")
+
+
+def no_service(world: Any) -> None:
+    uninstall(world, "raise_target")
+    world.workloads.delete("v1", "Service", "test", "podinfo")
+
+
+def no_pods(world: Any) -> None:
+    """The Service is its owner's by now, and leads elsewhere."""
+    uninstall(world, "raise_target")
+    own_service(world, selector={"app": "other"})
+
+
+@pytest.mark.parametrize(
+    ("nobody", "told"),
+    [
+        (no_target, "podinfo cannot take the traffic: it is scaled to 0; get it ready first"),
+        (no_service, "there is no Service podinfo to lead requests to the target; apply it"),
+        (no_pods, "Service podinfo does not select the pods of podinfo; see to its selector"),
+    ],
+)
+def test_routes_do_not_lead_to_nobody(world: Any, nobody: Callable[..., None], told: str) -> None:
+    world.initialise()
+    nobody(world)
+    with pytest.raises(ApplicationError, match=told):
+        uninstall(world, "hand_over")
+    assert world.weights() == [100, 0]
+
+
+def test_routes_wait_for_the_service_to_know_its_pods(world: Any, monkeypatch: Any) -> None:
+    monkeypatch.setattr(endpoints, "PATIENCE_SECONDS", 0.3)
+    world.initialise()
+    uninstall(world, "raise_target")
+    monkeypatch.setattr(endpoints, "pods_behind", lambda _: frozenset({"podinfo-primary-1"}))
+    with pytest.raises(
+        ApplicationError, match=r"Service podinfo\.test leads to 0 of 2 ready pods of podinfo"
+    ):
+        uninstall(world, "hand_over")
+    assert world.weights() == [100, 0]
+
+
+def test_the_services_of_the_sides_that_were_there_before_stay(world: Any) -> None:
+    own_service(world, "podinfo-primary", {"app": "other"})
+    own_service(world, "podinfo-canary", {"app": "podinfo"})
+    world.initialise()
+    uninstall(world, *STEPS, "remove")
+    found = {name: world.service(name)["spec"] for name in SIDES}
+    assert [found[name]["selector"] for name in SIDES] == [{"app": "other"}, {"app": "podinfo"}]
+    assert [found[name]["ports"][0]["name"] for name in SIDES] == ["web", "web"]
+
+
+def test_a_destination_rule_with_fields_of_others_stays(world: Any) -> None:
+    world.initialise()
+    metadata = {"name": "podinfo-primary", "namespace": "test"}
+    spec = {"host": "podinfo-primary", "exportTo": ["."]}
+    world.mesh.apply(
+        {"apiVersion": ISTIO, "kind": "DestinationRule", "metadata": metadata, "spec": spec},
+        manager="kubectl",
+    )
+    uninstall(world)
+    assert made(world) == ["DestinationRule podinfo-primary"]
+
+
+@pytest.mark.parametrize("again", [False, True])
+def test_a_recovery_leaves_a_target_that_serves_by_itself(world: Any, again: bool) -> None:
+    adopt(world, ROUTES)
+    uninstall(world, "raise_target", "hand_over")
+    world.git_down = True
+    report = world.step("scale_down", turning_back=True)
+    assert any(
+        "podinfo keeps its pods, since Service podinfo selects them" in each for each in report.warnings
+    )
+    assert world.deployment("podinfo")["status"]["availableReplicas"] == 2
+    if again:
+        uninstall(world)
+        assert world.routes()["spec"] == ROUTES
+
+
+def test_a_primary_of_no_pods_leaves_a_target_of_one(world: Any) -> None:
+    world.initialise()
+    world.workloads.fenced_update(
+        "apps/v1",
+        "Deployment",
+        "test",
+        "podinfo-primary",
+        world.fence(),
+        lambda live: live | {"spec": live["spec"] | {"replicas": 0}},
+        manager="kubectl",
+    )
+    uninstall(world, "raise_target")
+    assert world.deployment("podinfo")["spec"]["replicas"] == 1
+
+
+def test_a_flagger_that_leads_the_canary_is_stopped_first(flagger: Any) -> None:
+    flagger.initialise()
+    labels = {"app": "flagger"}
+    template = {
+        "metadata": {"labels": labels},
+        "spec": {"containers": [{"name": "flagger", "image": "flagger:1"}]},
+    }
+    metadata = {"name": "flagger", "namespace": "test", "labels": labels}
+    spec = {"selector": {"matchLabels": labels}, "template": template}
+    flagger.workloads.apply(
+        {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": metadata, "spec": spec}, manager="helm"
+    )
+    flagger.workloads.wait(
+        "apps/v1",
+        "Deployment",
+        "test",
+        "flagger",
+        lambda live: dig(live, "status", "readyReplicas"),
+        deadline_seconds=10,
+        beat=lambda: None,
+    )
+    with pytest.raises(ApplicationError, match="releases the canaries of namespace test"):
+        uninstall(flagger, "raise_target")
+    assert flagger.deployment("podinfo")["spec"]["replicas"] == 0
