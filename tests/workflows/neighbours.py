@@ -159,6 +159,7 @@ class Neighbours:
     settled: bool = False
     judged: int = 0
     hang: set[str] = field(default_factory=set)
+    nothing_installed: bool = False
     promoted_by: int = 0
     """The epoch of the release that promoted what the primary runs."""
     fail: dict[str, list[ApplicationError]] = field(default_factory=dict)
@@ -302,7 +303,7 @@ class Neighbours:
     async def raise_target(self, command: CanaryCommand) -> StepReport:
         self._obey(command.fence)
         await self._did(f"raise_target {command.ref.name}")
-        return StepReport(warnings=("ConfigMap flags differs",))
+        return StepReport(warnings=("ConfigMap flags differs",), nothing=self.nothing_installed)
 
     @activity.defn(name="uninstall_hand_over")
     async def hand_over(self, command: CanaryCommand) -> StepReport:

@@ -19,6 +19,7 @@ from tidegate.contracts import (
     Disposition,
     OnConflict,
     ReleaseOutcome,
+    ReleaseRequest,
     ReleaseStatus,
 )
 from tidegate.domain.release import Outcome, Phase
@@ -155,6 +156,24 @@ async def test_a_queued_revision_waits_for_the_end_of_the_running_one(stage: Sta
     successor, previous = await handed_over(stage, handle)
     assert previous.outcome is Outcome.PROMOTED
     assert (await successor.result()).sha == NEW
+
+
+async def test_what_waits_twice_waits_once_and_is_promoted_if_either_is(stage: Stage) -> None:
+    handle = await busy(stage)
+    first = release_request(NEW, on_conflict=OnConflict.QUEUE)
+    spec = first.application.spec
+    spec = spec.model_copy(update={"source": spec.source.model_copy(update={"path": "elsewhere"})})
+    moved = first.model_copy(update={"application": first.application.model_copy(update={"spec": spec})})
+    for request in (first, first.model_copy(update={"promoted": True}), first, moved):
+        assert (await stage.submit(request))[1].disposition is Disposition.QUEUED
+    status: ReleaseStatus = await handle.query(Release.status)
+    assert status.queued == (NEW, NEW)
+    stage.neighbours.hang.clear()
+    successor, _ = await handed_over(stage, handle)
+    begun = ReleaseRequest.model_validate(await first_request(successor))
+    assert (begun.promoted, [each.promoted for each in begun.queued]) == (True, [False])
+    assert [each.application for each in begun.queued] == [moved.application]
+    await successor.result()
 
 
 async def test_superseding_drops_what_was_queued_and_says_so(stage: Stage) -> None:

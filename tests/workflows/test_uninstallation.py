@@ -68,6 +68,30 @@ async def test_without_any_canary_there_is_nothing_to_uninstall(stage: Stage) ->
     assert (await handle.result()).outcome is Outcome.UNCHANGED
 
 
+async def test_a_canary_that_no_release_holds_is_left_alone(stage: Stage) -> None:
+    stage.neighbours.nothing_installed = True
+    handle, _ = await uninstall(stage)
+    outcome: ReleaseOutcome = await handle.result()
+    assert (outcome.outcome, outcome.canaries[0].reason) == (
+        Outcome.UNCHANGED,
+        "podinfo.test: nothing to uninstall, no release has left anything",
+    )
+    assert stage.neighbours.calls == IN_ORDER[:2]
+
+
+async def test_uninstallations_of_different_canaries_wait_one_after_the_other(stage: Stage) -> None:
+    stage.neighbours.canaries = 3
+    stage.neighbours.hang = {"hand_over"}
+    handle, _ = await uninstall(stage, "podinfo")
+    await stage.until(lambda: "hand_over podinfo" in stage.neighbours.calls)
+    for name in ("podinfo1", "podinfo2", "podinfo2"):
+        assert (await uninstall(stage, name))[1] is Disposition.QUEUED
+    stage.neighbours.hang.clear()
+    assert (await handle.result()).outcome is Outcome.UNINSTALLED
+    removed = [call.split()[-1] for call in stage.neighbours.calls if call.startswith("remove")]
+    assert removed == ["podinfo", "podinfo1", "podinfo2"]
+
+
 async def test_it_is_refused_while_a_release_runs(stage: Stage) -> None:
     stage.neighbours.plan = release_plan(seconds=0.2, drain=0.1)
     stage.neighbours.hang = {"scale_up"}
