@@ -48,7 +48,7 @@ class UninstallationActivities:
         target, primary = place.target(), place.primary()
         if not _is_installed(place, primary):
             return StepReport(notes=("nothing to uninstall: no release has left anything",), nothing=True)
-        unseen = refuse_controllers((place.cluster, place.mesh), [(place.namespace, place.ref.name)])
+        unseen = refuse_controllers(place.cluster, place.mesh, [(place.namespace, place.ref.name)])
         if primary is None or promotion.is_initialising(primary):
             resume_target(place, command.fence)
             left = f"{place.ref.primary} does not serve: {place.ref.target} is left alone"
