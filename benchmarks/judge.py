@@ -31,17 +31,21 @@ LONGEST = 60
 """Bakes after which a release that still waits or fails is left alone."""
 
 REQUESTS = (20, 100, 500, 2000)
-"""The canary's in a bake. It has a tenth of the traffic; a baseline would have as much."""
+"""The canary's in a bake. It has a tenth of all, unless a case says more; a baseline would have as much."""
 
 USUAL = Behaviour()
 
 
 class Case(NamedTuple):
-    """What the canary does, and what all other versions do. Healthy: it is no worse than they are."""
+    """What the canary does, and what all other versions do. Healthy: it is no worse than they are.
+
+    `weight` is the canary's, in percent. The release compares nothing above 50.
+    """
 
     name: str
     canary: Behaviour
     others: Behaviour = USUAL
+    weight: int = 10
 
     @property
     def healthy(self) -> bool:
@@ -50,6 +54,7 @@ class Case(NamedTuple):
 
 CASES = (
     Case("healthy", USUAL),
+    Case("healthy, at a weight of 90", USUAL, weight=90),
     Case("healthy, all 2 % errors", Behaviour(errors=0.02), Behaviour(errors=0.02)),
     Case("healthy, all +100 % slow", Behaviour(latency=2), Behaviour(latency=2)),
     *(
@@ -79,8 +84,9 @@ RULES = (
         measure=Measure.SUCCESS_RATE,
         worse=Worse.DECREASE,
         minimum_difference=0.5,
+        waits=True,
     ),
-    Rule(check="request-duration", measure=Measure.REQUEST_DURATION),
+    Rule(check="request-duration", measure=Measure.REQUEST_DURATION, waits=True),
 )
 
 Moment = Mapping[str, Counted]
@@ -133,7 +139,8 @@ class Run:
     def __init__(self, case: Case, requests: int, trial: int) -> None:
         behaviours = {"canary": case.canary, "primary": case.others, "baseline": case.others}
         each = requests // SAMPLES_A_BAKE
-        counts = {"canary": each, "primary": 9 * each, "baseline": each}
+        primary = max(1, each * (100 - case.weight) // case.weight)
+        counts = {"canary": each, "primary": primary, "baseline": each}
         self._traffic = Traffic(f"{case.name} {requests} {trial}", behaviours, counts)
         self._moments: list[Moment] = []
 

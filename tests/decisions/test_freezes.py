@@ -8,6 +8,7 @@ from tests.decisions.test_plan import canary
 from tests.decisions.test_policy_plan import policy
 from tidegate.decisions.freezes import frozen, frozen_now
 from tidegate.decisions.plan import compile_plan
+from tidegate.domain.errors import InvalidInput
 from tidegate.domain.freeze_rule import FreezeRule
 from tidegate.domain.plan import Freeze, Purpose
 
@@ -95,3 +96,23 @@ def test_upkeep_is_never_frozen() -> None:
     freeze = {"schedule": "0 0 * * *", "duration": "24h", "reason": "always"}
     plan = compile_plan(canary(stepWeight=50), Purpose.UPKEEP, 5.0, policy(freezes=[freeze]))
     assert frozen_now(plan, utc("2026-11-27 12:00")) is None
+
+
+@pytest.mark.parametrize(
+    ("schedule", "duration"), [("* * * * *", "2m"), ("*/5 * * * *", "8784h"), ("0 0 * * *", "24h1s")]
+)
+def test_a_freeze_that_always_begins_again_before_its_end_is_refused(schedule: str, duration: str) -> None:
+    with pytest.raises(InvalidInput, match="begins again before it ends, time after time"):
+        rule(schedule, duration)
+
+
+@pytest.mark.parametrize("schedule", ["0 0 * * *", "0 0 1 1 *", "0 0 29 2 *", "* 9-17 * * MON-FRI"])
+def test_a_freeze_that_may_end_is_accepted(schedule: str) -> None:
+    assert rule(schedule, "24h").duration == 86400
+
+
+def test_the_last_of_a_great_many_beginnings_counts() -> None:
+    january = rule("* * 1 1 *", "1440h")
+    assert until("2026-01-01 12:00:30", january) == "03-02 23:59"
+    assert until("2026-03-02 23:58", january) == "03-02 23:59"
+    assert until("2026-03-02 23:59", january) == ""

@@ -5,7 +5,7 @@ skipped begins right after it, and what falls into the hour that comes twice beg
 duration is time that passes, whatever the clocks do.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -45,11 +45,27 @@ def _end(rule: FreezeRule, at: datetime) -> datetime | None:
     """When the rule's freeze at this moment ends; None when there is none. In UTC."""
     length = timedelta(seconds=rule.duration)
     opened, latest = at - length, None
-    ticks = CronSim(rule.schedule, (opened - _REPEATED_HOUR).astimezone(ZoneInfo(rule.time_zone)))
-    for tick in ticks:
-        begins = tick.astimezone(UTC)
+    for begins in _beginnings(rule, _shortly_before_last(rule, opened, at)):
         if begins > at:
             break
         if begins > opened:
             latest = begins
     return latest + length if latest else None
+
+
+def _shortly_before_last(rule: FreezeRule, earliest: datetime, at: datetime) -> datetime:
+    """A moment with few beginnings between it and the last one, however many there are since the earliest."""
+    latest = at
+    while latest - earliest > _REPEATED_HOUR:
+        middle = earliest + (latest - earliest) / 2
+        if next(_beginnings(rule, middle)) <= at:
+            earliest = middle
+        else:
+            latest = middle
+    return earliest
+
+
+def _beginnings(rule: FreezeRule, since: datetime) -> Iterator[datetime]:
+    """In UTC, from the repeated hour before that moment on."""
+    ticks = CronSim(rule.schedule, (since - _REPEATED_HOUR).astimezone(ZoneInfo(rule.time_zone)))
+    return (tick.astimezone(UTC) for tick in ticks)
