@@ -162,7 +162,7 @@ async def test_a_superseded_watcher_exits_3(
 @pytest.mark.parametrize(
     ("command", "sentence"),
     [
-        (["pause"], "paused {name}: {name}.test at 15 %, traffic 85/15; go on with `tidegate resume`"),
+        (["pause"], "paused {name}: {name}.test at 15 %, traffic 85/15; go on with `tidegate resume {name}`"),
         (["resume"], "resumed {name}: {name}.test at 15 %, traffic 85/15"),
         (["promote"], "{name}: promoted"),
         (["approve"], "no gate of {name} waits for this approval"),

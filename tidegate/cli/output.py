@@ -18,6 +18,17 @@ PLAIN_WIDTH = 250
 """Columns when the output is not a terminal: a log is searched by lines, so they are not broken."""
 
 
+PIPE_CLOSED = 141
+"""How a shell counts a program that its reader left: 128 and the number of SIGPIPE."""
+
+
+class _Console(Console):
+    """One that ends the command when nobody reads it any more, without a word, as `status | head` expects."""
+
+    def on_broken_pipe(self) -> None:
+        os._exit(PIPE_CLOSED)
+
+
 class Output:
     """One command's two streams. Colours on a terminal only, and never with NO_COLOR."""
 
@@ -68,7 +79,7 @@ def _console(*, stderr: bool) -> Console:
     stream = sys.stderr if stderr else sys.stdout
     terminal = stream.isatty()
     width = None if terminal else int(os.environ.get("COLUMNS") or PLAIN_WIDTH)
-    return Console(
+    return _Console(
         file=stream,
         width=max(width, MINIMUM_WIDTH) if width else None,
         force_terminal=terminal,

@@ -20,4 +20,4 @@ def _seen(seen: Observation) -> bool:
 
 def _sentence(seen: Observation) -> str:
     stays = traffic(seen) or "it holds before its next step"
-    return f"paused {name_of(seen)}: {stays}; go on with `tidegate resume`"
+    return f"paused {name_of(seen)}: {stays}; go on with `tidegate resume {name_of(seen)}`"
