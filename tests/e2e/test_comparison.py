@@ -24,7 +24,7 @@ POLICY = {
 
 async def test_a_slower_version_within_its_thresholds_is_rolled_back(podinfo: Application) -> None:
     delay = [f"--random-delay-{name}" for name in ("unit=ms", "min=100", "max=200")]
-    slow = manifests.podinfo(podinfo.name, "3.1.1", "--random-delay=true", *delay, threshold=1)
+    slow = manifests.podinfo(podinfo.name, "3.1.1", "--random-delay=true", *delay, threshold=2, interval="3s")
     await podinfo.commit_files({"podinfo.yaml": slow, "policy.yaml": yaml.safe_dump(POLICY)})
     async with podinfo.observed():
         ended = await podinfo.start()
