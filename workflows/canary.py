@@ -139,7 +139,8 @@ class Canary:
     def pause(self) -> None:
         """Hold the plan where it is; the traffic stays, the time does not count."""
         if self._control.ask_pause():
-            self._logbook.note(narration.pausing(self._logbook.status.phase))
+            phase = Phase.PROMOTING if self._control.sealed else self._logbook.status.phase
+            self._logbook.note(narration.pausing(phase))
 
     @workflow.signal(name=RESUME)
     def resume(self) -> None:

@@ -29,7 +29,9 @@ class Control:
     def __init__(
         self, *, paused: bool = False, promoted: bool = False, waiting: Waiting | None = None
     ) -> None:
-        self.paused = paused
+        self._paused = paused
+        self.sealed = False
+        """Whether pausing comes too late."""
         self.promoted = promoted
         self.waiting = waiting or Waiting()
         self.abort: AbortRequest | None = None
@@ -46,23 +48,28 @@ class Control:
             waiting=_gate_under_way(progress),
         )
 
+    @property
+    def paused(self) -> bool:
+        """Whether the plan is to be held."""
+        return self._paused and not self.sealed
+
     def ask_pause(self) -> bool:
         """Hold the plan where it is."""
         self._signals += 1
-        changed, self.paused = not self.paused, True
+        changed, self._paused = not self._paused, True
         return changed
 
     def ask_resume(self) -> bool:
         """Go on with the plan."""
         self._signals += 1
-        changed, self.paused = self.paused, False
+        changed, self._paused = self._paused, False
         return changed
 
     def ask_promote(self) -> bool:
         """Skip what is left of the analysis; this ends a pause too."""
         self._signals += 1
-        changed = self.paused or not self.promoted
-        self.promoted, self.paused = True, False
+        changed = self._paused or not self.promoted
+        self.promoted, self._paused = True, False
         return changed
 
     def ask_approve(self, request: ApproveRequest, canary: CanaryRequest) -> Ruling:

@@ -46,10 +46,12 @@ class Rendezvous:
         self._releasing = False
         self._turned_back = ""
         self._unheard = False
+        self._mistaken = False
         self._reporting: asyncio.Task[None] | None = None
         self.directive = progress.directive if progress else Directive()
         self.reported = (progress.reported if progress else None) or self._nothing
-        self.went = False
+        self.went = _has_met(progress)
+        self._control.sealed = self.went
 
     def open(self) -> None:
         """From here on tell the release what it has to know; nothing where there are no others."""
@@ -67,11 +69,15 @@ class Rendezvous:
         self._obey()
 
     def hear(self, directive: Directive) -> None:
-        """The release tells where the others stand."""
+        """The release tells where the others stand.
+
+        One that was reset to before its meeting is taken for one that waits there: it says that it is not.
+        """
         self.directive = directive
+        self._mistaken = bool(directive.waits_for) and not self._news().passed
         self._control.count_signal()
         self._obey()
-        if self._here:
+        if self._here and not self.went:
             self._show()
 
     async def meet(self, stage: Meet) -> None:
@@ -105,7 +111,7 @@ class Rendezvous:
         return narration.alone(reason, self._others) if self.went else reason
 
     def _go(self) -> None:
-        self.went = True
+        self.went = self._control.sealed = True
         self._analysis.remaining = None
         self._logbook.go_on()
         self._logbook.clear()
@@ -146,15 +152,16 @@ class Rendezvous:
         """Tell each change as it comes; of what comes while one is being told, the last."""
         release = workflow.info().parent
         while True:
-            await workflow.wait_condition(lambda: self._news() != self.reported)
-            self.reported = self._news()
+            await workflow.wait_condition(lambda: self._mistaken or self._news() != self.reported)
+            news, self._mistaken = self._news(), False
             try:
                 if release is None:
                     raise _NobodyThere
-                await workflow.get_external_workflow_handle(release.workflow_id).signal(REPORT, self.reported)
+                await workflow.get_external_workflow_handle(release.workflow_id).signal(REPORT, news)
             except (TemporalError, _NobodyThere) as error:
                 workflow.logger.info("%s: release not told: %s", self._name, error)
-                self._unheard = self.reported.passed
+                self._unheard = news.passed
+            self.reported = news  # one that hands over before repeats it
 
     def _news(self) -> Report:
         waits = self._here and not self._control.paused
@@ -170,6 +177,13 @@ class Rendezvous:
 
 class _NobodyThere(Exception):
     """A canary without a release."""
+
+
+def _has_met(progress: CanaryProgress | None) -> bool:
+    """Blue/green has a bake between the meeting and the promotion, and may hand over in it."""
+    return progress is not None and any(
+        isinstance(stage, Meet) for stage in progress.plan.stages[: progress.stage]
+    )
 
 
 def _is_here(progress: CanaryProgress | None) -> bool:

@@ -2,12 +2,14 @@
 
 import pytest
 
+from tests.decisions.test_plan import canary
 from tests.workflows.neighbours import bootstrap_plan, release_plan
 from tidegate.contracts import Directive
 from tidegate.decisions.coordination import Member, all_settled, directives, told_names, with_meeting
+from tidegate.decisions.plan import compile_plan
 from tidegate.domain.application import Application, Metadata
 from tidegate.domain.errors import InvalidInput
-from tidegate.domain.plan import Bake, Meet, Promote
+from tidegate.domain.plan import Bake, Meet, Promote, Purpose, Route
 
 PASSED = Member(name="podinfo", passed=True)
 LATE = Member(name="backend", place="at 40 %")
@@ -70,6 +72,16 @@ def test_the_meeting_lies_right_before_the_promotion_with_the_last_bake() -> Non
     assert isinstance(meeting, Meet)
     assert isinstance(meeting.bake, Bake)
     assert (meeting.others, meeting.bake.weight) == (("backend",), 20)
+
+
+def test_blue_green_meets_before_its_switch_and_behind_its_gates() -> None:
+    hook = {"name": "ann", "type": "confirm-promotion", "url": "http://gate.test"}
+    found = canary(iterations=2, webhooks=[hook])
+    plan = with_meeting(compile_plan(found, Purpose.RELEASE, 5), ("backend",))
+    kinds = [stage.kind for stage in plan.stages]
+    at = kinds.index("meet")
+    assert kinds[at - 2 : at + 4] == ["bake", "gate", "meet", "route", "bake", "promote"]
+    assert plan.stages[at + 1] == Route(primary=0, canary=100, at_once=True)
 
 
 def test_a_plan_without_others_or_without_a_promotion_has_no_meeting() -> None:

@@ -216,6 +216,60 @@ async def test_one_without_an_analysis_waits_without_a_bake(pair: Pair) -> None:
     assert pair.first.judged == 0
 
 
+def blue_green_plan() -> Plan:
+    green, blue = release_plan(weights=(0, 100), seconds=0.2, hooks=(), drain=0.1).stages[3:6:2]
+    switch = Route(primary=0, canary=100, at_once=True)
+    plan = release_plan(weights=(), drain=0.1)
+    return plan.model_copy(update={"stages": (*plan.stages[:2], green, switch, blue, *plan.stages[2:])})
+
+
+async def test_blue_green_switches_once_all_have_passed(pair: Pair) -> None:
+    pair.first.plan = blue_green_plan()
+    release = await waiting(pair)
+    assert (pair.first.weight, "podinfo route 100" in pair.company.calls) == (0, False)
+    pair.other.hang.clear()
+    assert outcomes_of((await pair.outcomes(release))[0]) == BOTH_PROMOTED
+    calls = pair.company.calls
+    assert (
+        calls.index("podinfo1 route 50") < calls.index("podinfo route 100") < calls.index("podinfo promote")
+    )
+
+
+async def test_after_its_switch_blue_green_is_in_its_promotion_whatever_run_carries_on(pair: Pair) -> None:
+    pair.company.limits = pair.company.limits.model_copy(update={"signals_per_run": 10})
+    pair.first.plan, pair.first.hang = blue_green_plan(), {"route 100"}
+    pair.first.verdicts = lambda _: GOOD if pair.first.weight == 0 else BAD
+    release = await pair.begin()
+    await pair.until("podinfo route 100")
+    first = await pair.canary()
+    await asyncio.gather(*(first.signal(PAUSE) for _ in range(20)))
+    pair.first.hang.clear()
+    await pair.stage.until_runs(first, 2)
+    canaries, outcome = await pair.outcomes(release)
+    assert outcomes_of(canaries) == [Outcome.ROLLED_BACK, Outcome.PROMOTED]
+    assert canaries[0].reason.endswith("together with that of podinfo1, which goes on")
+    assert outcome.reason.endswith("half-released: podinfo1.test promoted, podinfo.test not")
+    assert "Pause asked for by signal, too late: Promoting goes on to its end" in [
+        note.text for note in canaries[0].notes
+    ]
+
+
+async def test_one_that_is_wrongly_taken_to_have_passed_says_that_it_has_not(pair: Pair) -> None:
+    """As after a reset to before its meeting: its release still has what it said there."""
+    pair.first.hang, pair.other.hang = {"judge"}, {"judge"}
+    release = await pair.begin()
+    await pair.until("podinfo judge")
+    await pair.until("podinfo1 judge")
+    assert pair.other.fence
+    other = await pair.canary("podinfo1")
+    await release.signal(REPORT, Report(canary=other.id, epoch=pair.other.fence.epoch, passed=True))
+    await until_reporting(other)
+    pair.first.hang.clear()
+    await pair.until_waiting("the other canaries: podinfo1 (at 10 %)")
+    pair.other.hang.clear()
+    assert outcomes_of((await pair.outcomes(release))[0]) == BOTH_PROMOTED
+
+
 async def test_without_coordination_each_goes_by_itself(pair: Pair) -> None:
     request = release_request()
     metadata = request.application.metadata.model_copy(
@@ -289,6 +343,15 @@ async def test_a_meeting_costs_a_signal_and_an_answer_each(pair: Pair) -> None:
     await pair.outcomes(release)
     assert 2 <= await signals_of(await pair.canary()) + await signals_of(await pair.canary("podinfo1")) <= 4
     assert await signals_of(release) <= 6
+
+
+async def until_reporting(canary: Handle) -> None:
+    """Wait until it has told its release something."""
+    for _ in range(500):
+        if await signals_of(canary):
+            return
+        await asyncio.sleep(0.02)
+    raise AssertionError("never reported")
 
 
 async def signals_of(handle: Handle) -> int:

@@ -10,7 +10,7 @@ from typing import Protocol
 from tidegate.contracts import Directive
 from tidegate.decisions import narration
 from tidegate.domain.base import Model
-from tidegate.domain.plan import Bake, Meet, Plan, Promote
+from tidegate.domain.plan import Bake, Meet, Plan, Promote, Route, Stage
 
 NAMED = 3
 """So many are waited for by name and place; of more, their number is told."""
@@ -57,13 +57,17 @@ def others_than(name: str, names: Iterable[str]) -> tuple[str, ...]:
 
 
 def with_meeting(plan: Plan, others: tuple[str, ...]) -> Plan:
-    """The plan with a meeting right before its promotion, where there are others and a promotion."""
-    at = next((index for index, stage in enumerate(plan.stages) if isinstance(stage, Promote)), None)
+    """The plan with a meeting right before users are moved for good, where they are, and there are others."""
+    at = next((index for index, stage in enumerate(plan.stages) if _takes_over(stage)), None)
     if not others or at is None:
         return plan
     before, after = plan.stages[:at], plan.stages[at:]
     bake = next((stage for stage in reversed(before) if isinstance(stage, Bake)), None)
     return plan.model_copy(update={"stages": (*before, Meet(others=others, bake=bake), *after)})
+
+
+def _takes_over(stage: Stage) -> bool:
+    return isinstance(stage, Promote) or (isinstance(stage, Route) and stage.at_once)
 
 
 def all_settled(members: Iterable[Member]) -> bool:
