@@ -8,7 +8,7 @@ from tidegate.adapters.kubernetes import Change, Cluster, Clusters
 from tidegate.contracts import CANARY_FIELD_MANAGER, FIELD_MANAGER, ApplicationRef, CanaryRef, Fence
 from tidegate.domain.manifest import Manifest, ref_of
 from tidegate.manifests import istio
-from tidegate.manifests.bundle import Bundle
+from tidegate.manifests.bundle import Bundle, Contents
 from tidegate.settings.model import Settings
 
 APPS = "apps/v1"
@@ -19,6 +19,9 @@ class Bundles(Protocol):
 
     def bundle(self, ref: CanaryRef) -> Bundle:
         """The canary and what it refers to, rendered from the reference. It is shared: never change it."""
+
+    def contents(self, owner: ApplicationRef) -> Contents:
+        """All that its application holds."""
 
 
 @dataclass(frozen=True)

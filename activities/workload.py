@@ -43,6 +43,7 @@ class WorkloadActivities:
     """Steps on the workload cluster, and on the mesh control plane for destination rules."""
 
     def __init__(self, clusters: Clusters, manifests: Bundles, settings: Settings) -> None:
+        self._manifests = manifests
         self._sites = Sites(clusters, manifests, settings)
         self._drain_seconds = settings.release.drain_seconds
 
@@ -63,6 +64,7 @@ class WorkloadActivities:
             target=site.bundle.names.target,
             reason=reason,
             warnings=(*site.bundle.warnings, *_owned_by_flagger(primary), *shown.warnings),
+            freezes=self._manifests.contents(ref.owner).freezes,
         )
 
     @activity.defn(name="workload_prepare")

@@ -184,7 +184,7 @@ class Canary:
         result = await workflow.execute_activity_method(
             WorkloadActivities.plan, self._ref, **self._quick("Plan")
         )
-        plan = with_meeting(result.plan, self._request.others)
+        plan = with_meeting(result.plan, self._request.others, result.freezes)
         self._follow(plan, result.target, result.reason)
         self._logbook.open_plan(plan)
         self._logbook.report(StepReport(notes=(result.reason,), warnings=result.warnings))

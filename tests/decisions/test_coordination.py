@@ -2,6 +2,7 @@
 
 import pytest
 
+from tests.decisions.test_freezes import rule
 from tests.decisions.test_plan import canary
 from tests.workflows.neighbours import bootstrap_plan, release_plan
 from tidegate.contracts import Directive
@@ -9,7 +10,7 @@ from tidegate.decisions.coordination import Member, all_settled, directives, tol
 from tidegate.decisions.plan import compile_plan
 from tidegate.domain.application import Application, Metadata
 from tidegate.domain.errors import InvalidInput
-from tidegate.domain.plan import Bake, Meet, Promote, Purpose, Route
+from tidegate.domain.plan import Bake, Freeze, Meet, Promote, Purpose, Route
 
 PASSED = Member(name="podinfo", passed=True)
 LATE = Member(name="backend", place="at 40 %")
@@ -82,6 +83,16 @@ def test_blue_green_meets_before_its_switch_and_behind_its_gates() -> None:
     at = kinds.index("meet")
     assert kinds[at - 2 : at + 4] == ["bake", "gate", "meet", "route", "bake", "promote"]
     assert plan.stages[at + 1] == Route(primary=0, canary=100, at_once=True)
+
+
+def test_all_that_are_promoted_together_begin_once_no_freeze_of_any_holds() -> None:
+    rules = (rule("0 0 * * SAT", "48h"), rule("0 0 24 12 *", "72h", reason="holidays"))
+    plan = compile_plan(canary(stepWeight=50), Purpose.RELEASE, 5)
+    frozen = with_meeting(plan, ("backend",), rules)
+    assert [stage.kind for stage in frozen.stages][:3] == ["prepare", "freeze", "scale-up"]
+    assert [stage for stage in frozen.stages if isinstance(stage, Freeze)] == [Freeze(rules=rules)]
+    assert with_meeting(frozen, ("backend",), rules[:1]).stages[1] == Freeze(rules=rules[:1])
+    assert with_meeting(plan, (), rules) == plan
 
 
 def test_a_plan_without_others_or_without_a_promotion_has_no_meeting() -> None:

@@ -14,7 +14,7 @@ from tidegate.decisions.sync_set import sync_set
 from tidegate.domain.base import Model
 from tidegate.domain.errors import InvalidInput
 from tidegate.domain.plan import Plan, Purpose
-from tidegate.manifests.bundle import Bundle, Contents
+from tidegate.manifests.bundle import Contents
 from tidegate.settings import Settings
 
 
@@ -59,7 +59,7 @@ def _survey(request: ReleaseRequest, settings: Settings) -> LocalSurvey:
         sha=resolved.sha,
         ref=resolved.told,
         objects=len(sync_set(contents.manifests, owner, settings.mesh_cluster(owner.cluster)).items),
-        plans=_plans(contents.bundles, settings.release.drain_seconds, together),
+        plans=_plans(contents, settings.release.drain_seconds, together),
         coordinated=together,
         warnings=contents.warnings,
     )
@@ -79,13 +79,14 @@ def _check(contents: Contents, settings: Settings, cluster: str) -> None:
         )
 
 
-def _plans(bundles: Sequence[Bundle], drain_seconds: float, together: Sequence[str]) -> dict[str, Plan]:
+def _plans(contents: Contents, drain_seconds: float, together: Sequence[str]) -> dict[str, Plan]:
     """Each canary's own plan, with its meeting with those that it is promoted together with."""
-    names = told_names([bundle.canary for bundle in bundles])
+    names = told_names([bundle.canary for bundle in contents.bundles])
     return {
         f"{bundle.canary.name}.{bundle.canary.namespace}": with_meeting(
             compile_plan(bundle.canary, Purpose.RELEASE, drain_seconds, bundle.policy),
             others_than(name, together),
+            contents.freezes,
         )
-        for bundle, name in zip(bundles, names, strict=True)
+        for bundle, name in zip(contents.bundles, names, strict=True)
     }

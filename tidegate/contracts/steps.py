@@ -82,12 +82,16 @@ class SyncReport(Model):
 
 
 class PlanResult(Model):
-    """A canary's plan against the cluster as it is. `target` is the Deployment's name."""
+    """A canary's plan against the cluster as it is. `target` is the Deployment's name.
+
+    `freezes` are those of all canaries of its application.
+    """
 
     plan: Plan
     target: str
     reason: str
     warnings: tuple[str, ...] = ()
+    freezes: tuple[FreezeRule, ...] = ()
 
 
 class FreezeCommand(Model):

@@ -10,7 +10,8 @@ from typing import Protocol
 from tidegate.contracts import Directive
 from tidegate.decisions import narration
 from tidegate.domain.base import Model
-from tidegate.domain.plan import Bake, Meet, Plan, Promote, Route, Stage
+from tidegate.domain.freeze_rule import FreezeRule
+from tidegate.domain.plan import Bake, Freeze, Meet, Plan, Promote, Route, ScaleUp, Stage
 
 NAMED = 3
 """So many are waited for by name and place; of more, their number is told."""
@@ -56,14 +57,25 @@ def others_than(name: str, names: Iterable[str]) -> tuple[str, ...]:
     return tuple(each for each in names if each != name)
 
 
-def with_meeting(plan: Plan, others: tuple[str, ...]) -> Plan:
-    """The plan with a meeting right before users are moved for good, where they are, and there are others."""
+def with_meeting(plan: Plan, others: tuple[str, ...], freezes: tuple[FreezeRule, ...] = ()) -> Plan:
+    """The plan with a meeting right before users are moved for good, where they are, and there are others.
+
+    `freezes` are those of all of them: one that began would wait with its users split for one that may not.
+    """
     at = next((index for index, stage in enumerate(plan.stages) if _takes_over(stage)), None)
     if not others or at is None:
         return plan
     before, after = plan.stages[:at], plan.stages[at:]
     bake = next((stage for stage in reversed(before) if isinstance(stage, Bake)), None)
-    return plan.model_copy(update={"stages": (*before, Meet(others=others, bake=bake), *after)})
+    stages = (*before, Meet(others=others, bake=bake), *after)
+    return plan.model_copy(update={"stages": _frozen(stages, freezes) if freezes else stages})
+
+
+def _frozen(stages: Sequence[Stage], rules: tuple[FreezeRule, ...]) -> tuple[Stage, ...]:
+    """With these freezes in the place of its own."""
+    thawed = [stage for stage in stages if not isinstance(stage, Freeze)]
+    at = next(index for index, stage in enumerate(thawed) if isinstance(stage, ScaleUp))
+    return (*thawed[:at], Freeze(rules=rules), *thawed[at:])
 
 
 def _takes_over(stage: Stage) -> bool:

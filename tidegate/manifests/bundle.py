@@ -10,6 +10,7 @@ from tidegate.domain.analysis import Alert, Metric
 from tidegate.domain.base import Model
 from tidegate.domain.canary import API_GROUP, Canary
 from tidegate.domain.errors import InvalidInput
+from tidegate.domain.freeze_rule import FreezeRule
 from tidegate.domain.manifest import Manifest, dig, name_of
 from tidegate.domain.metric_template import MetricTemplate
 from tidegate.domain.release_policy import ReleasePolicy
@@ -75,6 +76,12 @@ class Contents(Model):
     manifests: tuple[Manifest, ...]
     bundles: tuple[Bundle, ...] = ()
     warnings: tuple[str, ...] = ()
+
+    @property
+    def freezes(self) -> tuple[FreezeRule, ...]:
+        """Those of all canaries' policies, each once."""
+        rules = (rule for each in self.bundles if each.policy for rule in each.policy.spec.freezes)
+        return tuple(dict.fromkeys(rules))
 
     def bundle(self, namespace: str, name: str) -> Bundle:
         """The bundle of that canary; InvalidInput when the manifests hold none."""
