@@ -124,6 +124,20 @@ async def release_in_every_way(application: Application) -> None:
     assert ended.outcome["outcome"] == "aborted", ended
 
 
+async def configure(application: Application, version: str) -> None:
+    """Bring what the target refers to in line with what a version was promoted with."""
+    for kind, field in (("configmap", "data"), ("secret", "stringData")):
+        patch = (
+            "patch",
+            kind,
+            kind.removesuffix("map"),
+            "--type=merge",
+            "-p",
+            json.dumps({field: {"v": version}}),
+        )
+        await application.user.kubectl("mesh02", "-n", application.namespace, *patch)
+
+
 @pytest.fixture
 async def released(installation: Installation, application: Application) -> Installation:
     await release_in_every_way(application)
@@ -139,6 +153,7 @@ async def test_the_access_is_enough_and_none_of_it_is_unused(
         assert rights(folder) - released.uses(cluster) - set(UNSEEN) == set(), f"unused in {cluster}"
     assert rights("prometheus") <= released.uses("mesh02")
 
+    await configure(application, "3.1.1")
     ended = await application.tell("uninstall", "--json")
     assert ended.outcome["outcome"] == "uninstalled", ended
     assert [line for line in released.refusals() if not line.endswith("at the cluster scope")] == []
