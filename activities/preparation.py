@@ -10,13 +10,13 @@ from functools import partial
 from activities.autoscalers import bring_back, bring_to_git, live_autoscaler, refuse_abandoned
 from activities.configuration import bring_copies, configuration_of
 from activities.offload import at_once
-from activities.rollout import await_rollout
+from activities.rollout import await_rollout, settled_rollout
 from activities.site import Site, described
 from activities.surroundings import beside_services
 from tidegate.adapters.kubernetes import Change
 from tidegate.contracts import CANARY_FIELD_MANAGER, CanaryCommand, StepReport
 from tidegate.decisions.revision import purpose_of, template_hash
-from tidegate.decisions.rollout import Progress, rollout_of, wanted_replicas
+from tidegate.decisions.rollout import Progress, wanted_replicas
 from tidegate.domain.errors import NotReady
 from tidegate.domain.manifest import Manifest, dig, name_of, ref_of
 from tidegate.domain.plan import Purpose
@@ -174,7 +174,7 @@ def _pairs(labels: dict[str, str]) -> str:
 
 def _complaints(site: Site) -> tuple[str, ...]:
     """A primary that is not ready does not stop a release: it may be the one that mends it."""
-    rollout = rollout_of(site.primary(), site.primary_ready_percent)
+    rollout = settled_rollout(site, site.bundle.names.primary, site.primary_ready_percent)
     if rollout.progress is Progress.DONE:
         return ()
     return (f"{site.bundle.names.primary} is not ready: {rollout.reason}; the release goes on",)

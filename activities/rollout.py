@@ -3,6 +3,7 @@
 from activities.elapsed import seconds_since_scheduled
 from activities.heartbeat import late_heartbeat
 from activities.site import APPS, Place
+from tidegate.decisions.health.status import observed
 from tidegate.decisions.rollout import (
     ALL_AVAILABLE,
     Progress,
@@ -13,6 +14,8 @@ from tidegate.decisions.rollout import (
 )
 from tidegate.domain.errors import NotReady
 from tidegate.domain.manifest import Manifest
+
+_SEEN_SECONDS = 5.0
 
 
 def remaining_seconds(deadline_seconds: float) -> float:
@@ -49,6 +52,30 @@ def await_rollout(
     if rollout.progress is Progress.STUCK:
         raise _not_ready(place, name, "does not become ready")
     return () if rollout.reason == ALL_AVAILABLE else (f"{name}: {rollout.reason}",)
+
+
+def settled_rollout(place: Place, name: str, ready_percent: int) -> Rollout:
+    """How far a Deployment is, once its controller has seen what was written last, or a moment later.
+
+    Every write counts for Kubernetes as a new spec, that of an annotation too.
+    """
+
+    def seen(deployment: Manifest | None) -> Rollout | None:
+        known = deployment is None or observed(deployment)
+        return rollout_of(deployment, ready_percent) if known else None
+
+    try:
+        return place.cluster.wait(
+            APPS,
+            "Deployment",
+            place.namespace,
+            name,
+            seen,
+            deadline_seconds=_SEEN_SECONDS,
+            beat=late_heartbeat(),
+        )
+    except NotReady:
+        return rollout_of(place.deployment(name), ready_percent)
 
 
 def await_no_replicas(place: Place, name: str, deadline_seconds: float) -> None:

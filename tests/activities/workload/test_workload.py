@@ -390,6 +390,16 @@ def test_a_revision_is_not_lost_to_a_failure_and_a_primary_that_is_not_ready(wor
     assert world.plan("b").plan.purpose is Purpose.RELEASE
 
 
+def test_a_primary_whose_controller_is_a_moment_behind_is_no_complaint(world: Any) -> None:
+    world.initialise()
+    for _ in range(5):
+        primary = world.deployment("podinfo-primary")
+        primary["spec"]["minReadySeconds"] = primary["spec"].get("minReadySeconds", 0) ^ 1
+        _write_primary(world, primary, "kubectl")
+        said = " ".join(world.step("prepare").warnings)
+        assert "has not seen the new spec" not in said
+
+
 def test_a_primary_of_another_controller_is_released_against_and_then_recorded(world: Any) -> None:
     world.initialise()
     primary = world.deployment("podinfo-primary")
