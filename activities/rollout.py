@@ -1,7 +1,11 @@
 """Waiting for a Deployment by watch, within a step's deadline, with heartbeats."""
 
+import time
+from collections.abc import Callable
+from contextlib import suppress
+
 from activities.elapsed import seconds_since_scheduled
-from activities.heartbeat import late_heartbeat
+from activities.heartbeat import QUIET_SECONDS, late_heartbeat
 from activities.site import APPS, Place
 from tidegate.decisions.health.status import observed
 from tidegate.decisions.rollout import (
@@ -12,10 +16,12 @@ from tidegate.decisions.rollout import (
     running_replicas,
     troubles,
 )
-from tidegate.domain.errors import NotReady
+from tidegate.domain.errors import NotReady, TidegateError
 from tidegate.domain.manifest import Manifest
 
 _SEEN_SECONDS = 5.0
+_ASK_SECONDS = 10.0
+"""Between two looks at the pods that hold a rollout up."""
 
 
 def remaining_seconds(deadline_seconds: float) -> float:
@@ -45,7 +51,7 @@ def await_rollout(
             name,
             ended,
             deadline_seconds=remaining_seconds(deadline_seconds),
-            beat=late_heartbeat(),
+            beat=_telling(place, name),
         )
     except NotReady:
         raise _not_ready(place, name, f"is not ready after {deadline_seconds:g}s") from None
@@ -96,8 +102,28 @@ def await_no_replicas(place: Place, name: str, deadline_seconds: float) -> None:
 
 
 def _not_ready(place: Place, name: str, problem: str) -> NotReady:
+    return NotReady(f"Deployment {place.namespace}/{name} {problem}: {_obstacles(place, name)}")
+
+
+def _obstacles(place: Place, name: str) -> str:
+    """What holds a Deployment's pods up, asked anew."""
     deployment = place.deployment(name)
     reasons = [rollout_of(deployment).reason]
     if deployment is not None:
         reasons.append(troubles(place.pods(deployment)))
-    return NotReady(f"Deployment {place.namespace}/{name} {problem}: {'; '.join(filter(None, reasons))}")
+    return "; ".join(filter(None, reasons))
+
+
+def _telling(place: Place, name: str) -> Callable[[], None]:
+    """Heartbeats that say what the rollout waits for, which `status` shows meanwhile."""
+    beat, said, asked = late_heartbeat(), "", time.monotonic() - _ASK_SECONDS + QUIET_SECONDS
+
+    def tell() -> None:
+        nonlocal said, asked
+        if time.monotonic() - asked >= _ASK_SECONDS:
+            asked = time.monotonic()
+            with suppress(TidegateError):  # The waiting itself says what is out of reach.
+                said = _obstacles(place, name)
+        beat(*filter(None, [said]))
+
+    return tell

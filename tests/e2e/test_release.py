@@ -121,10 +121,14 @@ async def test_an_image_that_is_not_there_is_rolled_back_at_the_progress_deadlin
     deployment = manifests.deployment(podinfo.namespace, "3.1.1")
     deployment["spec"]["template"]["spec"]["containers"][0]["image"] = "example.com/nowhere:1"
     canary = manifests.canary(podinfo.namespace)
-    canary["spec"]["progressDeadlineSeconds"] = 3
+    canary["spec"]["progressDeadlineSeconds"] = 14
     await podinfo.commit_files({"podinfo.yaml": yaml.safe_dump_all([deployment, canary])})
     async with podinfo.observed() as seen:
-        ended = await podinfo.start()
+        command = await podinfo.begin()
+        await command.until_status(
+            lambda status: any("ImagePull" in each["waiting_for"] for each in status["canaries"])
+        )
+        ended = await command.ended()
 
     assert (ended.code, ended.outcome["outcome"]) == (1, "rolled back"), ended
     assert "ErrImagePull" in ended.outcome["reason"] or "ImagePullBackOff" in ended.outcome["reason"]

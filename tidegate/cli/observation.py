@@ -100,7 +100,18 @@ async def _canary(
         return None, ()
     if status and release and status.revision not in (release.sha, release.revision):
         return None, ()  # the canary of an earlier release, for this one's has yet to start
+    if status and (obstacle := await _obstacle(client, description)):
+        status = status.model_copy(update={"waiting_for": f"{status.waiting_for}: {obstacle}"})
     return status, _retries(description)
+
+
+async def _obstacle(client: Client, description: WorkflowExecutionDescription) -> str:
+    """What a step that watches pods has said last, by its heartbeats; empty where none has."""
+    for pending in description.raw_description.pending_activities:
+        if pending.activity_type.name.startswith("workload_") and pending.heartbeat_details.payloads:
+            (told, *_) = await client.data_converter.decode(pending.heartbeat_details.payloads)
+            return told if isinstance(told, str) else ""
+    return ""
 
 
 async def _described(handle: WorkflowHandle[Any, Any]) -> WorkflowExecutionDescription:
