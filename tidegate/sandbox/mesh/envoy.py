@@ -68,8 +68,12 @@ class Envoy:
         threads = str(min(os.cpu_count() or 1, 4))
         options = ("--concurrency", threads, "--disable-hot-restart", "-l", "warning")
         argv = [str(program), "-c", str(config), *options]
-        await processes.start("envoy", argv, answers(self._session, "/ready"))
-        self._read = await self._counters()
+        try:
+            await processes.start("envoy", argv, answers(self._session, "/ready"))
+            self._read = await self._counters()
+        except BaseException:
+            await self.close()
+            raise
 
     async def close(self) -> None:
         """Let go of the admin interface; the process is stopped by whoever owns the processes."""
