@@ -2,6 +2,7 @@
 
 from temporalio import workflow
 
+from workflows.control import comes_true
 from workflows.logbook import Logbook
 from workflows.rollback import WayBack
 
@@ -22,14 +23,10 @@ class Alarm:
     async def watch(self) -> None:
         """Returns when the traffic is back, or a later release is in charge of it."""
         canary = self._logbook.status.canary
-        try:
-            await workflow.wait_condition(
-                lambda: not self._way.routing, timeout=self._seconds, timeout_summary="Wait for the traffic"
-            )
-        except TimeoutError:
-            waiting_for = self._logbook.status.waiting_for
-            told = narration.not_back(canary, self._seconds, waiting_for)
-            self._logbook.alert(Severity.ERROR, told)
-            await workflow.wait_condition(lambda: not self._way.routing)
-            if not self._way.overruled:
-                self._logbook.alert(Severity.INFO, narration.back(canary))
+        if await comes_true(lambda: not self._way.routing, self._seconds, "Wait for the traffic"):
+            return
+        waiting_for = self._logbook.status.waiting_for
+        self._logbook.alert(Severity.ERROR, narration.not_back(canary, self._seconds, waiting_for))
+        await workflow.wait_condition(lambda: not self._way.routing)
+        if not self._way.overruled:
+            self._logbook.alert(Severity.INFO, narration.back(canary))

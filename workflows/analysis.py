@@ -9,7 +9,7 @@ from datetime import timedelta
 from temporalio import workflow
 from temporalio.exceptions import ActivityError
 
-from workflows.control import Control, Rest
+from workflows.control import Control, Rest, comes_true
 from workflows.hooks import HookCalls
 from workflows.logbook import Logbook
 from workflows.publication import Publication
@@ -95,19 +95,10 @@ class Analysis:
         """True when the time is over; False when a pause, a promotion or this run's end came first."""
         ends = workflow.now() + timedelta(seconds=seconds)
         self._logbook.update(waiting_for=f"the bake's end at {ends:%H:%M:%S} UTC")
-        try:
-            await workflow.wait_condition(
-                self._is_interrupted,
-                timeout=seconds,
-                timeout_summary=summary,
-            )
-        except TimeoutError:
-            return True
-        return False
+        return not await comes_true(self._is_interrupted, seconds, summary)
 
     def _is_interrupted(self) -> bool:
-        control = self._control
-        return control.paused or control.hurried or control.is_run_worn(self._limits.signals_per_run)
+        return self._control.hurried or self._control.is_held(self._limits.signals_per_run)
 
     def _news(self, bake: Bake) -> PublishCommand | None:
         """What the load test shows beside its work; without one, it is shown by itself."""

@@ -79,9 +79,7 @@ class Approvals:
             await self._analysis.bake(stage.bake)
             return
         limit = self._request.limits.signals_per_run
-        await workflow.wait_condition(
-            lambda: control.approved or control.paused or control.is_run_worn(limit)
-        )
+        await workflow.wait_condition(lambda: control.approved or control.is_held(limit))
 
     def announce(self, text: str) -> None:
         """Tell that a gate is closed: once, however many runs the wait takes."""

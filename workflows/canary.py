@@ -5,7 +5,6 @@ ends on one side. A run that has grown long continues as new where it stands, wi
 """
 
 import asyncio
-import contextlib
 from collections.abc import Coroutine
 from typing import Any, NoReturn, TypeVar
 
@@ -15,7 +14,7 @@ from temporalio.exceptions import ActivityError
 from workflows.alarm import Alarm
 from workflows.analysis import Analysis
 from workflows.approvals import Approvals
-from workflows.control import Aborted, Control, settle, to_the_end, unless_aborted
+from workflows.control import Aborted, Control, comes_true, settle, to_the_end, unless_aborted
 from workflows.events import Events
 from workflows.freezes import Freezes
 from workflows.gates import Gates
@@ -242,30 +241,25 @@ class Canary:
                 await self._workload.scale_down()
 
     async def _consult(self, stage: Gate | Approval | Freeze | Hooks | Meet) -> None:
-        if isinstance(stage, Approval):
-            await self._approvals.gather(stage)
-            return
-        if isinstance(stage, Freeze):
-            await self._freezes.outlast(stage)
-            return
-        if isinstance(stage, Meet):
-            await self._rendezvous.meet(stage)
-            return
-        if _comes_after(stage):
-            await self._hooks.after(succeeded=True)
-            return
-        await self._gates.open(stage)
-        if self._control.promoted and _is_analysis(stage):
-            self._skip()
+        match stage:
+            case Approval():
+                await self._approvals.gather(stage)
+            case Freeze():
+                await self._freezes.outlast(stage)
+            case Meet():
+                await self._rendezvous.meet(stage)
+            case _ if _comes_after(stage):
+                await self._hooks.after(succeeded=True)
+            case _:
+                await self._gates.open(stage)
+                if self._control.promoted and _is_analysis(stage):
+                    self._skip()
 
     async def _stand(self, stage: Hold | Drain) -> None:
         """A promotion by hand ends a hold; what is still on its way gets its time in any case."""
-        with contextlib.suppress(TimeoutError):
-            await workflow.wait_condition(
-                lambda: self._control.promoted and isinstance(stage, Hold),
-                timeout=stage.seconds,
-                timeout_summary=describe(stage),
-            )
+        await comes_true(
+            lambda: self._control.promoted and isinstance(stage, Hold), stage.seconds, describe(stage)
+        )
 
     async def _promote(self) -> None:
         await self._traffic.end_copies()

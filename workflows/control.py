@@ -119,6 +119,19 @@ class Control:
         """Whether this run has grown so long that a fresh one should carry on."""
         return self._signals >= signals_per_run or workflow.info().is_continue_as_new_suggested()
 
+    def is_held(self, signals_per_run: int) -> bool:
+        """Whether whatever can be interrupted is to rest: by a pause, or for a fresh run to carry on."""
+        return self.paused or self.is_run_worn(signals_per_run)
+
+
+async def comes_true(condition: Callable[[], bool], patience: timedelta | float, summary: str) -> bool:
+    """Whether a condition holds in time, which is in seconds if a number; its timer outlives workers."""
+    try:
+        await workflow.wait_condition(condition, timeout=patience, timeout_summary=summary)
+    except TimeoutError:
+        return False
+    return True
+
 
 def waiting_at(stage: Gate | Approval | Freeze, number: int) -> Waiting:
     """The gate of a stage, whose number is counted from 1, before anybody has consented."""

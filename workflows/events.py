@@ -5,12 +5,12 @@ listener that is away must not silence a rollback. Whoever asks kubectl reads th
 """
 
 import asyncio
-import contextlib
 from datetime import timedelta
 
 from temporalio import workflow
 from temporalio.exceptions import ActivityError
 
+from workflows.control import comes_true
 from workflows.logbook import Logbook
 from workflows.publication import Publication
 from workflows.rollback import Fences
@@ -91,12 +91,7 @@ class Events:
         posts = [each for each in (self._under_way, self.publication.under_way) if each and not each.done()]
         if not posts:
             return
-        with contextlib.suppress(TimeoutError):
-            await workflow.wait_condition(
-                lambda: all(each.done() for each in posts),
-                timeout=patience,
-                timeout_summary="Wait for those who listen",
-            )
+        await comes_true(lambda: all(each.done() for each in posts), patience, "Wait for those who listen")
         for each in posts:
             each.cancel()
         await workflow.wait(posts)

@@ -9,7 +9,7 @@ from datetime import timedelta
 from temporalio import workflow
 
 from workflows.approvals import Approvals
-from workflows.control import Control, Rest
+from workflows.control import Control, Rest, comes_true
 from workflows.logbook import Logbook
 from workflows.steps import quick
 
@@ -63,14 +63,9 @@ class Freezes:
         """Until it ends, or something has happened."""
         self._approvals.announce(narration.waiting_for_thaw(self._ref.full_name, frozen))
         self._logbook.obstruct(narration.freeze_holds(self._ref, frozen), Phase.WAITING)
-        control = self._control
-        try:
-            await workflow.wait_condition(
-                lambda: (
-                    control.approved or control.paused or control.is_run_worn(self._limits.signals_per_run)
-                ),
-                timeout=max(_SHORTEST, frozen.until - workflow.now()),
-                timeout_summary=f"Wait for the freeze's end: {frozen.reason}"[:150],
-            )
-        except TimeoutError:
-            return
+        control, limit = self._control, self._limits.signals_per_run
+        await comes_true(
+            lambda: control.approved or control.is_held(limit),
+            max(_SHORTEST, frozen.until - workflow.now()),
+            f"Wait for the freeze's end: {frozen.reason}"[:150],
+        )

@@ -12,17 +12,12 @@ from temporalio import workflow
 
 from workflows.analysis import Analysis
 from workflows.approvals import Approvals
-from workflows.control import Control, Rest, forget
+from workflows.control import Control, Rest, comes_true, forget
 from workflows.hooks import HookCalls
 from workflows.logbook import Logbook
 
 with workflow.unsafe.imports_passed_through():
-    from tidegate.contracts import (
-        AskReport,
-        CanaryRequest,
-        ClosedGate,
-        Consent,
-    )
+    from tidegate.contracts import AskReport, CanaryRequest, ClosedGate, Consent
     from tidegate.decisions import narration
     from tidegate.domain.alert_provider import Severity
     from tidegate.domain.errors import ReleaseFailed
@@ -157,17 +152,7 @@ class Gates:
         seconds = (closed.again_at - workflow.now()).total_seconds()
         if seconds <= 0:
             return
-        try:
-            await workflow.wait_condition(
-                lambda: self._is_interrupted(stage),
-                timeout=seconds,
-                timeout_summary=f"Ask {stage.type} again",
-            )
-        except TimeoutError:
-            return
+        await comes_true(lambda: self._is_interrupted(stage), seconds, f"Ask {stage.type} again")
 
     def _is_interrupted(self, stage: Gate | Hooks) -> bool:
-        return self._is_held() or self._is_over(stage)
-
-    def _is_held(self) -> bool:
-        return self._control.paused or self._control.is_run_worn(self._limits.signals_per_run)
+        return self._control.is_held(self._limits.signals_per_run) or self._is_over(stage)

@@ -5,13 +5,12 @@ release tells, and tells its release nothing but what changed for them.
 """
 
 import asyncio
-import contextlib
 
 from temporalio import workflow
 from temporalio.exceptions import TemporalError
 
 from workflows.analysis import Analysis
-from workflows.control import Control, Rest, forget
+from workflows.control import Control, Rest, comes_true, forget
 from workflows.logbook import Logbook
 
 with workflow.unsafe.imports_passed_through():
@@ -137,16 +136,14 @@ class Rendezvous:
                 await workflow.wait_condition(self._is_interrupted)
 
     async def _hear_of_others(self) -> None:
-        with contextlib.suppress(TimeoutError):
-            await workflow.wait_condition(
-                lambda: bool(self.directive.waits_for) or self._is_interrupted(),
-                timeout=_FIRST_WORD,
-                timeout_summary="Hear of the other canaries",
-            )
+        await comes_true(
+            lambda: bool(self.directive.waits_for) or self._is_interrupted(),
+            _FIRST_WORD,
+            "Hear of the other canaries",
+        )
 
     def _is_interrupted(self) -> bool:
-        control = self._control
-        return control.paused or control.is_run_worn(self._limits.signals_per_run)
+        return self._control.is_held(self._limits.signals_per_run)
 
     async def _keep_reporting(self) -> None:
         """Tell each change as it comes; of what comes while one is being told, the last."""
