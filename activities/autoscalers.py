@@ -171,5 +171,5 @@ def _live(place: Place, manifest: Manifest) -> Manifest | None:
 def _update(place: Place, manifest: Manifest, fence: Fence, change: Callable[[Manifest], Manifest]) -> None:
     ref = ref_of(manifest)
     place.cluster.fenced_update(
-        ref.api_version, ref.kind, place.namespace, ref.name, fence, change, manager=CANARY_FIELD_MANAGER
+        place.named(ref.api_version, ref.kind, ref.name), fence, change, manager=CANARY_FIELD_MANAGER
     )

@@ -7,7 +7,7 @@ from tidegate.adapters.kubernetes import Change
 from tidegate.contracts import CANARY_FIELD_MANAGER, Fence
 from tidegate.decisions.ownership import other_release
 from tidegate.domain.errors import Conflict, ReleaseFailed, StaleCommand, TidegateError, Transient
-from tidegate.domain.manifest import Manifest
+from tidegate.domain.manifest import Manifest, ref_of
 from tidegate.manifests import splits
 from tidegate.manifests.drift import last_writer
 
@@ -24,15 +24,7 @@ def led_home(place: Place, live: Manifest, fence: Fence) -> Change:
             raise StaleCommand(f"{described(live)} belongs to {owner} by now")
         return splits.routed_back(live, ref.service)
 
-    change = place.mesh.fenced_update(
-        live["apiVersion"],
-        "VirtualService",
-        ref.namespace,
-        ref.service,
-        fence,
-        back,
-        manager=CANARY_FIELD_MANAGER,
-    )
+    change = place.mesh.fenced_update(ref_of(live), fence, back, manager=CANARY_FIELD_MANAGER)
     if splits.exposes(change.after, ref.service):
         raise Conflict(f"{described(live)} does not keep the weights 100/0")
     return change

@@ -152,16 +152,11 @@ def _serve(site: Site, command: CanaryCommand, wanted: Manifest) -> str:
     if live is None:
         site.apply(wanted, command.fence)
         return ""
-    change = site.cluster.fenced_update(
-        "v1",
-        "Service",
-        site.namespace,
+    unmanaged = site.bundle.canary.spec.service.unmanaged_metadata
+    change = site.change_service(
         name,
         command.fence,
-        lambda current: with_original(
-            current, taken_over(current, wanted, site.bundle.canary.spec.service.unmanaged_metadata)
-        ),
-        manager=CANARY_FIELD_MANAGER,
+        lambda current: with_original(current, taken_over(current, wanted, unmanaged)),
     )
     before, after = (dig(each, "spec", "selector") for each in (change.before, change.after))
     took = f"{described(wanted)} was taken over: it selects {_pairs(after)} now"

@@ -6,7 +6,7 @@ from typing import Protocol
 
 from tidegate.adapters.kubernetes import Change, Cluster, Clusters
 from tidegate.contracts import CANARY_FIELD_MANAGER, FIELD_MANAGER, ApplicationRef, CanaryRef, Fence
-from tidegate.domain.manifest import Manifest, ref_of
+from tidegate.domain.manifest import Manifest, ObjectRef, ref_of
 from tidegate.manifests import istio
 from tidegate.manifests.bundle import Bundle, Contents
 from tidegate.settings.model import Settings
@@ -69,9 +69,17 @@ class Place:
 
     def change_deployment(self, name: str, fence: Fence, change: Callable[[Manifest], Manifest]) -> Change:
         """Replace a Deployment by `change` of it, unless it obeyed a later command."""
-        return self.cluster.fenced_update(
-            APPS, "Deployment", self.namespace, name, fence, change, manager=CANARY_FIELD_MANAGER
-        )
+        ref = self.named(APPS, "Deployment", name)
+        return self.cluster.fenced_update(ref, fence, change, manager=CANARY_FIELD_MANAGER)
+
+    def change_service(self, name: str, fence: Fence, change: Callable[[Manifest], Manifest]) -> Change:
+        """Replace a Service by `change` of it, unless it obeyed a later command."""
+        ref = self.named("v1", "Service", name)
+        return self.cluster.fenced_update(ref, fence, change, manager=CANARY_FIELD_MANAGER)
+
+    def named(self, api_version: str, kind: str, name: str) -> ObjectRef:
+        """An object of the canary's namespace, on either cluster."""
+        return ObjectRef(api_version=api_version, kind=kind, namespace=self.namespace, name=name)
 
     def istio_version(self, kind: str) -> str:
         """The apiVersion of an Istio kind that the mesh control plane serves."""

@@ -13,7 +13,7 @@ from activities.site import Site, described
 from tidegate.adapters.kubernetes import Cluster
 from tidegate.contracts import CANARY_FIELD_MANAGER, Fence
 from tidegate.domain.errors import TidegateError
-from tidegate.domain.manifest import Manifest, dig, ref_of
+from tidegate.domain.manifest import Manifest, dig, name_of, ref_of
 from tidegate.manifests.drift import last_writer
 from tidegate.manifests.istio import destination_rules
 from tidegate.manifests.services import services, taken_over
@@ -92,15 +92,8 @@ def _serving(site: Site, fence: Fence, wanted: Manifest) -> str:
         return _deleted(wanted)
     if dig(live, "spec", "selector") == wanted["spec"]["selector"]:
         return ""
-    site.cluster.fenced_update(
-        "v1",
-        "Service",
-        site.namespace,
-        wanted["metadata"]["name"],
-        fence,
-        lambda current: taken_over(current, wanted, site.bundle.canary.spec.service.unmanaged_metadata),
-        manager=CANARY_FIELD_MANAGER,
-    )
+    unmanaged = site.bundle.canary.spec.service.unmanaged_metadata
+    site.change_service(name_of(wanted), fence, lambda current: taken_over(current, wanted, unmanaged))
     who = last_writer(live, CANARY_FIELD_MANAGER)
     return f"{described(wanted)} was changed by {who}: it selected other pods; corrected"
 

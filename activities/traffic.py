@@ -96,12 +96,8 @@ def _routed(site: Site, command: RouteCommand) -> StepReport:
 
 def _replaced(site: Site, wanted: Manifest, command: RouteCommand) -> Manifest:
     """The VirtualService without what others had written into it beside our rules."""
-    ref = ref_of(wanted)
     change = site.mesh.fenced_update(
-        ref.api_version,
-        ref.kind,
-        ref.namespace,
-        ref.name,
+        ref_of(wanted),
         command.fence,
         lambda live: takeover.stripped(live, wanted),
         manager=CANARY_FIELD_MANAGER,

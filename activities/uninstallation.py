@@ -194,27 +194,12 @@ def _route(place: Place, command: CanaryCommand) -> tuple[str, ...]:
 
 
 def _write_apex(place: Place, command: CanaryCommand, change: Callable[[Manifest], Manifest]) -> Change:
-    return place.cluster.fenced_update(
-        "v1",
-        "Service",
-        place.namespace,
-        place.ref.service,
-        command.fence,
-        change,
-        manager=CANARY_FIELD_MANAGER,
-    )
+    return place.change_service(place.ref.service, command.fence, change)
 
 
 def _write_routes(place: Place, command: CanaryCommand, change: Callable[[Manifest], Manifest]) -> Change:
-    return place.mesh.fenced_update(
-        place.istio_version("VirtualService"),
-        "VirtualService",
-        place.namespace,
-        place.ref.service,
-        command.fence,
-        change,
-        manager=CANARY_FIELD_MANAGER,
-    )
+    routes = place.named(place.istio_version("VirtualService"), "VirtualService", place.ref.service)
+    return place.mesh.fenced_update(routes, command.fence, change, manager=CANARY_FIELD_MANAGER)
 
 
 def _note(change: Change, text: str) -> tuple[str, ...]:
@@ -226,17 +211,13 @@ def _made(place: Place) -> Iterator[tuple[Cluster, ObjectRef]]:
     """What releases make beside the routes, its autoscaler before the primary."""
     for each in made_autoscalers(place):
         yield place.cluster, ref_of(each)
-    yield place.cluster, _named(place, APPS, "Deployment", place.ref.primary)
+    yield place.cluster, place.named(APPS, "Deployment", place.ref.primary)
     rules = place.istio_version("DestinationRule")
     for side in (PRIMARY_SUFFIX, CANARY_SUFFIX):
-        yield place.cluster, _named(place, "v1", "Service", place.ref.service + side)
-        yield place.mesh, _named(place, rules, "DestinationRule", place.ref.service + side)
+        yield place.cluster, place.named("v1", "Service", place.ref.service + side)
+        yield place.mesh, place.named(rules, "DestinationRule", place.ref.service + side)
     for each in copies_of(place):
         yield place.cluster, ref_of(each)
-
-
-def _named(place: Place, api_version: str, kind: str, name: str) -> ObjectRef:
-    return ObjectRef(api_version=api_version, kind=kind, namespace=place.namespace, name=name)
 
 
 def _removed(cluster: Cluster, ref: ObjectRef, command: CanaryCommand) -> tuple[str, ...]:
@@ -256,15 +237,7 @@ def _removed(cluster: Cluster, ref: ObjectRef, command: CanaryCommand) -> tuple[
 
 def _given_back(cluster: Cluster, ref: ObjectRef, command: CanaryCommand) -> tuple[str, ...]:
     """Its owner's again."""
-    cluster.fenced_update(
-        ref.api_version,
-        ref.kind,
-        ref.namespace,
-        ref.name,
-        command.fence,
-        handback.given_back_side,
-        manager=CANARY_FIELD_MANAGER,
-    )
+    cluster.fenced_update(ref, command.fence, handback.given_back_side, manager=CANARY_FIELD_MANAGER)
     return (f"{ref} is as it was before the first release",)
 
 

@@ -38,7 +38,7 @@ from tidegate.contracts import (
     StepReport,
 )
 from tidegate.domain.errors import Unreachable
-from tidegate.domain.manifest import Manifest
+from tidegate.domain.manifest import Manifest, ObjectRef
 from tidegate.domain.plan import Published, Routing
 from tidegate.manifests.bundle import Bundle, Contents, read_contents
 from tidegate.sandbox.client import NAMESPACES, PODS, ApiError, ClusterClient, Object, Resource
@@ -308,6 +308,13 @@ class World:
 
     def deployment(self, name: str) -> Any:
         return self.workloads.get("apps/v1", "Deployment", "test", name)
+
+    def change_deployment(
+        self, name: str, change: Callable[[Any], Any], manager: str, fence: Fence | None = None
+    ) -> None:
+        """Write a Deployment as that manager, by default with a token later than all before it."""
+        ref = ObjectRef(api_version="apps/v1", kind="Deployment", namespace="test", name=name)
+        self.workloads.fenced_update(ref, fence or self.fence(), change, manager=manager)
 
     def service(self, name: str) -> Any:
         return self.workloads.get("v1", "Service", "test", name)

@@ -11,7 +11,7 @@ from tests.activities.sync.manifests import AUTOSCALER, CANARY
 from tidegate.adapters.kubernetes import Cluster
 from tidegate.contracts import FENCE_ANNOTATION, ApplicationRef, Fence, SyncCommand
 from tidegate.decisions.sync_set import TRACKING_ANNOTATION
-from tidegate.domain.manifest import Manifest
+from tidegate.domain.manifest import Manifest, ref_of
 from tidegate.sandbox.cluster_api import ClusterApi
 
 FIRST, SECOND = Fence(epoch=1000, sequence=1), Fence(epoch=1000, sequence=2)
@@ -60,10 +60,7 @@ def deployment(cluster: Cluster) -> Any:
 
 def scaled(cluster: Cluster, replicas: int) -> None:
     cluster.fenced_update(
-        "apps/v1",
-        "Deployment",
-        "test",
-        "podinfo",
+        ref_of(deployment(cluster)),
         FIRST,
         lambda live: live | {"spec": live["spec"] | {"replicas": replicas}},
         manager="tidegate-canary",

@@ -417,14 +417,8 @@ def test_a_recovery_leaves_a_target_that_serves_by_itself(world: Any, again: boo
 
 def test_a_primary_of_no_pods_leaves_a_target_of_one(world: Any) -> None:
     world.initialise()
-    world.workloads.fenced_update(
-        "apps/v1",
-        "Deployment",
-        "test",
-        "podinfo-primary",
-        world.fence(),
-        lambda live: live | {"spec": live["spec"] | {"replicas": 0}},
-        manager="kubectl",
+    world.change_deployment(
+        "podinfo-primary", lambda live: live | {"spec": live["spec"] | {"replicas": 0}}, "kubectl"
     )
     uninstall(world, "raise_target")
     assert world.deployment("podinfo")["spec"]["replicas"] == 1

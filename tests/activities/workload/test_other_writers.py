@@ -29,7 +29,7 @@ def edit(world: Any, name: str, change: Any) -> None:
         change(live["spec"])
         return live
 
-    world.workloads.fenced_update(*APPS, name, world.fence(), edited, manager="kubectl-edit")
+    world.change_deployment(name, edited, "kubectl-edit")
 
 
 def run_another_image(spec: Any) -> None:
@@ -96,8 +96,7 @@ def test_an_edit_before_the_promotion_does_not_come_back_with_its_undoing(releas
 def test_a_promotion_that_stands_is_not_undone_by_what_was_kept_before_it(released: Any) -> None:
     fence = released.fence()
     released.step("promote", "b", fence=fence)
-    settled = (*APPS, "podinfo-primary", released.fence(), promotion.settled)
-    released.workloads.fenced_update(*settled, manager="tidegate-canary")
+    released.change_deployment("podinfo-primary", promotion.settled, "tidegate-canary")
     report = released.step("restore", "b", turning_back=True)
     assert (released.image("podinfo-primary"), report.warnings) == ("podinfo:2", ())
     assert report.promoted_by == fence.epoch

@@ -364,9 +364,7 @@ def test_a_late_scale_up_is_refused(world: Any) -> None:
 
 
 def _write_primary(world: Any, primary: Any, manager: str) -> None:
-    world.workloads.fenced_update(
-        "apps/v1", "Deployment", "test", "podinfo-primary", world.fence(), lambda _: primary, manager=manager
-    )
+    world.change_deployment("podinfo-primary", lambda _: primary, manager)
 
 
 def test_a_primary_that_is_not_ready_does_not_stop_a_prepare(world: Any) -> None:
@@ -405,15 +403,7 @@ def test_a_primary_of_another_controller_is_released_against_and_then_recorded(w
     primary = world.deployment("podinfo-primary")
     for key in (TEMPLATE_HASH, FENCE_ANNOTATION):
         primary["metadata"]["annotations"].pop(key)
-    world.workloads.fenced_update(
-        "apps/v1",
-        "Deployment",
-        "test",
-        "podinfo-primary",
-        world.fence(),
-        lambda _: primary,
-        manager="flagger",
-    )
+    _write_primary(world, primary, "flagger")
     assert world.plan("a").plan.purpose is Purpose.RELEASE
     world.step("promote")
     world.step("scale_down")
@@ -438,9 +428,7 @@ def _change_target(world: Any, change: Callable[[Any], None], manager: str = "ku
     fence = Fence.parse(_annotations(world.deployment("podinfo"))[FENCE_ANNOTATION])
     for _ in range(50):  # the Deployment controller writes its status at the same time
         with contextlib.suppress(Conflict):
-            world.workloads.fenced_update(
-                "apps/v1", "Deployment", "test", "podinfo", fence, changed, manager=manager
-            )
+            world.change_deployment("podinfo", changed, manager, fence)
             return
     raise AssertionError("the target could not be changed")
 

@@ -9,9 +9,10 @@ from tidegate.adapters.kubernetes import Cluster
 from tidegate.contracts import FENCE_ANNOTATION, Fence
 from tidegate.decisions.sync_action import UNCHANGED, action
 from tidegate.domain.errors import Conflict, InvalidInput, ReleaseFailed, StaleCommand
-from tidegate.domain.manifest import Manifest
+from tidegate.domain.manifest import Manifest, ObjectRef
 
 REF = ("v1", "ConfigMap", "test", "colours")
+OBJECT = ObjectRef(api_version="v1", kind="ConfigMap", namespace="test", name="colours")
 FIRST, SECOND = Fence(epoch=1000, sequence=1), Fence(epoch=1000, sequence=2)
 
 
@@ -50,7 +51,7 @@ def test_a_stale_token_is_refused(cluster: Cluster, epoch: int) -> None:
     with pytest.raises(StaleCommand, match=f"obeyed command 1000.2 already; {epoch}.1 is older"):
         cluster.fenced_apply(config_map(sky="grey"), older, manager="tidegate")
     with pytest.raises(StaleCommand):
-        cluster.fenced_update(*REF, older, painted(sky="grey"), manager="tidegate")
+        cluster.fenced_update(OBJECT, older, painted(sky="grey"), manager="tidegate")
     assert live(cluster)["data"] == {"sky": "blue"}
 
 
@@ -77,7 +78,7 @@ def test_what_the_manifest_no_longer_has_is_removed_even_if_a_fenced_write_creat
 
 def test_an_update_changes_what_it_is_told_and_nothing_else(cluster: Cluster) -> None:
     cluster.fenced_apply(config_map(sky="blue"), FIRST, manager="tidegate")
-    change = cluster.fenced_update(*REF, SECOND, painted(sky="grey"), manager="tidegate")
+    change = cluster.fenced_update(OBJECT, SECOND, painted(sky="grey"), manager="tidegate")
     assert live(cluster) == change.after
     assert (change.after["data"], change.after["metadata"]["uid"]) == (
         {"sky": "grey"},
@@ -87,7 +88,7 @@ def test_an_update_changes_what_it_is_told_and_nothing_else(cluster: Cluster) ->
 
 def test_an_update_of_nothing_fails_the_release(cluster: Cluster) -> None:
     with pytest.raises(ReleaseFailed, match="ConfigMap test/colours does not exist in cluster mesh02"):
-        cluster.fenced_update(*REF, FIRST, painted(), manager="tidegate")
+        cluster.fenced_update(OBJECT, FIRST, painted(), manager="tidegate")
 
 
 def test_a_conflict_is_read_anew(cluster: Cluster) -> None:
@@ -100,7 +101,7 @@ def test_a_conflict_is_read_anew(cluster: Cluster) -> None:
         seen.append(found)
         return found | {"data": found["data"] | {"sky": "grey"}}
 
-    cluster.fenced_update(*REF, SECOND, interrupted, manager="tidegate")
+    cluster.fenced_update(OBJECT, SECOND, interrupted, manager="tidegate")
     assert live(cluster)["data"] == {"sky": "grey", "sea": "green"}
 
 
@@ -112,7 +113,7 @@ def test_a_later_command_in_between_is_obeyed(cluster: Cluster) -> None:
         return found | {"data": {"sky": "grey"}}
 
     with pytest.raises(StaleCommand):
-        cluster.fenced_update(*REF, FIRST, overtaken, manager="tidegate")
+        cluster.fenced_update(OBJECT, FIRST, overtaken, manager="tidegate")
     assert live(cluster)["data"] == {"sky": "red"}
 
 
@@ -143,7 +144,7 @@ def test_a_conflict_that_never_ends_is_left_to_the_retry_of_the_step(cluster: Cl
         return found | {"data": {"turn": "mine"}}
 
     with pytest.raises(Conflict):
-        cluster.fenced_update(*REF, SECOND, always_interrupted, manager="tidegate")
+        cluster.fenced_update(OBJECT, SECOND, always_interrupted, manager="tidegate")
 
 
 def test_the_api_servers_refusal_of_a_creation_is_invalid_input(cluster: Cluster) -> None:

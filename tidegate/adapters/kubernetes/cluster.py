@@ -90,18 +90,9 @@ class Cluster:
         return _reading_anew(attempt)
 
     def fenced_update(
-        self,
-        api_version: str,
-        kind: str,
-        namespace: str,
-        name: str,
-        fence: Fence,
-        change: Callable[[Manifest], Manifest],
-        *,
-        manager: str,
+        self, ref: ObjectRef, fence: Fence, change: Callable[[Manifest], Manifest], *, manager: str
     ) -> Change:
         """Replace an object by `change` of a copy of it; ReleaseFailed when it does not exist."""
-        ref = ObjectRef(api_version=api_version, kind=kind, namespace=namespace, name=name)
 
         def attempt() -> Change:
             before = self._read(ref)
