@@ -12,7 +12,7 @@ from workflows.control import Control
 
 with workflow.unsafe.imports_passed_through():
     from tidegate.contracts import CanaryOutcome, Directive, Report
-    from tidegate.decisions.coordination import Member, all_settled, directives, others_than
+    from tidegate.decisions.coordination import Common, Member, directives, others_than
     from tidegate.domain.release import Outcome
 
 Send = Callable[[str, Directive], Awaitable[None]]
@@ -22,8 +22,8 @@ WELL = (Outcome.PROMOTED, Outcome.INITIALISED, Outcome.UNCHANGED)
 class Coordinator:
     """Decides for the canaries of one release, by their workflow ids. `send` tells one how the others are.
 
-    The decision to go is made once and for all; that to turn back comes after it only for one that had not
-    heard of it when it failed. A release that is aborted lets nobody go any more.
+    The decision to go is made once and for all; that to turn back may follow until all have been promoted. A
+    release that is aborted lets nobody go any more.
     """
 
     def __init__(self, names: Mapping[str, str], epoch: int, control: Control, send: Send) -> None:
@@ -33,8 +33,7 @@ class Coordinator:
         self._send = send
         self._told = dict.fromkeys(names, Directive())
         self._present: set[str] = set()
-        self._cause: Member | None = None
-        self._gone = False
+        self._common = Common()
         self._dissolved = False
         self._telling = False
 
@@ -56,7 +55,7 @@ class Coordinator:
         member = self._members.get(report.canary)
         if member is None or report.epoch != self._epoch or member.turned_back:
             return
-        news = {"passed": report.passed, "place": report.place, "turned_back": report.turned_back}
+        news = report.model_dump(include={"passed", "promoted", "place", "turned_back"})
         self._change(report.canary, member.model_copy(update=news))
         await self._tell()
 
@@ -64,7 +63,7 @@ class Coordinator:
         """A canary has ended, or was cut off, without being promoted."""
         self._present.discard(key)
         member = self._members[key]
-        if not self._gone and not member.turned_back:
+        if not member.turned_back:
             self._change(key, member.model_copy(update={"turned_back": reason}))
         await self._tell()
 
@@ -83,10 +82,8 @@ class Coordinator:
 
     def _change(self, key: str, member: Member) -> None:
         self._members[key] = member
-        if self._cause is None and member.turned_back:
-            self._cause = member
-        if self._cause is None and not self._is_over:
-            self._gone = self._gone or all_settled(self._members.values())
+        if not self._is_over:
+            self._common = self._common.after(self._members.values())
 
     async def _tell(self) -> None:
         """To all at the same time, so that none goes much before another."""
@@ -101,7 +98,7 @@ class Coordinator:
             self._telling = False
 
     def _news(self) -> dict[str, Directive]:
-        wanted = directives(self._members, self._cause, self._gone)
+        wanted = directives(self._members, self._common)
         return {
             key: directive
             for key, directive in wanted.items()

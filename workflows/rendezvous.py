@@ -1,7 +1,7 @@
-"""The meeting point of one canary: it has passed, and waits until the others of its release have as well.
+"""The meeting points of one canary: it has passed, or was promoted, and waits for the others of its release.
 
-Meanwhile its traffic stays, and its bakes are repeated and may still fail it. It knows of the others what its
-release tells, and tells its release nothing but what changed for them.
+Meanwhile its traffic stays. Before the promotion its bakes are repeated, and may still fail it. It knows of
+the others what its release tells, and tells its release nothing but what changed for them.
 """
 
 import asyncio
@@ -26,7 +26,8 @@ _FIRST_WORD = 5.0
 class Rendezvous:
     """Brings one canary to its promotion together with the others, or back with them.
 
-    `directive` is what the release told last, `reported` what it was told. `went`: all had passed.
+    `directive` is what the release told last, `reported` what it was told. `went`: all had passed. `stays`:
+    all were promoted.
     """
 
     def __init__(
@@ -41,7 +42,8 @@ class Rendezvous:
         self._analysis = analysis
         self._rest = rest
         self._nothing = Report(canary=workflow.info().workflow_id, epoch=request.epoch)
-        self._here = self._noted = _is_here(progress)
+        self._at = _meeting_of(progress)
+        self._noted = self._at is not None
         self._releasing = False
         self._turned_back = ""
         self._unheard = False
@@ -49,7 +51,8 @@ class Rendezvous:
         self._reporting: asyncio.Task[None] | None = None
         self.directive = progress.directive if progress else Directive()
         self.reported = (progress.reported if progress else None) or self._nothing
-        self.went = _has_met(progress)
+        self.went = any(not meeting.promoted for meeting in _meetings_before(progress))
+        self.stays = any(meeting.promoted for meeting in _meetings_before(progress))
         self._control.sealed = self.went
 
     def open(self) -> None:
@@ -73,48 +76,57 @@ class Rendezvous:
         One that was reset to before its meeting is taken for one that waits there: it says that it is not.
         """
         self.directive = directive
-        self._mistaken = bool(directive.waits_for) and not self._news().passed
+        news = self._news()
+        self._mistaken = bool(directive.waits_for) and not (news.promoted if directive.go else news.passed)
         self._control.count_signal()
         self._obey()
-        if self._here and not self.went:
+        if self._at:
             self._show()
 
     async def meet(self, stage: Meet) -> None:
-        """Return when all canaries have passed. Raises ReleaseFailed when this one fails meanwhile."""
-        self._here = True
+        """Return when all canaries have come here. Raises ReleaseFailed when this one fails meanwhile."""
+        self._at = stage
         self._show()
         standing_by = asyncio.create_task(self._stand_by(stage))
         standing_by.add_done_callback(forget)
         try:
-            await workflow.wait_condition(lambda: standing_by.done() or self.directive.go or self._unheard)
+            await workflow.wait_condition(
+                lambda: standing_by.done() or self._may_go_on(stage) or self._unheard
+            )
         finally:
             standing_by.cancel()
         if standing_by.done():
             standing_by.result()
-        if not self.directive.go:
+        if not self._may_go_on(stage):
             raise ReleaseFailed(narration.RELEASE_GONE)
-        self._go()
+        self._go_on(stage)
+
+    def _may_go_on(self, stage: Meet) -> bool:
+        return self.directive.stay if stage.promoted else self.directive.go
 
     @property
     def _awaited(self) -> str:
         return self.directive.waits_for or ", ".join(self._others)
 
     def turn_back(self, reason: str) -> None:
-        """The others must know of it at once, unless they went already, or it is because of them."""
+        """The others must know of it at once, unless all are to stay, or it is because of them."""
         abort = self._control.abort
-        if not self.went and not (abort and abort.with_others):
+        if not self.stays and not (abort and abort.with_others):
             self._turned_back = reason
 
     def told(self, reason: str) -> str:
         """Why this canary failed, and whether it does so alone."""
-        return narration.alone(reason, self._others) if self.went else reason
+        return narration.alone(reason, self._others) if self.stays else reason
 
-    def _go(self) -> None:
+    def _go_on(self, stage: Meet) -> None:
+        self._at, self._noted = None, False
         self.went = self._control.sealed = True
+        self.stays = stage.promoted
         self._analysis.remaining = None
         self._logbook.go_on()
         self._logbook.clear()
-        self._logbook.note(narration.met(self._name, self._others))
+        told = narration.stays if stage.promoted else narration.met
+        self._logbook.note(told(self._name, self._others))
 
     def _obey(self) -> None:
         if self.directive.turn_back and self._releasing:
@@ -127,7 +139,8 @@ class Rendezvous:
         """Bakes, for as long as it takes; no more of them once somebody has seen enough."""
         if not self._noted:
             await self._hear_of_others()
-            self._logbook.note(narration.passed_before(self._name, self._awaited))
+            told = narration.promoted_before if stage.promoted else narration.passed_before
+            self._logbook.note(told(self._name, self._awaited))
         while True:
             await self._rest()
             if stage.bake and not self._control.promoted:
@@ -161,11 +174,12 @@ class Rendezvous:
             self.reported = news  # one that hands over before repeats it
 
     def _news(self) -> Report:
-        waits = self._here and not self._control.paused
-        passed = self.went or (waits and not self._turned_back)
+        waits = self._at is not None and not self._control.paused and not self._turned_back
+        passed = self.went or waits
         moves = self.directive.awaited and not passed and not self._turned_back
         changes = {
             "passed": passed,
+            "promoted": self.stays or (waits and self._at is not None and self._at.promoted),
             "turned_back": self._turned_back,
             "place": narration.place(self._logbook.status) if moves else self.reported.place,
         }
@@ -176,12 +190,13 @@ class _NobodyThere(Exception):
     """A canary without a release."""
 
 
-def _has_met(progress: CanaryProgress | None) -> bool:
-    """Blue/green has a bake between the meeting and the promotion, and may hand over in it."""
-    return progress is not None and any(
-        isinstance(stage, Meet) for stage in progress.plan.stages[: progress.stage]
-    )
+def _meetings_before(progress: CanaryProgress | None) -> tuple[Meet, ...]:
+    """Those that all had come to before a run handed over."""
+    stages = progress.plan.stages[: progress.stage] if progress else ()
+    return tuple(stage for stage in stages if isinstance(stage, Meet))
 
 
-def _is_here(progress: CanaryProgress | None) -> bool:
-    return progress is not None and isinstance(progress.plan.stages[progress.stage], Meet)
+def _meeting_of(progress: CanaryProgress | None) -> Meet | None:
+    """The one at which the run before this one handed over."""
+    stage = progress.plan.stages[progress.stage] if progress else None
+    return stage if isinstance(stage, Meet) else None

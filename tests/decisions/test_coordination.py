@@ -6,7 +6,7 @@ from tests.decisions.test_freezes import rule
 from tests.decisions.test_plan import canary
 from tests.workflows.neighbours import bootstrap_plan, release_plan
 from tidegate.contracts import Directive
-from tidegate.decisions.coordination import Member, all_settled, directives, told_names, with_meeting
+from tidegate.decisions.coordination import Common, Member, directives, told_names, with_meeting
 from tidegate.decisions.plan import compile_plan
 from tidegate.domain.application import Application, Metadata
 from tidegate.domain.errors import InvalidInput
@@ -16,20 +16,34 @@ PASSED = Member(name="podinfo", passed=True)
 LATE = Member(name="backend", place="at 40 %")
 PAUSED = Member(name="cache", place="paused at 10 %")
 DONE = Member(name="cron", done=True)
+PROMOTED = Member(name="podinfo", passed=True, promoted=True)
 LOST = Member(name="backend", turned_back="pager")
 
 
 @pytest.mark.parametrize(
-    ("members", "settled"),
+    ("members", "decided"),
     [
-        ([PASSED, PASSED], True),
-        ([PASSED, DONE], True),
-        ([PASSED, LATE], False),
-        ([PASSED, LOST], False),
+        ([PASSED, PASSED], Common(gone=True)),
+        ([PASSED, DONE], Common(gone=True)),
+        ([PASSED, LATE], Common()),
+        ([PASSED, LOST], Common(cause=LOST)),
+        ([PROMOTED, PASSED], Common(gone=True)),
+        ([PROMOTED, DONE], Common(gone=True, stayed=True)),
+        ([PROMOTED, PROMOTED], Common(gone=True, stayed=True)),
+        ([PROMOTED, LOST], Common(cause=LOST)),
     ],
 )
-def test_all_go_when_each_has_passed_or_has_nothing_to_do(members: list[Member], settled: bool) -> None:
-    assert all_settled(members) is settled
+def test_all_go_once_each_has_passed_and_stay_once_each_is_promoted(
+    members: list[Member], decided: Common
+) -> None:
+    assert Common().after(members) == decided
+
+
+@pytest.mark.parametrize("members", [[PASSED, LATE], [PROMOTED, LOST]])
+def test_what_is_decided_is_not_taken_back(members: list[Member]) -> None:
+    for decided in (Common(gone=True, stayed=True), Common(cause=LATE)):
+        assert decided.after(members) == decided
+    assert Common(gone=True).after(members).gone
 
 
 @pytest.mark.parametrize(
@@ -43,21 +57,28 @@ def test_all_go_when_each_has_passed_or_has_nothing_to_do(members: list[Member],
 )
 def test_one_that_has_passed_is_told_whom_it_waits_for(awaited: list[Member], told: str) -> None:
     members = dict(enumerate([PASSED, DONE, *awaited]))
-    assert directives({str(key): each for key, each in members.items()}, None, gone=False)["0"] == Directive(
+    assert directives({str(key): each for key, each in members.items()}, Common())["0"] == Directive(
         waits_for=told
     )
 
 
+def test_one_that_is_promoted_is_told_whom_it_waits_for_and_not_where_that_one_was() -> None:
+    promoting = LATE.model_copy(update={"passed": True})
+    told = directives({"a": PROMOTED, "b": promoting, "c": DONE}, Common(gone=True))
+    assert told["a"] == Directive(go=True, waits_for="backend")
+    assert told["b"] == told["c"] == Directive(go=True)
+
+
 def test_places_are_asked_for_once_somebody_waits_and_of_a_few_only() -> None:
-    few = directives({"a": PASSED, "b": LATE}, None, gone=False)
-    nobody_waits = directives({"a": LATE, "b": LATE}, None, gone=False)
-    many = directives({"a": PASSED} | {str(n): LATE for n in range(4)}, None, gone=False)
+    few = directives({"a": PASSED, "b": LATE}, Common())
+    nobody_waits = directives({"a": LATE, "b": LATE}, Common())
+    many = directives({"a": PASSED} | {str(n): LATE for n in range(4)}, Common())
     assert [told["b"].awaited for told in (few, nobody_waits)] == [True, False]
     assert not any(told.awaited for told in many.values())
 
 
 def test_all_but_the_one_that_turned_back_turn_back_with_it() -> None:
-    told = directives({"a": PASSED, "b": LOST, "c": LATE}, LOST, gone=True)
+    told = directives({"a": PASSED, "b": LOST, "c": LATE}, Common(cause=LOST, gone=True))
     assert told == dict.fromkeys("ac", Directive(turn_back="rolled back with backend: pager"))
 
 
@@ -75,13 +96,19 @@ def test_the_meeting_lies_right_before_the_promotion_with_the_last_bake() -> Non
     assert (meeting.others, meeting.bake.weight) == (("backend",), 20)
 
 
+def test_another_meeting_lies_right_behind_the_promotion() -> None:
+    stages = with_meeting(release_plan(weights=(10, 20)), ("backend",)).stages
+    at = next(index for index, stage in enumerate(stages) if isinstance(stage, Promote))
+    assert stages[at + 1] == Meet(others=("backend",), promoted=True)
+
+
 def test_blue_green_meets_before_its_switch_and_behind_its_gates() -> None:
     hook = {"name": "ann", "type": "confirm-promotion", "url": "http://gate.test"}
     found = canary(iterations=2, webhooks=[hook])
     plan = with_meeting(compile_plan(found, Purpose.RELEASE, 5), ("backend",))
     kinds = [stage.kind for stage in plan.stages]
     at = kinds.index("meet")
-    assert kinds[at - 2 : at + 4] == ["bake", "gate", "meet", "route", "bake", "promote"]
+    assert kinds[at - 2 : at + 5] == ["bake", "gate", "meet", "route", "bake", "promote", "meet"]
     assert plan.stages[at + 1] == Route(primary=0, canary=100, at_once=True)
 
 

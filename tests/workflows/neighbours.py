@@ -178,8 +178,8 @@ class Neighbours:
     async def _did(self, call: str) -> None:
         self.calls.append(call)
         name = call.split()[0]
-        if self.fail.get(name):
-            raise self.fail[name].pop(0)
+        if failures := self.fail.get(call) or self.fail.get(name):
+            raise failures.pop(0)
         while name in self.hang or call in self.hang:
             activity.heartbeat()
             await asyncio.sleep(0.02)

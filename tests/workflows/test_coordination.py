@@ -85,12 +85,57 @@ async def test_one_that_waits_is_still_judged(pair: Pair) -> None:
     assert canaries[1].reason.startswith("rolled back with podinfo: 2 of 2 failed checks")
 
 
-async def test_one_that_fails_in_its_promotion_is_named_as_half_of_a_release(pair: Pair) -> None:
+async def test_one_that_fails_in_its_promotion_takes_the_other_back(pair: Pair) -> None:
     pair.other.fail = {"promote": [FAILING]}
     canaries, outcome = await pair.outcomes(await pair.begin())
+    assert outcomes_of(canaries) == BOTH_ROLLED_BACK
+    assert (pair.first.side, pair.other.side) == (OLD_SIDE, OLD_SIDE)
+    assert canaries[0].reason == "rolled back with podinfo1: its pods do not start"
+    assert outcome.reason == "its pods do not start"
+
+
+async def test_one_that_is_promoted_goes_back_while_another_is_not(pair: Pair) -> None:
+    pair.other.hang = {"promote"}
+    release = await pair.begin()
+    await pair.until("podinfo promote")
+    await pair.until_waiting("the other canaries: podinfo1")
+    assert (pair.first.primary, pair.first.weight) == ("new", 50)
+    await (await pair.canary("podinfo1")).signal(ABORT, "pager")
+    await pair.until("podinfo1 restore")
+    pair.other.hang.clear()
+    canaries, _ = await pair.outcomes(release)
+    assert outcomes_of(canaries) == [Outcome.ROLLED_BACK, Outcome.ABORTED]
+    assert (pair.first.side, pair.other.side) == (OLD_SIDE, OLD_SIDE)
+
+
+async def test_one_that_waits_in_its_promotion_continues_as_new(pair: Pair) -> None:
+    pair.company.limits = pair.company.limits.model_copy(update={"signals_per_run": 10})
+    pair.other.hang = {"promote"}
+    release = await pair.begin()
+    await pair.until("podinfo promote")
+    await pair.until_waiting("the other canaries: podinfo1")
+    first = await pair.canary()
+    await asyncio.gather(*(first.signal(RESUME) for _ in range(20)))
+    await pair.stage.until_runs(first, 2)
+    pair.other.hang.clear()
+    canaries, _ = await pair.outcomes(release)
+    assert outcomes_of(canaries) == BOTH_PROMOTED
+    assert pair.company.calls.count("podinfo promote") == 1
+    told = [note.text for note in canaries[0].notes]
+    assert "podinfo.test runs the new version, and waits for the other canaries: podinfo1" in told
+    assert "podinfo.test and podinfo1 are all promoted, and stay" in told
+
+
+async def test_one_that_fails_after_all_are_promoted_is_named_as_half_of_a_release(pair: Pair) -> None:
+    pair.other.hang = {"promote"}
+    release = await pair.begin()
+    await pair.until("podinfo1 promote")
+    pair.other.fail = {"route 0": [FAILING]}
+    pair.other.hang.clear()
+    canaries, outcome = await pair.outcomes(release)
     assert outcomes_of(canaries) == [Outcome.PROMOTED, Outcome.ROLLED_BACK]
     assert (pair.first.side, pair.other.side) == (NEW_SIDE, OLD_SIDE)
-    assert canaries[1].reason.endswith("together with that of podinfo, which goes on")
+    assert canaries[1].reason.endswith("it had been promoted together with podinfo, which goes on")
     assert outcome.reason.endswith("half-released: podinfo.test promoted, podinfo1.test not")
 
 
@@ -245,10 +290,9 @@ async def test_after_its_switch_blue_green_is_in_its_promotion_whatever_run_carr
     await asyncio.gather(*(first.signal(PAUSE) for _ in range(20)))
     pair.first.hang.clear()
     await pair.stage.until_runs(first, 2)
-    canaries, outcome = await pair.outcomes(release)
-    assert outcomes_of(canaries) == [Outcome.ROLLED_BACK, Outcome.PROMOTED]
-    assert canaries[0].reason.endswith("together with that of podinfo1, which goes on")
-    assert outcome.reason.endswith("half-released: podinfo1.test promoted, podinfo.test not")
+    canaries, _ = await pair.outcomes(release)
+    assert outcomes_of(canaries) == BOTH_ROLLED_BACK
+    assert canaries[1].reason.startswith("rolled back with podinfo: ")
     assert "Pause asked for by signal, too late: Promoting goes on to its end" in [
         note.text for note in canaries[0].notes
     ]
@@ -295,7 +339,7 @@ async def test_one_that_waits_continues_as_new_where_it_stands(pair: Pair) -> No
     canaries, _ = await pair.outcomes(release)
     assert outcomes_of(canaries) == BOTH_PROMOTED
     assert pair.company.calls.count("podinfo plan") == 1
-    assert len([note for note in canaries[0].notes if "waits for the other canaries" in note.text]) == 1
+    assert len([n for n in canaries[0].notes if "has passed, and waits for the other" in n.text]) == 1
 
 
 async def test_a_canary_whose_release_is_gone_turns_back(pair: Pair) -> None:
@@ -338,11 +382,11 @@ async def test_signals_from_elsewhere_and_repeated_ones_do_no_harm(pair: Pair) -
     assert outcomes_of((await pair.outcomes(release))[0]) == BOTH_PROMOTED
 
 
-async def test_a_meeting_costs_a_signal_and_an_answer_each(pair: Pair) -> None:
+async def test_the_meetings_cost_a_signal_and_an_answer_each(pair: Pair) -> None:
     release = await pair.begin()
     await pair.outcomes(release)
-    assert 2 <= await signals_of(await pair.canary()) + await signals_of(await pair.canary("podinfo1")) <= 4
-    assert await signals_of(release) <= 6
+    assert 4 <= await signals_of(await pair.canary()) + await signals_of(await pair.canary("podinfo1")) <= 7
+    assert await signals_of(release) <= 8
 
 
 async def until_reporting(canary: Handle) -> None:

@@ -8,6 +8,7 @@ from workflows.control import Control
 from workflows.coordination import Coordinator
 
 GO = Directive(go=True)
+STAY = Directive(go=True, stay=True)
 BACK = Directive(turn_back="rolled back with web: its last bake failed")
 
 
@@ -49,13 +50,43 @@ async def test_one_that_failed_before_it_heard_to_go_takes_the_other_back(desk: 
     assert desk.told[-1] == ("b", BACK)
 
 
-async def test_one_that_fails_after_it_went_leaves_the_other_alone(desk: Desk) -> None:
-    await desk.hear("a", passed=True)
-    await desk.hear("b", passed=True)
+async def test_both_stay_when_both_are_promoted(desk: Desk) -> None:
+    await gone(desk)
+    await desk.hear("a", passed=True, promoted=True)
+    assert desk.told[-1] == ("a", Directive(go=True, waits_for="db"))
+    await desk.hear("b", passed=True, promoted=True)
+    assert desk.told[-2:] == [("a", STAY), ("b", STAY)]
+
+
+async def test_one_that_fails_in_its_promotion_takes_the_other_back(desk: Desk) -> None:
+    await gone(desk)
+    await desk.hear("a", passed=True, promoted=True)
+    await desk.coordinator.ended("b", CanaryOutcome(canary="db", outcome=Outcome.ROLLED_BACK, reason="pods"))
+    assert desk.told[-1] == ("a", Directive(turn_back="rolled back with db: pods"))
+
+
+async def test_one_that_ends_well_is_not_waited_for(desk: Desk) -> None:
+    """A canary whose plan an older worker made goes to its end without another meeting."""
+    await gone(desk)
+    await desk.hear("a", passed=True, promoted=True)
+    await desk.coordinator.ended("b", CanaryOutcome(canary="db", outcome=Outcome.PROMOTED, reason="passed"))
+    assert desk.told[-1] == ("a", STAY)
+
+
+async def test_one_that_fails_when_all_are_to_stay_leaves_the_other_alone(desk: Desk) -> None:
+    await gone(desk)
+    await desk.hear("a", passed=True, promoted=True)
+    await desk.hear("b", passed=True, promoted=True)
     told = list(desk.told)
     await desk.coordinator.ended("a", CanaryOutcome(canary="web", outcome=Outcome.ROLLED_BACK, reason="pods"))
     await desk.coordinator.lost("b", "terminated")
     assert desk.told == told
+
+
+async def gone(desk: Desk) -> None:
+    """All have passed, and are being promoted."""
+    await desk.hear("a", passed=True)
+    await desk.hear("b", passed=True)
 
 
 async def test_one_that_takes_its_word_back_is_waited_for_again(desk: Desk) -> None:

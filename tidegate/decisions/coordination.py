@@ -4,7 +4,7 @@ A release knows of each canary what that one reported, and how it ended. From th
 """
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Protocol
 
 from tidegate.contracts import Directive
@@ -34,14 +34,20 @@ class Member(Model):
 
     name: str
     passed: bool = False
+    promoted: bool = False
     place: str = ""
     turned_back: str = ""
     done: bool = False
 
     @property
-    def settled(self) -> bool:
-        """Whether nobody has to wait for it."""
-        return self.passed or self.done
+    def may_go(self) -> bool:
+        """Whether nobody has to wait for it to be promoted."""
+        return (self.passed or self.done) and not self.turned_back
+
+    @property
+    def may_stay(self) -> bool:
+        """Whether nobody has to be ready to go back because of it."""
+        return (self.promoted or self.done) and not self.turned_back
 
 
 def told_names(canaries: Sequence[Named]) -> tuple[str, ...]:
@@ -60,14 +66,22 @@ def others_than(name: str, names: Iterable[str]) -> tuple[str, ...]:
 def with_meeting(plan: Plan, others: tuple[str, ...], freezes: tuple[FreezeRule, ...] = ()) -> Plan:
     """The plan with a meeting right before users are moved for good, where they are, and there are others.
 
+    After the promotion lies another one: what fails in its promotion takes the others back, too.
     `freezes` are those of all of them: one that began would wait with its users split for one that may not.
     """
     at = next((index for index, stage in enumerate(plan.stages) if _takes_over(stage)), None)
     if not others or at is None:
         return plan
     before, after = plan.stages[:at], plan.stages[at:]
+    promoted = 1 + next(index for index, stage in enumerate(after) if isinstance(stage, Promote))
     bake = next((stage for stage in reversed(before) if isinstance(stage, Bake)), None)
-    stages = (*before, Meet(others=others, bake=bake), *after)
+    stages = (
+        *before,
+        Meet(others=others, bake=bake),
+        *after[:promoted],
+        Meet(others=others, promoted=True),
+        *after[promoted:],
+    )
     return plan.model_copy(update={"stages": _frozen(stages, freezes) if freezes else stages})
 
 
@@ -82,22 +96,39 @@ def _takes_over(stage: Stage) -> bool:
     return isinstance(stage, Promote) or (isinstance(stage, Route) and stage.at_once)
 
 
-def all_settled(members: Iterable[Member]) -> bool:
-    """Whether all may go: each has passed, or has ended well."""
-    return all(member.settled and not member.turned_back for member in members)
+class Common(Model):
+    """What is decided for all members, once and for all.
 
-
-def directives(members: Mapping[str, Member], cause: Member | None, gone: bool) -> dict[str, Directive]:
-    """What each canary should know. `cause` is the first that turned back before it went; `gone`: all may go.
-
-    One that turned back has nothing to be told.
+    `cause` is the first that turned back before all had been promoted: all others turn back with it. `gone`:
+    all have passed. `stayed`: all have been promoted.
     """
-    if cause is not None:
+
+    cause: Member | None = None
+    gone: bool = False
+    stayed: bool = False
+
+    def after(self, members: Collection[Member]) -> "Common":
+        """What is decided now that the members stand so."""
+        if self.cause or self.stayed:
+            return self
+        if cause := next((member for member in members if member.turned_back), None):
+            return Common(cause=cause, gone=self.gone)
+        gone = self.gone or all(member.may_go for member in members)
+        return Common(gone=gone, stayed=gone and all(member.may_stay for member in members))
+
+
+def directives(members: Mapping[str, Member], common: Common) -> dict[str, Directive]:
+    """What each canary should know. One that turned back has nothing to be told."""
+    if cause := common.cause:
         told = Directive(turn_back=narration.with_other(cause.name, cause.turned_back))
         return {key: told for key, member in members.items() if not member.turned_back}
-    if gone:
-        return dict.fromkeys(members, Directive(go=True))
-    awaited = [member for member in members.values() if not member.settled]
+    if common.stayed:
+        return dict.fromkeys(members, Directive(go=True, stay=True))
+    if common.gone:
+        behind = [each for each in members.values() if not each.may_stay]
+        waiting, going = Directive(go=True, waits_for=_named(behind)), Directive(go=True)
+        return {key: waiting if each.promoted else going for key, each in members.items()}
+    awaited = [member for member in members.values() if not member.may_go]
     reporting = len(awaited) <= NAMED and any(member.passed for member in members.values())
     waiting = Directive(waits_for=_named(awaited))
     return {
@@ -107,7 +138,9 @@ def directives(members: Mapping[str, Member], cause: Member | None, gone: bool) 
 
 
 def _named(awaited: Sequence[Member]) -> str:
-    """Who is waited for: "backend (at 40 %), cache"."""
+    """Who is waited for: "backend (at 40 %), cache". Where one that has passed was is of no interest."""
     if len(awaited) > NAMED:
         return f"{len(awaited)} of them"
-    return ", ".join(f"{each.name} ({each.place})" if each.place else each.name for each in awaited)
+    return ", ".join(
+        f"{each.name} ({each.place})" if each.place and not each.passed else each.name for each in awaited
+    )

@@ -198,12 +198,22 @@ def met(canary: str, others: Sequence[str]) -> str:
     return f"{canary} and {', '.join(others)} have passed, and are promoted together"
 
 
+def promoted_before(canary: str, waits_for: str) -> str:
+    """A canary's primary runs the new version before those of the others do."""
+    return f"{canary} runs the new version, and waits for {waiting_for_others(waits_for)}"
+
+
+def stays(canary: str, others: Sequence[str]) -> str:
+    """The primaries of all canaries of a release run the new version."""
+    return f"{canary} and {', '.join(others)} are all promoted, and stay"
+
+
 def alone(reason: str, others: Sequence[str]) -> str:
-    """Why a canary turned back in its promotion, and that it does so by itself."""
-    return f"{reason}; its promotion had begun together with that of {', '.join(others)}, which goes on"
+    """Why a canary turned back after all had been promoted, and that it does so by itself."""
+    return f"{reason}; it had been promoted together with {', '.join(others)}, which goes on"
 
 
-RELEASE_GONE = "its release does not answer any more, and nobody else knows whether the other canaries pass"
+RELEASE_GONE = "its release does not answer any more, and nobody else knows how the other canaries do"
 
 
 def place(status: CanaryStatus) -> str:

@@ -126,10 +126,14 @@ class Hooks(Model):
 
 
 class Meet(Model):
-    """The other canaries of the release have passed as well; with `bake`, the analysis goes on meanwhile."""
+    """The other canaries of the release have come as far as this one; with `bake`, it is judged meanwhile.
+
+    That is: they have passed; or, `promoted`, their primaries run the new version and none is final yet.
+    """
 
     kind: Literal["meet"] = "meet"
     others: tuple[str, ...]
+    promoted: bool = False
     bake: Bake | None = None
 
 
@@ -294,7 +298,7 @@ def describe(stage: Stage) -> str:
         case Hooks():
             return f"Hooks {stage.type}: {', '.join(stage.hooks)}"
         case Meet():
-            return f"Meet {', '.join(stage.others)}"
+            return f"Meet {', '.join(stage.others)}{' after the promotion' if stage.promoted else ''}"
         case Drain():
             return f"Drain {stage.seconds:g}s"
         case _:
