@@ -1,6 +1,7 @@
 """One release of each kind, as it goes on a real Temporal server among faked neighbours.
 
-Every step is waited for, so that a kind's commands come in the same order each time.
+Every step is waited for, so that a kind's commands come in the same order each time, but for what is done
+beside the steps.
 """
 
 import asyncio
@@ -8,6 +9,7 @@ import contextlib
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from pathlib import Path
 from uuid import uuid4
 
@@ -29,6 +31,9 @@ from tests.workflows.neighbours import (
     release_request,
 )
 from tests.workflows.neighbours import gated as with_hooks
+from tests.workflows.test_approvals import PROMOTION, guarded
+from tests.workflows.test_freezes import frozen_plan
+from tests.workflows.test_publication import published
 from tidegate.contracts import (
     ABORT,
     APPROVE,
@@ -36,6 +41,7 @@ from tidegate.contracts import (
     PROMOTE,
     RESUME,
     SEARCH_ATTRIBUTES,
+    ApproveRequest,
     AskReport,
     Consent,
     Limits,
@@ -44,7 +50,7 @@ from tidegate.contracts import (
 )
 from tidegate.domain.alert_provider import Severity
 from tidegate.domain.hook import HookType
-from tidegate.domain.plan import Alerts, Purpose
+from tidegate.domain.plan import Alerts, Plan, Purpose
 from tidegate.domain.release import Phase
 from workflows.canary import Canary
 from workflows.release import Release
@@ -55,12 +61,24 @@ LIMITS = Limits(drain_seconds=0.1, outage_budget_seconds=60, search_attributes=T
 
 Kind = Callable[[Stage], Awaitable[Handle]]
 KINDS: dict[str, Kind] = {}
+ORDERED: list[str] = []
+"""Kinds whose commands come in the same order each time."""
 
 
 def kind(play: Kind) -> Kind:
     """Take a kind into the catalogue, named as its function."""
-    KINDS[play.__name__.replace("_", "-")] = play
+    ORDERED.append(_named(play))
+    return unordered(play)
+
+
+def unordered(play: Kind) -> Kind:
+    """The same for one that does something beside its steps: its history is replayed, and that is all."""
+    KINDS[_named(play)] = play
     return play
+
+
+def _named(play: Kind) -> str:
+    return play.__name__.replace("_", "-")
 
 
 @kind
@@ -183,6 +201,43 @@ async def gated(stage: Stage) -> Handle:
     release = await _begun(stage)
     await stage.until_phase(await stage.canary(), Phase.WAITING)
     await release.signal(APPROVE)
+    return await _ended(release)
+
+
+@unordered
+async def shown(stage: Stage) -> Handle:
+    """Its Canary is an object of its cluster."""
+    stage.neighbours.plan = published(stage.neighbours.plan)
+    return await _ended(await _begun(stage))
+
+
+@kind
+async def under_a_policy(stage: Stage) -> Handle:
+    """A freeze holds it up for a moment, and two persons agree before its promotion."""
+    approved, frozen = guarded(PROMOTION), frozen_plan()
+    stage.neighbours.freeze = timedelta(seconds=1)
+    stage.neighbours.plan = approved.model_copy(
+        update={"stages": (frozen.stages[0], frozen.stages[1], *approved.stages[1:])}
+    )
+    release = await _begun(stage)
+    await stage.until_phase(await stage.canary(), Phase.WAITING_PROMOTION)
+    for name in ("ann", "bob"):
+        await release.signal(APPROVE, ApproveRequest(by=name))
+    return await _ended(release)
+
+
+@kind
+async def coordinated(stage: Stage) -> Handle:
+    """It meets another canary, which has ended by then: there was nothing to release."""
+    neighbours = stage.neighbours
+    neighbours.canaries, neighbours.together = 2, True
+    neighbours.other_plans = {"podinfo1": Plan(purpose=Purpose.UPKEEP, stages=())}
+    neighbours.hang = {"scale_up"}
+    release = await _begun(stage)
+    await stage.until(lambda: "scale_up" in neighbours.calls)
+    with contextlib.suppress(RPCError):
+        await stage.client.get_workflow_handle(f"{CANARY_ID}1").result()
+    neighbours.hang.clear()
     return await _ended(release)
 
 

@@ -7,11 +7,11 @@ from temporalio.testing import WorkflowEnvironment
 
 from tests.replay import fingerprint
 from tests.replay.changed import changed_canary
-from tests.replay.kinds import KINDS, play
+from tests.replay.kinds import ORDERED, play
 from workflows.release import Release
 
 
-@pytest.mark.parametrize("name", KINDS)
+@pytest.mark.parametrize("name", ORDERED)
 async def test_a_kind_of_release_gives_the_commands_that_are_kept(
     replay_server: WorkflowEnvironment, name: str
 ) -> None:

@@ -144,6 +144,8 @@ class Neighbours:
     """Git, clusters, mesh and metrics in one object; `calls` is what was done, in order."""
 
     plan: Plan = field(default_factory=release_plan)
+    other_plans: dict[str, Plan] = field(default_factory=dict)
+    """By canary, where it is not the plan of all."""
     verdicts: Callable[[int], Verdict] = lambda _: GOOD
     canaries: int = 1
     marked: int = 1
@@ -252,7 +254,8 @@ class Neighbours:
     @activity.defn(name="workload_plan")
     async def make_plan(self, ref: CanaryRef) -> PlanResult:
         await self._did("plan")
-        return PlanResult(plan=self.plan, target=ref.name, reason="the pod template changed")
+        plan = self.other_plans.get(ref.name, self.plan)
+        return PlanResult(plan=plan, target=ref.name, reason="the pod template changed")
 
     @activity.defn(name="freezes_look")
     async def look(self, command: FreezeCommand) -> FreezeReport:
