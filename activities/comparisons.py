@@ -1,16 +1,14 @@
-"""The comparisons that a ReleasePolicy asks for: samples of the canary and of the primary, judged."""
+"""The comparisons that a ReleasePolicy asks for: samples of the canary and of the current version, judged."""
 
 from functools import partial
 
 from activities.answers import all_of, is_outage
 from activities.offload import offload
-from activities.templates import templates_of
-from tidegate.adapters.manifest_source import ManifestSource
-from tidegate.adapters.metrics import Clusters, Servers
+from tidegate.adapters.metrics import Servers
 from tidegate.contracts import JudgeCommand, Judgement
 from tidegate.decisions.comparison import compare, compare_series, left_out, unanswered
 from tidegate.decisions.contests import Contest, contests
-from tidegate.decisions.queries import waits_for_data
+from tidegate.decisions.queries import TemplateOf, waits_for_data
 from tidegate.domain.comparison import HEAVIEST, Comparison
 from tidegate.domain.errors import InvalidInput, Unreachable
 from tidegate.domain.verdict import Verdict
@@ -20,31 +18,22 @@ from tidegate.manifests.bundle import Bundle
 class Comparisons:
     """Asks metrics servers for samples of both versions. Errors are those of metrics_judge."""
 
-    def __init__(self, manifests: ManifestSource, clusters: Clusters, servers: Servers) -> None:
-        self._manifests = manifests
-        self._clusters = clusters
+    def __init__(self, servers: Servers) -> None:
         self._servers = servers
 
-    async def judge(self, command: JudgeCommand) -> Judgement:
+    async def judge(self, command: JudgeCommand, bundle: Bundle, template_of: TemplateOf) -> Judgement:
         """A verdict for every comparison, in the policy's order; none without a policy that has some."""
-        bundle = await offload(self._manifests.bundle, command.ref)
         comparison = bundle.policy.spec.comparison if bundle.policy else None
         if comparison is None:
             return Judgement()
         cluster = command.ref.owner.cluster
-        asked = await offload(self._contests, bundle, comparison, command)
+        asked = await offload(_contests, bundle, comparison, command, template_of)
         if command.weight is not None and command.weight > HEAVIEST:
             return Judgement(verdicts=tuple(left_out(each.rule, command.weight) for each in asked))
         seconds = min(comparison.window, command.observed_seconds) - comparison.step
         young = command.observed_seconds < comparison.window
         verdicts = await all_of(*(self._verdict(cluster, each, seconds, young=young) for each in asked))
         return Judgement(verdicts=tuple(verdicts))
-
-    def _contests(self, bundle: Bundle, comparison: Comparison, command: JudgeCommand) -> tuple[Contest, ...]:
-        templates = templates_of(bundle, partial(self._clusters.cluster, command.ref.owner.cluster))
-        canary, primary = bundle.canary, bundle.names.primary
-        waits = waits_for_data(canary, bundle.policy)
-        return contests(canary, comparison, primary, templates, command.checks, waits=waits)
 
     async def _verdict(self, cluster: str, contest: Contest, seconds: float, *, young: bool) -> Verdict:
         """Samples reach back for so many seconds; each counts what happened in the step before its time.
@@ -58,11 +47,19 @@ class Comparisons:
         try:
             server = await offload(self._servers.prometheus, cluster, check)
             ask = partial(server.samples, seconds=seconds, step=check.window_seconds)
-            canary, primary = await all_of(ask(check.query), ask(contest.primary))
+            canary, other = await all_of(ask(check.query), ask(contest.other))
         except Unreachable as error:
             if not is_outage():
                 raise
             return unanswered(rule, str(error))
         except InvalidInput as error:
             raise error.within(f"the comparison of {rule.check}") from None
-        return compare_series(patient, canary, primary)
+        return compare_series(patient, canary, other)
+
+
+def _contests(
+    bundle: Bundle, comparison: Comparison, command: JudgeCommand, template_of: TemplateOf
+) -> tuple[Contest, ...]:
+    names, waits = bundle.names, waits_for_data(bundle.canary, bundle.policy)
+    other = names.baseline if comparison.with_baseline else names.primary
+    return contests(bundle.canary, comparison, other, template_of, command.checks, waits=waits)

@@ -2,6 +2,7 @@
 
 from typing import Protocol
 
+from activities.baseline import refuse_missing_baseline
 from activities.judged import refuse_changed
 from activities.offload import at_once
 from activities.site import Bundles, Place, Sites
@@ -10,7 +11,7 @@ from tidegate.contracts import CANARY_FIELD_MANAGER, FIELD_MANAGER, CanaryRef
 from tidegate.decisions.health.status import number, observed
 from tidegate.decisions.rollout import rollout_of, troubles, wanted_replicas
 from tidegate.domain.errors import ReleaseFailed
-from tidegate.domain.manifest import Manifest, ref_of
+from tidegate.domain.manifest import Manifest, name_of, ref_of
 from tidegate.domain.marks import JUDGED_TEMPLATE, annotations
 from tidegate.domain.verdict import Result, Verdict
 from tidegate.manifests.drift import last_writer
@@ -22,19 +23,24 @@ CHECK = "workload"
 class Inspects(Protocol):
     """Looks at a canary under judgement."""
 
-    def look(self, ref: CanaryRef) -> tuple[Verdict, ...]:
-        """A failed verdict when no pod of the target serves; ReleaseFailed when there is nothing to judge."""
+    def look(self, ref: CanaryRef, *, baseline: bool = False) -> tuple[Verdict, ...]:
+        """A failed verdict when no pod of the target serves, or of a baseline that should.
+
+        ReleaseFailed when there is nothing to judge.
+        """
 
 
 class Inspection:
-    """Reads two Deployments of the workload cluster; blocking."""
+    """Reads the Deployments on the workload cluster; blocking."""
 
     def __init__(self, clusters: Clusters, manifests: Bundles, settings: Settings) -> None:
         self._sites = Sites(clusters, manifests, settings)
 
-    def look(self, ref: CanaryRef) -> tuple[Verdict, ...]:
+    def look(self, ref: CanaryRef, *, baseline: bool = False) -> tuple[Verdict, ...]:
         """As `Inspects` has it; Unreachable when the cluster is, and the numbers remain."""
-        return _readiness(self._sites.named_place(ref))
+        place = self._sites.named_place(ref)
+        found = _readiness(place, refuse_missing(place))
+        return (*found, *_readiness(place, refuse_missing_baseline(place))) if baseline else found
 
 
 def refuse_missing(place: Place) -> Manifest:
@@ -54,12 +60,11 @@ def refuse_missing(place: Place) -> Manifest:
     return target
 
 
-def _readiness(place: Place) -> tuple[Verdict, ...]:
-    target = refuse_missing(place)
-    if not (observed(target) and wanted_replicas(target)) or number(target, "status", "availableReplicas"):
+def _readiness(place: Place, live: Manifest) -> tuple[Verdict, ...]:
+    if not (observed(live) and wanted_replicas(live)) or number(live, "status", "availableReplicas"):
         return ()
-    ill = "; ".join(filter(None, (rollout_of(target).reason, troubles(place.pods(target)))))
-    reason = f"no pod of {place.ref.target} is ready: {ill}"
+    ill = "; ".join(filter(None, (rollout_of(live).reason, troubles(place.pods(live)))))
+    reason = f"no pod of {name_of(live)} is ready: {ill}"
     return (Verdict(check=CHECK, result=Result.FAILED, reason=reason),)
 
 

@@ -17,7 +17,7 @@ from tidegate.adapters.manifest_source import ManifestSource
 from tidegate.adapters.metrics import Clusters, Servers
 from tidegate.contracts import CanaryRef, JudgeCommand, Judgement
 from tidegate.decisions.judge import Sample, judge
-from tidegate.decisions.queries import Check, checks, request_counts
+from tidegate.decisions.queries import Check, TemplateOf, checks, request_counts
 from tidegate.domain.errors import InvalidInput, Permanent, Unreachable
 from tidegate.manifests.bundle import Bundle
 from tidegate.settings import Settings
@@ -42,7 +42,7 @@ class MetricsActivities:
         self._manifests = manifests
         self._clusters = clusters
         self._servers = Servers(settings, clusters, os.environ if environ is None else environ)
-        self._comparisons = Comparisons(manifests, clusters, self._servers)
+        self._comparisons = Comparisons(self._servers)
 
     @activity.defn(name="metrics_judge")
     @step
@@ -53,26 +53,31 @@ class MetricsActivities:
         A server out of reach is Unreachable at first, for Temporal to try again, and in the end inconclusive.
         The workload is a check of its own when none of its pods is ready. ReleaseFailed: nothing to judge.
         """
+        bundle = await offload(self._manifests.bundle, command.ref)
+        template_of = templates_of(bundle, partial(self._clusters.cluster, command.ref.owner.cluster))
         parts = await all_of(
-            self._look(command.ref), self._measure(command), self._comparisons.judge(command)
+            self._look(command, bundle),
+            self._measure(command, bundle, template_of),
+            self._comparisons.judge(command, bundle, template_of),
         )
         return Judgement(
             verdicts=tuple(verdict for part in parts for verdict in part.verdicts),
             warnings=tuple(warning for part in parts for warning in part.warnings),
         )
 
-    async def _look(self, ref: CanaryRef) -> Judgement:
+    async def _look(self, command: JudgeCommand, bundle: Bundle) -> Judgement:
         if self._inspection is None:
             return Judgement()
+        share = bundle.policy.baseline_share(command.weight or 0) if bundle.policy else 0
+        look = partial(self._inspection.look, command.ref, baseline=bool(share))
         try:
-            return Judgement(verdicts=await offload(self._inspection.look, ref))
+            return Judgement(verdicts=await offload(look))
         except Unreachable as error:
             return Judgement(warnings=(f"the workload was not looked at: {error}",))
 
-    async def _measure(self, command: JudgeCommand) -> Judgement:
+    async def _measure(self, command: JudgeCommand, bundle: Bundle, template_of: TemplateOf) -> Judgement:
         ref = command.ref
-        bundle = await offload(self._manifests.bundle, ref)
-        asked, warnings = await offload(self._askable, bundle, ref.owner.cluster, command.checks)
+        asked, warnings = await offload(_askable, bundle, template_of, command.checks)
         counts = request_counts(bundle.canary, asked, command.bake_seconds)
         answers = await all_of(*(self._sample(ref, check) for check in (*asked, *counts.values())))
         counted = dict(zip(counts, answers[len(asked) :], strict=True))
@@ -81,18 +86,6 @@ class MetricsActivities:
             for check, sample in zip(asked, answers, strict=False)
         ]
         return Judgement(verdicts=judge(pairs), warnings=warnings)
-
-    def _askable(
-        self, bundle: Bundle, cluster: str, names: tuple[str, ...] | None
-    ) -> tuple[tuple[Check, ...], tuple[str, ...]]:
-        """The checks, and a warning where a dry run's template has been spoiled since the release began."""
-        templates = templates_of(bundle, partial(self._clusters.cluster, cluster))
-        find = partial(checks, bundle.canary, templates, bundle.policy)
-        try:
-            return find(names), ()
-        except InvalidInput as error:
-            counted = find(names, dry_runs=False)
-            return counted, (f"the dry runs were not asked: {error}",)
 
     async def _sample(self, ref: CanaryRef, check: Check) -> Sample:
         try:
@@ -108,6 +101,18 @@ class MetricsActivities:
             if isinstance(error, InvalidInput):
                 raise error.within(f"metric {check.criterion.check}") from None
             raise
+
+
+def _askable(
+    bundle: Bundle, template_of: TemplateOf, names: tuple[str, ...] | None
+) -> tuple[tuple[Check, ...], tuple[str, ...]]:
+    """The checks, and a warning where a dry run's template has been spoiled since the release began."""
+    find = partial(checks, bundle.canary, template_of, bundle.policy)
+    try:
+        return find(names), ()
+    except InvalidInput as error:
+        counted = find(names, dry_runs=False)
+        return counted, (f"the dry runs were not asked: {error}",)
 
 
 def _question(ref: CanaryRef, check: Check) -> str:

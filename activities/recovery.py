@@ -9,6 +9,7 @@ from typing import Protocol
 
 from temporalio import activity
 
+from activities.baseline import standing
 from activities.git import limits_of
 from activities.remains import faults, marked_canary
 from activities.site import Place, connected, ref_to
@@ -129,11 +130,11 @@ class RecoveryActivities:
         place = connected(ref, self._clusters, self._settings)
         routes = place.routes()
         try:
-            primary, target = place.primary(), place.target()
+            primary, target, baseline = place.primary(), place.target(), standing(place)
         except Unreachable as error:
             return Remains(ref=ref, faults=(*_of_routes(place, routes), str(error))), epoch_of(routes)
-        epoch = max(map(epoch_of, (routes, primary, target)))
-        return Remains(ref=ref, faults=faults(ref, routes, primary, target)), epoch
+        epoch = max(map(epoch_of, (routes, primary, target, baseline)))
+        return Remains(ref=ref, faults=faults(ref, routes, primary, target, baseline)), epoch
 
 
 def _of_routes(place: Place, routes: Manifest | None) -> tuple[str, ...]:

@@ -25,9 +25,14 @@ def marked_canary(virtual_service: Manifest, request: ReleaseRequest) -> CanaryR
 
 
 def faults(
-    ref: CanaryRef, routes: Manifest | None, primary: Manifest | None, target: Manifest | None
+    ref: CanaryRef,
+    routes: Manifest | None,
+    primary: Manifest | None,
+    target: Manifest | None,
+    baseline: Manifest | None = None,
 ) -> tuple[str, ...]:
-    """What is not as it is between two releases: all traffic on the primary, a settled one, no target's pods.
+    """What is not as it is between two releases: all traffic on the primary, a settled one, no target's pods,
+    and no baseline.
 
     Where no primary serves yet, nothing can be wrong but the routes.
     """
@@ -35,6 +40,7 @@ def faults(
     if primary is not None and not is_initialising(primary):
         found += [_of_primary(ref, primary), _of_target(ref, target)]
         found += [f"VirtualService {ref.service} is missing"] if routes is None else []
+    found += [f"{name_of(baseline)} is left"] if baseline is not None else []
     return tuple(filter(None, found))
 
 

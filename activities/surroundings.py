@@ -15,8 +15,8 @@ from tidegate.contracts import CANARY_FIELD_MANAGER, Fence
 from tidegate.domain.errors import TidegateError
 from tidegate.domain.manifest import Manifest, dig, name_of, ref_of
 from tidegate.manifests.drift import last_writer
-from tidegate.manifests.istio import destination_rules
-from tidegate.manifests.services import services, taken_over
+from tidegate.manifests.istio import baseline_rule, destination_rules
+from tidegate.manifests.services import baseline_service, services, taken_over
 
 
 class Look(NamedTuple):
@@ -26,14 +26,14 @@ class Look(NamedTuple):
     failures: tuple[TidegateError, ...]
 
 
-def mended(site: Site, fence: Fence) -> Look:
-    """Services, destination rules and the primary's autoscaler as they have to be.
+def mended(site: Site, fence: Fence, *, baseline: bool = False) -> Look:
+    """Services, destination rules and the primary's autoscaler as they have to be; if wanted, a baseline's.
 
     What was corrected is told though another part fails: the next attempt would find nothing to tell.
     """
-    wanted = services(site.bundle.canary, site.bundle.target)
+    wanted = [*services(site.bundle.canary, site.bundle.target), *_baseline_services(site, baseline)]
     mends = [partial(_serving, site, fence, service) for service in wanted]
-    rules = beside_services(site, autoscaler=False)
+    rules = beside_services(site, autoscaler=False, baseline=baseline)
     mends += [partial(_present, cluster, manifest, fence) for cluster, manifest in rules]
     mends.append(partial(_scaled, site, fence))
     results = at_once(*(partial(_tried, mend) for mend in mends))
@@ -50,10 +50,17 @@ def _tried(mend: Callable[[], str]) -> str | TidegateError:
         return error
 
 
-def beside_services(site: Site, *, autoscaler: bool = True) -> list[tuple[Cluster, Manifest]]:
+def _baseline_services(site: Site, wanted: bool) -> list[Manifest]:
+    return [baseline_service(site.bundle.canary, site.bundle.target)] if wanted else []
+
+
+def beside_services(
+    site: Site, *, autoscaler: bool = True, baseline: bool = False
+) -> list[tuple[Cluster, Manifest]]:
     """The primary's autoscaler, if wanted, and destination rules, each with its cluster."""
-    bundle = site.bundle
-    rules = destination_rules(bundle.canary, site.istio_version("DestinationRule"))
+    bundle, version = site.bundle, site.istio_version("DestinationRule")
+    rules = [*destination_rules(bundle.canary, version)]
+    rules += [baseline_rule(bundle.canary, version)] if baseline else []
     found = [(site.mesh, rule) for rule in rules]
     scaler = bundle.primary_autoscaler if autoscaler else None
     return found if scaler is None else [(site.cluster, scaler), *found]

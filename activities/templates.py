@@ -1,9 +1,10 @@
 """MetricTemplates that a Canary names and its application does not bring: the cluster's, as with Flagger.
 
-A platform team keeps them beside Prometheus, for everybody. They are read whenever they are asked for.
+A platform team keeps them beside Prometheus, for everybody. A step reads each that it needs once.
 """
 
 from collections.abc import Callable
+from threading import Lock
 from typing import Protocol
 
 from tidegate.decisions.queries import TemplateOf
@@ -24,13 +25,19 @@ class Objects(Protocol):
 
 
 def templates_of(bundle: Bundle, cluster: Callable[[], Objects]) -> TemplateOf:
-    """Finds a metric's template among the manifests, else in the cluster, which blocks."""
+    """Finds a metric's template among the manifests, else in the cluster, which blocks the first time."""
+    known: dict[tuple[str, str], MetricTemplate | None] = {}
+    reading = Lock()
 
     def find(metric: Metric) -> MetricTemplate | None:
         found, ref = bundle.template_of(metric), metric.template_ref
         if found is not None or ref is None:
             return found
-        return _live(cluster(), ref.namespace or bundle.canary.namespace, ref.name)
+        place = ref.namespace or bundle.canary.namespace, ref.name
+        with reading:
+            if place not in known:
+                known[place] = _live(cluster(), *place)
+            return known[place]
 
     return find
 

@@ -4,6 +4,7 @@ import contextlib
 
 from temporalio import activity
 
+from activities.baseline import refuse_missing_baseline
 from activities.homing import led_home
 from activities.inspection import refuse_missing
 from activities.site import Bundles, Site, Sites, described
@@ -33,7 +34,7 @@ class TrafficActivities:
     @activity.defn(name="traffic_route")
     @step
     def route(self, command: RouteCommand) -> StepReport:
-        """Give the canary its share and the primary the rest; says what somebody else had changed."""
+        """Give canary and baseline their shares and the primary the rest; says what others had changed."""
         if command.turning_back and self._routed_back(command):
             return StepReport()
         try:
@@ -127,7 +128,10 @@ def _look_around(site: Site, command: RouteCommand) -> tuple[str, ...]:
     """No traffic goes where nobody is to take it; a workload cluster out of reach tells us nothing."""
     try:
         refuse_missing(site)
-        look = mended(site, command.fence)
+        baseline = bool(command.routing.baseline)
+        if baseline:
+            refuse_missing_baseline(site)
+        look = mended(site, command.fence, baseline=baseline)
     except Transient:
         return ()
     for failure in look.failures:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from temporalio import activity
 
 from activities.autoscalers import made_autoscalers, resume_target
+from activities.baseline import parts, standing
 from activities.configuration import changed_since, copies_of
 from activities.endpoints import require_endpoints
 from activities.flagger_watch import refuse_controllers
@@ -208,7 +209,9 @@ def _note(change: Change, text: str) -> tuple[str, ...]:
 
 
 def _made(place: Place) -> Iterator[tuple[Cluster, ObjectRef]]:
-    """What releases make beside the routes, its autoscaler before the primary."""
+    """What releases make beside the routes, its autoscaler before the primary; a baseline that was left."""
+    if standing(place) is not None:
+        yield from parts(place)
     for each in made_autoscalers(place):
         yield place.cluster, ref_of(each)
     yield place.cluster, place.named(APPS, "Deployment", place.ref.primary)

@@ -2,6 +2,7 @@
 
 from temporalio import activity
 
+from activities import baseline
 from activities.autoscalers import (
     bring_to_git,
     live_autoscaler,
@@ -71,12 +72,17 @@ class WorkloadActivities:
     @step
     def prepare(self, command: CanaryCommand) -> StepReport:
         """Make the primary, or bring what surrounds it up to date; undo an unfinished promotion."""
-        return prepare(self._sites.find(command.ref), command)
+        site = self._sites.find(command.ref)
+        stale = baseline.remove_stale(site, command.fence, self._drain_seconds)
+        return stale.and_then(prepare(site, command))
 
     @activity.defn(name="workload_scale_up")
     @step
     def scale_up(self, command: CanaryCommand) -> StepReport:
-        """Give the target replicas, and wait until all of them run the new version."""
+        """Give the target replicas, and wait until all of them run the new version.
+
+        Where a comparison asks for a baseline, it is made beside the target, and is ready as well.
+        """
         site = self._sites.find(command.ref)
         name, replicas = site.bundle.names.target, _canary_replicas(site)
         primary, scaled_by = site.primary(), marks(site)
@@ -86,10 +92,22 @@ class WorkloadActivities:
 
         site.change_deployment(name, command.fence, judged)
         resume(site, command.fence)
+        with_baseline = site.bundle.with_baseline
+        if with_baseline:
+            baseline.bring(site, command.fence, replicas)
         enough = site.bundle.canary.spec.analysis.canary_ready_threshold
         few = await_rollout(site, name, command.deadline_seconds, enough)
         warnings = await_endpoints(site, site.bundle.names.canary_service)
-        return StepReport(notes=(f"{name} is ready with {replicas} replicas", *few), warnings=warnings)
+        report = StepReport(notes=(f"{name} is ready with {replicas} replicas", *few), warnings=warnings)
+        return report.and_then(self._beside(site, command, replicas)) if with_baseline else report
+
+    def _beside(self, site: Site, command: CanaryCommand, replicas: int) -> StepReport:
+        """All of the baseline's pods are ready: it is as large as the canary, or says nothing."""
+        name = site.bundle.names.baseline
+        await_rollout(site, name, command.deadline_seconds)
+        warnings = await_endpoints(site, site.bundle.names.baseline_service)
+        told = f"{name} is ready with {replicas} replicas, and runs what {site.ref.primary} runs"
+        return StepReport(notes=(told,), warnings=warnings)
 
     @activity.defn(name="workload_promote")
     @step
@@ -175,9 +193,13 @@ class WorkloadActivities:
         """Take the target's replicas away, unless there is no primary yet that serves in its place.
 
         The primary's record of what it ran before goes first: from here on the promotion stands. On the way
-        back it stays: where it could not be restored, the next release's prepare does it.
+        back it stays: where it could not be restored, the next release's prepare does it. A baseline goes
+        last, and in any case: all traffic has left it.
         """
         place = self._sites.named_place(command.ref)
+        return self._laid_to_rest(place, command).and_then(baseline.remove(place, command.fence))
+
+    def _laid_to_rest(self, place: Place, command: CanaryCommand) -> StepReport:
         target, primary = place.ref.target, place.primary()
         notes: tuple[str, ...] = ()
         if primary is None or promotion.is_initialising(primary):

@@ -344,7 +344,7 @@ class Canary:
         if self._plan and self._plan.alerts and self._plan.alerts.alarm:
             self._alarm = asyncio.create_task(Alarm(way, self._logbook, self._limits).watch())
         await to_the_end(way.roll_back(self._fences.epoch))
-        self._logbook.update(weight=0)
+        self._logbook.update(weight=0, baseline=0)
         if way.promoted_by == self._fences.epoch:  # reset from after the promotion was final
             outcome, reason = Outcome.PROMOTED, narration.stands(reason)
         await to_the_end(self._hooks.after(succeeded=outcome is Outcome.PROMOTED))

@@ -70,7 +70,9 @@ class Traffic:
         )
         report = await workflow.execute_activity_method(TrafficActivities.route, command, **options)
         self.routing, self.routed = stage.routing, command.fence
-        self._logbook.update(weight=stage.canary, matched=stage.matched, waiting_for="")
+        self._logbook.update(
+            weight=stage.canary, baseline=stage.baseline, matched=stage.matched, waiting_for=""
+        )
         self._logbook.report(report)
 
     def _say(self, stage: Route) -> None:

@@ -63,7 +63,7 @@ def test_both_versions_are_asked_the_same_of_another_workload() -> None:
     )
     known = {"namespace": "test", "interval": "20s"}
     assert found.check.query == render_query(SUCCESS_RATE_QUERY, known | {"target": "podinfo"})
-    assert found.primary == render_query(SUCCESS_RATE_QUERY, known | {"target": "podinfo-primary"})
+    assert found.other == render_query(SUCCESS_RATE_QUERY, known | {"target": "podinfo-primary"})
     assert (found.check.window_seconds, found.check.address) == (20, "http://prometheus:9090")
 
 

@@ -21,10 +21,9 @@ def test_the_least_that_can_be_said_is_with_whom_and_what() -> None:
     ("change", "line"),
     [
         (
-            {"with": "baseline"},
-            "with: no fresh baseline is deployed beside the canary; compare with: primary",
+            {"with": "production"},
+            "with: Input should be 'primary' or 'baseline'; correct this value (it is 'production')",
         ),
-        ({"with": "production"}, "with: Input should be 'primary'; correct this value (it is 'production')"),
         ({"metrics": []}, "metrics: Tuple should have at least 1 item"),
         ({"metrics": [{"name": "a"}, {"name": "a"}]}, "has the metric 'a' twice; keep one of them"),
         (

@@ -80,7 +80,7 @@ def test_weights_lie_within_bounds_and_sum_to_a_hundred(weight: int) -> None:
     primary, target = (each["weight"] for each in written["spec"]["http"][0]["route"])
     assert 0 <= primary <= 100
     assert (primary + target, target) == (100, weight)
-    assert weights(written, PLAIN) == (primary, target, 0)
+    assert weights(written, PLAIN) == (primary, target, 0, 0)
 
 
 @given(st.integers(0, 10_000))
@@ -88,9 +88,9 @@ def test_fractions_are_written_as_whole_weights_and_read_as_shares(hundredths: i
     share = exact(hundredths / 100)
     written = virtual_service(PLAIN, VERSION, Routing(canary=share))
     assert all(isinstance(each["weight"], int) for each in written["spec"]["http"][0]["route"])
-    assert weights(written, PLAIN) == (rest(share), share, 0)
+    assert weights(written, PLAIN) == (rest(share), share, 0, 0)
     assert described(written, "podinfo") == (f"traffic {rest(share)}/{share}" if share else "")
-    assert weights(routed_back(written, "podinfo"), PLAIN) == (100, 0, 0)
+    assert weights(routed_back(written, "podinfo"), PLAIN) == (100, 0, 0, 0)
 
 
 @given(st.integers().filter(lambda weight: not 0 <= weight <= 100))
@@ -102,8 +102,8 @@ def test_no_other_weight_is_written(weight: int) -> None:
 @pytest.mark.parametrize(
     ("route", "found"),
     [
-        ([{"destination": {"host": "podinfo-primary"}}], (100, 0, 0)),
-        ([{"destination": {"host": "podinfo-canary"}, "weight": 100}], (0, 100, 0)),
+        ([{"destination": {"host": "podinfo-primary"}}], (100, 0, 0, 0)),
+        ([{"destination": {"host": "podinfo-canary"}, "weight": 100}], (0, 100, 0, 0)),
         ([{"destination": {"host": "podinfo"}}], None),
         ([], None),
     ],
@@ -204,6 +204,9 @@ CASES: dict[str, tuple[dict[str, Any], dict[str, Any], Routing]] = {
     "session-affinity-mirrored": ({**STICKY, "mirror": True}, {}, Routing(mirror=100)),
     "tcp": ({"stepWeight": 10}, {"appProtocol": "TCP", "match": [{"port": 9898}]}, Routing(canary=30)),
     "delegation": ({"stepWeight": 10}, {"delegation": True}, Routing(canary=30)),
+    "baseline": ({"stepWeight": 10}, {"timeout": "5s"}, Routing(canary=10, baseline=10)),
+    "baseline-tcp": ({"stepWeight": 10}, {"appProtocol": "TCP"}, Routing(canary=0.5, baseline=0.5)),
+    "baseline-delegation": ({"stepWeight": 10}, {"delegation": True}, Routing(canary=50, baseline=50)),
     "port-discovery": (
         {"stepWeight": 10},
         {"portDiscovery": True, "gateways": ["istio-system/gateway"]},
@@ -226,10 +229,14 @@ def test_in_each_strategy_the_routes_tell_the_split_and_lead_home(name: str) -> 
     analysis, service, routing = CASES[name]
     canary = _analysed(analysis, **service)
     written = virtual_service(canary, VERSION, routing, session="abc")
-    assert weights(written, canary) == (100 - routing.canary, routing.canary, routing.mirror)
+    assert weights(written, canary) == (
+        100 - routing.canary - routing.baseline,
+        *routing.shares,
+        routing.mirror,
+    )
     assert (described(written, "podinfo") == "") is (routing == Routing())
     back = routed_back(written, "podinfo")
-    assert weights(back, canary) == (100, 0, 0)
+    assert weights(back, canary) == (100, 0, 0, 0)
     rules = [rule for protocol in ("http", "tcp") for rule in back["spec"].get(protocol, ())]
     assert all(each["weight"] == 0 for rule in rules for each in rule["route"] if "canary" in str(each))
 

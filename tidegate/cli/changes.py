@@ -67,9 +67,9 @@ def _canary(old: CanaryStatus | None, now: CanaryStatus) -> Iterator[str]:
     if old is None or old.phase is not now.phase or old.paused != now.paused:
         yield _phase_line(now)
     if now.outcome is None and (old is None or (old.stage, old.doing) != (now.stage, now.doing)):
-        yield f"{stage_line(now)}; traffic {split(now.weight)}"
-    elif old is not None and old.weight != now.weight:
-        yield f"traffic {split(now.weight)}"
+        yield f"{stage_line(now)}; traffic {split(now)}"
+    elif old is not None and (old.weight, old.baseline) != (now.weight, now.baseline):
+        yield f"traffic {split(now)}"
     if now.load is not None and (old is None or old.load != now.load):
         yield f"load: {load_line(now.load)}"
     if old is None or old.verdicts != now.verdicts:
@@ -82,7 +82,7 @@ def _canary(old: CanaryStatus | None, now: CanaryStatus) -> Iterator[str]:
 
 def _phase_line(now: CanaryStatus) -> str:
     paused = ", paused" if now.paused and now.phase is not Phase.PAUSED else ""
-    stays = f"; traffic stays {split(now.weight)}" if now.paused else ""
+    stays = f"; traffic stays {split(now)}" if now.paused else ""
     return f"{now.phase}{paused}{stays}"
 
 

@@ -103,9 +103,7 @@ def ended(seen: Observation) -> bool:
 
 def traffic(seen: Observation) -> str:
     """How each canary's traffic stands: podinfo.test at 15 %, traffic 85/15."""
-    return "; ".join(
-        f"{each.canary} at {each.weight} %, traffic {split(each.weight)}" for each in seen.canaries
-    )
+    return "; ".join(f"{each.canary} at {each.weight} %, traffic {split(each)}" for each in seen.canaries)
 
 
 def name_of(seen: Observation) -> str:

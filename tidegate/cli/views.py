@@ -74,9 +74,7 @@ def canary_view(status: CanaryStatus) -> RenderableType:
         parts.append(
             Text.assemble("  progress  ", _progress(status), f"  stage {status.stage}/{status.stages}")
         )
-    parts.append(
-        Text.assemble("  traffic   ", _weights(status.weight), f"  {split(status.weight)} primary/canary")
-    )
+    parts.append(Text.assemble("  traffic   ", _weights(status), f"  {split(status)} primary/canary"))
     if status.doing and status.outcome is None:
         parts.append(_line(f"  now       {status.doing}"))
     parts += _checks(status)
@@ -151,10 +149,15 @@ def _progress(status: CanaryStatus) -> Text:
     return Text.assemble(("━" * done, "blue"), ("─" * (BAR_WIDTH - done), "dim"))
 
 
-def _weights(weight: float) -> Text:
-    canary = round(BAR_WIDTH * weight / 100)
-    canary = max(canary, 1) if weight else 0
-    return Text.assemble(("█" * (BAR_WIDTH - canary), "blue"), ("▒" * canary, "magenta"))
+def _weights(status: CanaryStatus) -> Text:
+    canary, baseline = _cells(status.weight), _cells(status.baseline)
+    return Text.assemble(
+        ("█" * (BAR_WIDTH - canary - baseline), "blue"), ("▒" * canary, "magenta"), ("░" * baseline, "cyan")
+    )
+
+
+def _cells(weight: float) -> int:
+    return max(round(BAR_WIDTH * weight / 100), 1) if weight else 0
 
 
 def _checks(status: CanaryStatus) -> Iterator[RenderableType]:

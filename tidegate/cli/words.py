@@ -4,6 +4,7 @@ import re
 
 from tidegate.contracts import CanaryStatus, ReleaseOutcome
 from tidegate.decisions.narration import load_line
+from tidegate.domain.comparison import HEAVIEST
 from tidegate.domain.duration import format_duration
 from tidegate.domain.percent import rest
 from tidegate.domain.plan import Terms
@@ -15,6 +16,7 @@ _SHA = re.compile(r"[0-9a-f]{40}")
 MARKS = {Result.PASSED: "✓", Result.FAILED: "✗", Result.INCONCLUSIVE: "?"}
 RESULT_STYLES = {Result.PASSED: "green", Result.FAILED: "red", Result.INCONCLUSIVE: "yellow"}
 
+_BASELINE = f"as much traffic as the canary, up to {HEAVIEST}%; above, it gets none and nothing is compared"
 NO_WORKER = "no worker answers"
 
 
@@ -32,9 +34,10 @@ def elapsed(seconds: float) -> str:
     return f"{minutes}m{rest:02}s" if minutes else f"{rest}s"
 
 
-def split(weight: float) -> str:
-    """Primary's and canary's share: 85/15."""
-    return f"{rest(weight)}/{weight}"
+def split(status: CanaryStatus) -> str:
+    """Primary's and canary's share: 85/15; with a baseline 70/15, baseline 15."""
+    beside = f", baseline {status.baseline}" if status.baseline else ""
+    return f"{rest(status.weight + status.baseline)}/{status.weight}{beside}"
 
 
 def value_of(verdict: Verdict) -> str:
@@ -58,7 +61,8 @@ def terms_line(terms: Terms) -> str:
     told += [f"dry run of {', '.join(terms.dry_runs)}"] if terms.dry_runs else []
     if terms.compared:
         after = format_duration(terms.comparable_seconds)
-        told.append(f"{', '.join(terms.compared)} compared with the primary, which takes {after} of analysis")
+        other = f"a fresh baseline ({_BASELINE})" if terms.against == "baseline" else "the primary"
+        told.append(f"{', '.join(terms.compared)} compared with {other}, which takes {after} of analysis")
     return "; ".join(told)
 
 

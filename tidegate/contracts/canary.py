@@ -30,6 +30,8 @@ class CanaryStatus(Model):
     revision: str
     phase: Phase
     weight: Percent = 0
+    baseline: Percent = 0
+    """The share of a baseline that the canary is compared with."""
     matched: bool = False
     """Whether the weight is one of matching requests alone."""
     stage: int = 0

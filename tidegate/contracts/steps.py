@@ -138,6 +138,11 @@ class StepReport(Model):
     nothing: bool = False
     """uninstall_raise: no release has left anything of the canary."""
 
+    def and_then(self, later: "StepReport") -> "StepReport":
+        """With what a later part of the same step did."""
+        lines = {"notes": self.notes + later.notes, "warnings": self.warnings + later.warnings}
+        return self.model_copy(update=lines)
+
     def told(self, at: datetime) -> list[Note]:
         """Its lines as notes of that moment, warnings last."""
         notes = [Note(at=at, text=text) for text in self.notes]

@@ -12,7 +12,7 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
-from tidegate.decisions.judge import Measure, duration
+from tidegate.decisions.judge import UNITS, WAITS, Measure, duration
 from tidegate.decisions.mann_whitney import mann_whitney
 from tidegate.domain.base import Model
 from tidegate.domain.comparison import HEAVIEST, Worse
@@ -73,13 +73,17 @@ def compare_series(rule: Rule, canary: Mapping[float, float], other: Mapping[flo
 
 
 def left_out(rule: Rule, weight: float) -> Verdict:
-    """The verdict where the canary has more requests than the other, which reads too well for that alone."""
+    """The verdict where the canary has more requests than the other, which reads too well for that alone.
+
+    There is no room for a baseline then, which would have as many.
+    """
+    why = f"{rule.against} has fewer requests than canary, and reads better for that alone"
+    why = f"a {rule.against} as large has no room" if rule.against == "baseline" else why
     return Verdict(
         check=name_of(rule),
         result=Result.PASSED,
-        reason=f"{_subject(rule)} is not compared at {weight:g}%: above {HEAVIEST}% {rule.against} has fewer "
-        "requests than canary, and reads better for that alone",
-        unit=_UNITS[rule.measure],
+        reason=f"{_subject(rule)} is not compared at {weight:g}%: above {HEAVIEST}% {why}",
+        unit=UNITS[rule.measure],
     )
 
 
@@ -93,7 +97,7 @@ def _compared(rule: Rule, ours: Sequence[float], theirs: Sequence[float], want: 
         result=Result.FAILED if failed else Result.PASSED,
         reason=_reason(rule, found, len(ours), len(theirs)),
         value=100 - found.canary if rule.measure is Measure.SUCCESS_RATE else found.canary,
-        unit=_UNITS[rule.measure],
+        unit=UNITS[rule.measure],
     )
 
 
@@ -147,7 +151,6 @@ _OF_ERRORS = {
     Worse.DECREASE: Worse.INCREASE,
     Worse.EITHER: Worse.EITHER,
 }
-_UNITS = {Measure.SUCCESS_RATE: "%", Measure.REQUEST_DURATION: "ms", Measure.CUSTOM: ""}
 
 
 def _worse(rule: Rule) -> Worse:
@@ -180,8 +183,8 @@ def _unknown(rule: Rule, reason: str, missing: Missing) -> Verdict:
     return Verdict(
         check=name_of(rule),
         result=Result.INCONCLUSIVE,
-        reason=f"{reason}; it waits, and is not counted" if rule.waits else reason,
-        unit=_UNITS[rule.measure],
+        reason=f"{reason}{WAITS}" if rule.waits else reason,
+        unit=UNITS[rule.measure],
         missing=missing,
         waits=rule.waits,
     )

@@ -1,4 +1,4 @@
-"""Which metrics of the canary are compared with the primary's, and what to ask for each of the two.
+"""Which metrics of the canary are compared with the current version's, and what to ask for each of the two.
 
 A query is the canary's own with another workload in its gap {{ target }}, and a window as long as a step: the
 samples of one series share no request.
@@ -21,17 +21,17 @@ LEAST_POINTS = 0.5
 
 
 class Contest(Model):
-    """One metric of both versions: the check asks for the canary's, `primary` is the query of the other."""
+    """One metric of both versions: the check asks for the canary's, `other` for the current one's."""
 
     rule: Rule
     check: Check
-    primary: str
+    other: str
 
 
 def contests(
     canary: Canary,
     comparison: Comparison,
-    primary: str,
+    other: str,
     template_of: TemplateOf,
     names: Collection[str] | None = None,
     *,
@@ -43,7 +43,7 @@ def contests(
     """
     metrics = {metric.name: metric for metric in canary.spec.analysis.metrics}
     return tuple(
-        _contest(canary, comparison, compared, metrics[compared.name], primary, template_of, waits)
+        _contest(canary, comparison, compared, metrics[compared.name], other, template_of, waits)
         for compared in comparison.metrics
         if names is None or compared.name in names
     )
@@ -54,7 +54,7 @@ def _contest(
     comparison: Comparison,
     compared: ComparedMetric,
     metric: Metric,
-    primary: str,
+    other: str,
     template_of: TemplateOf,
     waits: bool,
 ) -> Contest:
@@ -73,7 +73,7 @@ def _contest(
             namespace=template.metadata.namespace if template else canary.namespace,
             window_seconds=comparison.step,
         ),
-        primary=render_query(query, known | {"target": primary}, field=field),
+        other=render_query(query, known | {"target": other}, field=field),
     )
     _refuse_incomparable(contest, field)
     return contest
@@ -112,7 +112,7 @@ def _refuse_incomparable(contest: Contest, field: str) -> None:
             field=field,
             mend="remove it from spec.comparison.metrics",
         )
-    if contest.check.query == contest.primary:
+    if contest.check.query == contest.other:
         raise InvalidInput(
             "has a query without {{ target }}, which asks the same of both versions",
             field=field,

@@ -14,7 +14,8 @@ def canary_details(status: CanaryStatus) -> str:
     """A canary's current details: phase, weight, stage, verdicts, failed checks, and what it waits for."""
     lines = [
         f"**{status.phase}** {status.canary} at `{status.revision[:12]}` on {status.cluster}",
-        f"{_whose(status)}: primary {rest(status.weight)} %, canary {status.weight} %",
+        f"{_whose(status)}: primary {rest(status.weight + status.baseline)} %, canary {status.weight} %"
+        + (f", baseline {status.baseline} %" if status.baseline else ""),
         f"stage {status.stage} of {status.stages}: {status.doing}" if status.stages else status.doing,
     ]
     if status.threshold:

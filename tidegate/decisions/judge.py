@@ -24,6 +24,11 @@ class Measure(StrEnum):
     CUSTOM = "custom"
 
 
+UNITS = {Measure.SUCCESS_RATE: "%", Measure.REQUEST_DURATION: "ms", Measure.CUSTOM: ""}
+WAITS = "; it waits, and is not counted"
+"""What a reason ends with where the verdict waits."""
+
+
 class Criterion(Model):
     """One check's range. `canary` is name.namespace, as reasons write it.
 
@@ -76,7 +81,7 @@ def _told(criterion: Criterion, verdict: Verdict) -> Verdict:
         update = {"dry_run": True, "waits": False, "reason": f"{verdict.reason}; dry run, not counted"}
         return verdict.model_copy(update=update)
     if verdict.waits:
-        return verdict.model_copy(update={"reason": f"{verdict.reason}; it waits, and is not counted"})
+        return verdict.model_copy(update={"reason": f"{verdict.reason}{WAITS}"})
     return verdict
 
 
@@ -100,7 +105,7 @@ def _verdict(criterion: Criterion, sample: Sample) -> Verdict:
         result=Result.FAILED if broken else Result.PASSED,
         reason=f"{told} (the {sample.chosen} of {sample.series} series)" if sample.series > 1 else told,
         value=sample.value,
-        unit=_UNITS[criterion.measure],
+        unit=UNITS[criterion.measure],
     )
 
 
@@ -109,7 +114,7 @@ def _inconclusive(criterion: Criterion, missing: Missing, reason: str) -> Verdic
         check=criterion.check,
         result=Result.INCONCLUSIVE,
         reason=reason,
-        unit=_UNITS[criterion.measure],
+        unit=UNITS[criterion.measure],
         missing=missing,
         waits=criterion.waits,
     )
@@ -189,6 +194,3 @@ def _bound(criterion: Criterion, bound: float) -> str:
 def _trimmed(number: float, digits: int) -> str:
     text = f"{number:.{digits}f}"
     return text.rstrip("0").rstrip(".") if "." in text else text
-
-
-_UNITS = {Measure.SUCCESS_RATE: "%", Measure.REQUEST_DURATION: "ms", Measure.CUSTOM: ""}

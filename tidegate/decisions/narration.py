@@ -51,7 +51,8 @@ def routed(canary: str, route: Route, *, promoting: bool) -> str:
     if route.matched and route.canary:
         return f"Advance {canary} canary weight {route.canary} of matching requests"
     if route.canary:
-        return f"Advance {canary} canary weight {route.canary}"
+        beside = f", baseline weight {route.baseline}" if route.baseline else ""
+        return f"Advance {canary} canary weight {route.canary}{beside}"
     return f"Starting traffic mirroring to {canary}: {route.mirror} %" if route.mirror else ""
 
 

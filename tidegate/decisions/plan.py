@@ -90,6 +90,7 @@ def _terms(canary: Canary, policy: ReleasePolicy) -> Terms:
         dry_runs=tuple(name for name in known if name in policy.dry_runs),
         compared=tuple(metric.name for metric in comparison.metrics) if comparison else (),
         comparable_seconds=comparison.shortest_seconds if comparison else 0.0,
+        against=comparison.with_ if comparison else "primary",
     )
 
 
@@ -107,7 +108,8 @@ def _analysis(canary: Canary, policy: ReleasePolicy | None) -> tuple[Stage, ...]
     delay = policy.spec.analysis.initial_delay if policy else None
     steps = _after_delay(_steps(canary, policy), delay or 0.0)
     last = max((stage.canary for stage in steps if isinstance(stage, Route)), default=0)
-    return (ScaleUp(), *steps, Promote(), *_receding(canary.spec.analysis, last))
+    up = ScaleUp(baseline=policy is not None and policy.with_baseline)
+    return (up, *steps, Promote(), *_receding(canary.spec.analysis, last))
 
 
 def _after_delay(steps: Sequence[Stage], seconds: float) -> tuple[Stage, ...]:
@@ -140,10 +142,16 @@ def _rising(canary: Canary, policy: ReleasePolicy | None) -> tuple[Stage, ...]:
         stage
         for step in steps_of(canary, policy)
         for stage in (
-            Route(primary=rest(step.weight), canary=step.weight, matched=matched),
+            _route(policy, step.weight, matched=matched),
             _step_bake(canary, step),
         )
     )
+
+
+def _route(policy: ReleasePolicy | None, weight: float, *, matched: bool) -> Route:
+    """What canary and baseline get; the primary has the rest."""
+    beside = policy.baseline_share(weight) if policy else 0
+    return Route(primary=rest(weight + beside), canary=weight, baseline=beside, matched=matched)
 
 
 def _step_bake(canary: Canary, step: Step) -> Bake:

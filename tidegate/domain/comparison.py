@@ -1,9 +1,9 @@
 """A comparison of the canary's numbers with the current version's, and what of a difference counts."""
 
 from enum import StrEnum
-from typing import Any, Literal, Self
+from typing import Literal, Self
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, model_validator
 
 from tidegate.domain.base import Duration, ManifestModel
 from tidegate.domain.duration import format_duration
@@ -11,7 +11,7 @@ from tidegate.domain.duration import format_duration
 MOST_SAMPLES = 1000
 
 HEAVIEST = 50
-"""Percent of the requests: a canary with more is not compared."""
+"""Percent of the requests: a canary with more is not compared, as nobody else can have as many."""
 
 
 class Worse(StrEnum):
@@ -35,21 +35,18 @@ class ComparedMetric(ManifestModel):
 
 
 class Comparison(ManifestModel):
-    """What is compared with what: one sample for each `step` of the analysis, back to `window`."""
+    """What is compared with what: one sample for each `step` of the analysis, back to `window`.
 
-    with_: Literal["primary"] = Field(alias="with")
+    The primary is what serves users anyway; a baseline is the same version deployed anew for the comparison,
+    as young and as large as the canary, and with as much traffic.
+    """
+
+    with_: Literal["primary", "baseline"] = Field(alias="with")
     metrics: tuple[ComparedMetric, ...] = Field(min_length=1)
     minimum_samples: int = Field(default=20, ge=5)
     step: Duration = 30.0
     window: Duration = 3600.0
     confidence: float = Field(default=0.98, ge=0.5, lt=1)
-
-    @field_validator("with_", mode="before")
-    @classmethod
-    def _is_there(cls, value: Any) -> Any:
-        if value == "baseline":
-            raise ValueError("no fresh baseline is deployed beside the canary; compare with: primary")
-        return value
 
     @model_validator(mode="after")
     def _each_metric_once(self) -> Self:
@@ -57,6 +54,15 @@ class Comparison(ManifestModel):
         if twice := [name for name in names if names.count(name) > 1]:
             raise ValueError(f"has the metric {twice[0]!r} twice; keep one of them")
         return self
+
+    @property
+    def with_baseline(self) -> bool:
+        """Whether a baseline is to be deployed."""
+        return self.with_ == "baseline"
+
+    def baseline_share(self, weight: float) -> float:
+        """What the baseline gets, in percent, where the canary gets `weight`: as much, as far as there is."""
+        return weight if self.with_baseline and weight <= HEAVIEST else 0
 
     @property
     def shortest_seconds(self) -> float:

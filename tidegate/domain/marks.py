@@ -41,6 +41,9 @@ SCALED_BY = "tidegate.dev/scaled-by"
 PRIMARY = "tidegate.dev/primary"
 """On a target with replicas: JSON of the primary as the release found it."""
 
+BASELINE_OF = "tidegate.dev/baseline-of"
+"""On a baseline's Deployment, Service and DestinationRule: the name of the target that it stands beside."""
+
 RELEASE = "tidegate.dev/release"
 """On a VirtualService: workflow id of the release that it belongs to."""
 

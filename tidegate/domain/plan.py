@@ -19,20 +19,30 @@ class Prepare(Model):
 
 
 class ScaleUp(Model):
-    """The target runs the new version, and all its pods are ready."""
+    """The target runs the new version, and all its pods are ready; so are those of a baseline, if wanted."""
 
     kind: Literal["scale-up"] = "scale-up"
+    baseline: bool = False
 
 
 class Routing(Model):
-    """What the routes give the canary, in percent: requests of its own, and copies of the primary's."""
+    """What the routes give the canary, in percent: requests of its own, and copies of the primary's.
+
+    `baseline` is what a baseline gets, which is compared with the canary.
+    """
 
     canary: Percent = 0
     mirror: int = Field(default=0, ge=0, le=100)
+    baseline: Percent = 0
+
+    @property
+    def shares(self) -> tuple[float, float]:
+        """The canary's and the baseline's."""
+        return self.canary, self.baseline
 
 
 class Route(Model):
-    """Traffic is split; the two weights sum to 100.
+    """Traffic is split; the weights sum to 100. A baseline has the canary's weight, or nothing.
 
     `mirror` percent of the requests are copied to the canary. With `matched`, the split is that of the
     requests which the canary's rules match; all others are the primary's. `at_once`: blue/green's one move.
@@ -42,6 +52,7 @@ class Route(Model):
     kind: Literal["route"] = "route"
     primary: Percent
     canary: Percent
+    baseline: Percent = 0
     mirror: int = Field(default=0, ge=0, le=100)
     matched: bool = False
     at_once: bool = False
@@ -49,8 +60,8 @@ class Route(Model):
 
     @property
     def routing(self) -> Routing:
-        """What the canary gets."""
-        return Routing(canary=self.canary, mirror=self.mirror)
+        """What canary and baseline get."""
+        return Routing(canary=self.canary, mirror=self.mirror, baseline=self.baseline)
 
 
 class Bake(Model):
@@ -200,7 +211,7 @@ class Published(Model):
 class Terms(Model):
     """What a ReleasePolicy asks of the checks of every bake; `no_data` is "" where the Canary decides.
 
-    `compared` are compared with the primary, once the analysis has lasted `comparable_seconds`.
+    `compared` are compared with the version `against`, once the analysis has lasted `comparable_seconds`.
     """
 
     policy: str
@@ -209,6 +220,7 @@ class Terms(Model):
     dry_runs: tuple[str, ...] = ()
     compared: tuple[str, ...] = ()
     comparable_seconds: float = 0.0
+    against: str = "primary"
 
 
 _SHOWN_NAMES = 8
@@ -276,13 +288,22 @@ def _approval(gate: Approval) -> str:
     return f"approval before {gate.before}: {gate.quorum} of {names}"
 
 
+def _route(stage: Route) -> str:
+    whose = "Route matching requests" if stage.matched else "Route"
+    mirror = f", mirror {stage.mirror}%" if stage.mirror else ""
+    beside = f", baseline {stage.baseline}%" if stage.baseline else ""
+    return f"{whose} {stage.primary}/{stage.canary}{beside}{mirror}"
+
+
+def _with_baseline(stage: Stage) -> bool:
+    return isinstance(stage, ScaleUp) and stage.baseline
+
+
 def describe(stage: Stage) -> str:
     """A stage in a few words, as plans, summaries and reports print it."""
     match stage:
         case Route():
-            whose = "Route matching requests" if stage.matched else "Route"
-            mirror = f", mirror {stage.mirror}%" if stage.mirror else ""
-            return f"{whose} {stage.primary}/{stage.canary}{mirror}"
+            return _route(stage)
         case Bake():
             checks = f"{len(stage.checks)} check{'' if len(stage.checks) == 1 else 's'}"
             place = place_of(stage)
@@ -304,7 +325,7 @@ def describe(stage: Stage) -> str:
         case _:
             return {
                 "prepare": "Prepare primary and routes",
-                "scale-up": "Scale up target",
+                "scale-up": "Scale up target" + (" and baseline" if _with_baseline(stage) else ""),
                 "promote": "Promote to primary",
                 "scale-down": "Scale down target",
             }[stage.kind]

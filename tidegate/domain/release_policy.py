@@ -111,6 +111,15 @@ class ReleasePolicy(ManifestModel):
         """The checks whose verdicts never hold the release up."""
         return frozenset(check.name for check in self.spec.analysis.checks if check.dry_run)
 
+    @property
+    def with_baseline(self) -> bool:
+        """Whether a baseline is to stand beside the canary while it is analysed."""
+        return self.spec.comparison is not None and self.spec.comparison.with_baseline
+
+    def baseline_share(self, weight: float) -> float:
+        """What a baseline gets, in percent, where the canary gets `weight`."""
+        return self.spec.comparison.baseline_share(weight) if self.spec.comparison else 0
+
     def refuse_unfit(self, canary: Canary) -> None:
         """InvalidInput for what the policy says and its Canary has not, or says otherwise."""
         if self.spec.steps and canary.spec.analysis.iterations:
@@ -140,9 +149,15 @@ class ReleasePolicy(ManifestModel):
             )
         if not canary.spec.analysis.iterations and min(weights, default=0) > HEAVIEST:
             raise InvalidInput(
-                f"is never made, as all weights are above {HEAVIEST}, where the primary has fewer requests",
+                f"is never made, as all weights are above {HEAVIEST}, where nobody has as many requests",
                 field="spec.comparison",
                 mend=f"begin with a weight of {HEAVIEST} or less, or remove it",
+            )
+        if self.with_baseline and (split := _unlike_split(canary)):
+            raise InvalidInput(
+                f"needs a split by weights alone, and Canary {canary.name} has {split}",
+                field="spec.comparison.with",
+                mend=f"compare with: primary, or remove {split.split()[0]} from the Canary",
             )
         for index, metric in enumerate(self.spec.comparison.metrics):
             field = f"spec.comparison.metrics.{index}.name"
@@ -169,6 +184,18 @@ class ReleasePolicy(ManifestModel):
                 field="spec.analysis.noData",
                 mend="keep one of them",
             )
+
+
+def _unlike_split(canary: Canary) -> str:
+    """What gives a canary other requests than a baseline could have: by rules, as copies, or by a cookie."""
+    analysis = canary.spec.analysis
+    found = {
+        "iterations": analysis.iterations,
+        "match": analysis.match,
+        "mirror": analysis.mirrored,
+        "sessionAffinity (its visitors stay, so that it has more than its weight)": analysis.session_affinity,
+    }
+    return next((name for name, asked in found.items() if asked), "")
 
 
 def _refuse_unknown(checks: tuple[str, ...], canary: Canary, field: str) -> None:

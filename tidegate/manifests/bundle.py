@@ -15,6 +15,7 @@ from tidegate.domain.manifest import Manifest, dig, name_of
 from tidegate.domain.metric_template import MetricTemplate
 from tidegate.domain.release_policy import ReleasePolicy
 from tidegate.manifests import autoscaler, policies, scaled_object
+from tidegate.manifests.baseline import refuse_long_label
 from tidegate.manifests.clashes import refuse_clashes, refuse_duplicates, refuse_long_names
 from tidegate.manifests.naming import Names, Selector, names, selector_of
 from tidegate.manifests.references import Rendered, api_group, key, providers, referred, templates
@@ -51,6 +52,11 @@ class Bundle(Model):
         """The primary's size in Git; None where an autoscaler decides, or Git names none above 0."""
         asked = dig(self.target, "spec", "replicas")
         return asked if self.autoscaler is None and isinstance(asked, int) and asked > 0 else None
+
+    @property
+    def with_baseline(self) -> bool:
+        """Whether the canary is compared with a baseline, which its release deploys."""
+        return self.policy is not None and self.policy.with_baseline
 
     @property
     def primary_autoscaler(self) -> Manifest | None:
@@ -137,10 +143,12 @@ def _bundle(rendered: Rendered, objects: Sequence[Rendered]) -> Bundle:
             policy=policies.policy_of(canary, objects),
             warnings=(*canary.warnings, *warnings),
         )
-        refuse_long_names(bundle.names)
+        refuse_long_names(bundle.names, baseline=bundle.with_baseline)
+        if bundle.with_baseline:
+            refuse_long_label(bundle.target, bundle.selector)
     except InvalidInput as error:
         raise rendered.blamed(error) from None
-    refuse_clashes(bundle.canary, objects)
+    refuse_clashes(bundle.canary, objects, baseline=bundle.with_baseline)
     return bundle
 
 

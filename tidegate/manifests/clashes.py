@@ -10,9 +10,10 @@ from tidegate.manifests.naming import LONGEST_LABEL, Names, names
 from tidegate.manifests.references import Rendered, api_group, namespace_of
 
 
-def refuse_long_names(known: Names) -> None:
+def refuse_long_names(known: Names, *, baseline: bool = False) -> None:
     """InvalidInput where a Service's name would be no DNS label."""
-    for service in (known.apex, known.primary_service, known.canary_service):
+    beside = (known.baseline_service,) if baseline else ()
+    for service in (known.apex, known.primary_service, known.canary_service, *beside):
         if len(service) > LONGEST_LABEL:
             raise InvalidInput(
                 f"the Service name {service!r} is longer than {LONGEST_LABEL} characters",
@@ -21,9 +22,10 @@ def refuse_long_names(known: Names) -> None:
             )
 
 
-def refuse_clashes(canary: Canary, objects: Sequence[Rendered]) -> None:
+def refuse_clashes(canary: Canary, objects: Sequence[Rendered], *, baseline: bool = False) -> None:
     """What a release makes itself must not be in Git too: each sync would undo the release."""
-    made = _made(names(canary))
+    known = names(canary)
+    made = _made(known) | (_made_beside(known) if baseline else set())
     for each in objects:
         manifest = each.manifest
         clash = (api_group(manifest), str(manifest.get("kind")), name_of(manifest))
@@ -45,6 +47,15 @@ def _made(known: Names) -> set[tuple[str, str, str]]:
     made.add(("autoscaling", autoscaler.KIND, known.primary_autoscaler))
     made.add((scaled_object.GROUP, scaled_object.KIND, known.primary_autoscaler))
     return made
+
+
+def _made_beside(known: Names) -> set[tuple[str, str, str]]:
+    """The same of those that are made for a baseline."""
+    return {
+        ("apps", "Deployment", known.baseline),
+        ("", "Service", known.baseline_service),
+        (istio.GROUP, "DestinationRule", known.baseline_service),
+    }
 
 
 _UNIQUE: dict[str, Callable[[Canary], str]] = {

@@ -6,6 +6,7 @@ from tidegate.domain.canary import Canary
 from tidegate.domain.manifest import Manifest, dig
 from tidegate.manifests.istio import weights
 from tidegate.manifests.rules import destinations, host_of, rules
+from tidegate.manifests.splits import Split
 
 
 def drift(live: Manifest, written: Manifest, canary: Canary) -> str:
@@ -21,9 +22,9 @@ def drift(live: Manifest, written: Manifest, canary: Canary) -> str:
     return ", ".join(parts)
 
 
-def _said(split: tuple[float, float, int] | None) -> str:
-    primary, target, copies = split or (0, 0, 0)
-    return f"{primary}/{target}" + (f" with {copies}% mirrored" if copies else "")
+def _said(found: tuple[float, float, float, int] | None) -> str:
+    *split, copies = found or (0, 0, 0, 0)
+    return f"{Split(*split)}" + (f" with {copies}% mirrored" if copies else "")
 
 
 def last_writer(live: Manifest, *own: str, part: tuple[str, ...] = ("spec",)) -> str:

@@ -1,4 +1,4 @@
-"""What Istio needs to split a canary's traffic: a VirtualService, and a DestinationRule for either side."""
+"""What Istio needs to split a canary's traffic: a VirtualService, and a DestinationRule for each side."""
 
 from collections.abc import Iterator, Sequence
 from copy import deepcopy
@@ -11,7 +11,7 @@ from tidegate.domain.percent import proportions, rest
 from tidegate.domain.plan import Routing
 from tidegate.domain.service import Service as CanaryService
 from tidegate.domain.service import ServiceMetadata
-from tidegate.manifests.naming import names
+from tidegate.manifests.naming import baseline_marks, names
 from tidegate.manifests.sessions import canary_match, cookies, expiry, outdated_match, primary_match
 from tidegate.manifests.splits import leads_elsewhere, mirrored, shares
 
@@ -31,8 +31,14 @@ def destination_rules(canary: Canary, api_version: str) -> tuple[Manifest, Manif
     return primary, target
 
 
+def baseline_rule(canary: Canary, api_version: str) -> Manifest:
+    """The DestinationRule of a baseline, with the same trafficPolicy."""
+    made = _destination_rule(canary, api_version, names(canary).baseline_service)
+    return made | {"metadata": made["metadata"] | {"annotations": baseline_marks(canary)}}
+
+
 def virtual_service(canary: Canary, api_version: str, routing: Routing, *, session: str = "") -> Manifest:
-    """The VirtualService that gives the canary what `routing` says, and the primary the rest.
+    """The VirtualService that gives canary and baseline what `routing` says, and the primary the rest.
 
     `session` is the value of session affinity's cookies. Routing() is the state at rest.
     """
@@ -45,8 +51,8 @@ def virtual_service(canary: Canary, api_version: str, routing: Routing, *, sessi
     return made | {"metadata": made["metadata"] | _asked_for(canary)}
 
 
-def weights(virtual_service: Manifest, canary: Canary) -> tuple[float, float, int] | None:
-    """(primary, canary, mirrored) in percent; None when the routes do not lead to the canary's two sides."""
+def weights(virtual_service: Manifest, canary: Canary) -> tuple[float, float, float, int] | None:
+    """(primary, canary, baseline, mirrored) in percent; None when the routes do not lead to these sides."""
     apex = names(canary).apex
     split = None if leads_elsewhere(virtual_service, apex) else shares(virtual_service, apex)
     return None if split is None else (*split, mirrored(virtual_service, apex))
@@ -55,7 +61,7 @@ def weights(virtual_service: Manifest, canary: Canary) -> tuple[float, float, in
 def _http_rules(canary: Canary, routing: Routing, session: str) -> Iterator[Manifest]:
     """Istio takes the first rule that matches: those for few come before the one for all."""
     analysis = canary.spec.analysis
-    split = {**_rules(canary.spec.service), "route": _destinations(canary, routing.canary)}
+    split = {**_rules(canary.spec.service), "route": _destinations(canary, *routing.shares)}
     if analysis.match:
         home = {"route": _destinations(canary, 0)[:1]}
         yield _narrowed(split, analysis.match)
@@ -112,14 +118,18 @@ def _merged(common: Manifest, own: Manifest) -> Manifest:
 
 def _tcp_rule(canary: Canary, routing: Routing) -> Manifest:
     ports = [{"port": match["port"]} for match in canary.spec.service.match if match.get("port")]
-    return ({"match": ports} if ports else {}) | {"route": _destinations(canary, routing.canary)}
+    return ({"match": ports} if ports else {}) | {"route": _destinations(canary, *routing.shares)}
 
 
-def _destinations(canary: Canary, share: float) -> list[Manifest]:
-    hosts = names(canary).primary_service, names(canary).canary_service
+def _destinations(canary: Canary, share: float, baseline: float = 0) -> list[Manifest]:
+    """A baseline is there only while it gets something: between releases nobody answers for it."""
+    known = names(canary)
+    sides = [(known.primary_service, rest(share + baseline)), (known.canary_service, share)]
+    sides += [(known.baseline_service, baseline)] if baseline else []
+    whole = proportions(*(part for _, part in sides))
     return [
         {"destination": _destination(canary, host), "weight": weight}
-        for host, weight in zip(hosts, proportions(rest(share), share), strict=True)
+        for (host, _), weight in zip(sides, whole, strict=True)
     ]
 
 

@@ -5,6 +5,7 @@ from typing import NamedTuple
 from tidegate.domain.canary import Canary
 from tidegate.domain.errors import InvalidInput
 from tidegate.domain.manifest import Manifest, dig
+from tidegate.domain.marks import BASELINE_OF
 
 SELECTOR_LABELS = ("app", "name", "app.kubernetes.io/name")
 """The first of these in the target's selector tells the target's pods from the primary's."""
@@ -14,6 +15,7 @@ OWNER_LABELS = ("app.kubernetes.io/instance", "argocd.argoproj.io/instance")
 
 PRIMARY_SUFFIX = "-primary"
 CANARY_SUFFIX = "-canary"
+BASELINE_SUFFIX = "-baseline"
 LONGEST_LABEL = 63
 
 
@@ -27,6 +29,8 @@ class Names(NamedTuple):
     canary_service: str
     autoscaler: str
     primary_autoscaler: str
+    baseline: str
+    baseline_service: str
 
 
 def names(canary: Canary) -> Names:
@@ -42,15 +46,27 @@ def names(canary: Canary) -> Names:
         canary_service=apex + CANARY_SUFFIX,
         autoscaler=autoscaler,
         primary_autoscaler=autoscaler and autoscaler + PRIMARY_SUFFIX,
+        baseline=target + BASELINE_SUFFIX,
+        baseline_service=apex + BASELINE_SUFFIX,
     )
 
 
+def baseline_marks(canary: Canary) -> dict[str, str]:
+    """The annotation of all that belongs to a canary's baseline, by which it is known to be one."""
+    return {BASELINE_OF: canary.spec.target_ref.name}
+
+
 class Selector(NamedTuple):
-    """The label that tells the two Deployments' pods apart, and its value on either."""
+    """The label that tells the Deployments' pods apart, and its value on the pods of each."""
 
     label: str
     target: str
     primary: str
+
+    @property
+    def baseline(self) -> str:
+        """The label's value on the pods of a baseline."""
+        return self.target + BASELINE_SUFFIX
 
 
 def selector_of(target: Manifest) -> Selector:

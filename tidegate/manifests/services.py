@@ -7,7 +7,7 @@ from tidegate.domain.canary import Canary
 from tidegate.domain.manifest import Manifest, dig, name_of
 from tidegate.domain.marks import ASKED_FOR, annotations
 from tidegate.domain.service import ServiceMetadata, UnmanagedMetadata
-from tidegate.manifests.naming import names, selector_of
+from tidegate.manifests.naming import baseline_marks, names, selector_of
 
 HEADLESS = "None"
 SIDECARS = ("istio-proxy", "envoy")
@@ -30,6 +30,15 @@ def services(canary: Canary, target: Manifest) -> tuple[Manifest, Manifest, Mani
     made = (_service(canary, each, selector.label, ports) for each in sides)
     apex, primary, beside = made
     return apex, primary, beside
+
+
+def baseline_service(canary: Canary, target: Manifest) -> Manifest:
+    """The Service of a baseline, with the canary Service's labels and annotations: it is its counterpart."""
+    selector, asked = selector_of(target), canary.spec.service.canary
+    side = (names(canary).baseline_service, selector.baseline, asked)
+    made = _service(canary, side, selector.label, list(_ports(canary, target)))
+    marks = annotations(made) | baseline_marks(canary)
+    return made | {"metadata": made["metadata"] | {"annotations": marks}}
 
 
 def taken_over(live: Manifest, wanted: Manifest, unmanaged: UnmanagedMetadata | None = None) -> Manifest:

@@ -1,21 +1,42 @@
-"""How a live VirtualService splits the traffic between a service's two sides; and the same led back home.
+"""How a live VirtualService splits the traffic between a service's sides; and the same led back home.
+
+The primary and the canary always have a place in it; a baseline only while the two are compared.
 
 A canary's routes may have several rules: for matching requests, for a visitor's cookie, for all others.
 """
 
+from collections.abc import Collection
 from copy import deepcopy
+from typing import NamedTuple
 
 from tidegate.domain.manifest import Manifest, dig
 from tidegate.domain.percent import rest, share_of
-from tidegate.manifests.naming import CANARY_SUFFIX, PRIMARY_SUFFIX
+from tidegate.manifests.naming import BASELINE_SUFFIX, CANARY_SUFFIX, PRIMARY_SUFFIX
 from tidegate.manifests.rules import by_service, destinations, host_of, rules, short
 
-HOME = (100, 0)
+_SIDES = (PRIMARY_SUFFIX, CANARY_SUFFIX, BASELINE_SUFFIX)
+_GUESTS = (CANARY_SUFFIX, BASELINE_SUFFIX)
+
+
+class Split(NamedTuple):
+    """What each side gets, in percent."""
+
+    primary: float
+    canary: float
+    baseline: float = 0
+
+    def __str__(self) -> str:
+        """As messages tell it: 90/10, or 80/10 and 10% to the baseline."""
+        beside = f" and {self.baseline}% to the baseline" if self.baseline else ""
+        return f"{self.primary}/{self.canary}{beside}"
+
+
+HOME = Split(100, 0)
 """All traffic on the primary."""
 
 
-def shares(virtual_service: Manifest, service: str) -> tuple[float, float] | None:
-    """(primary, canary) in percent; None when no rule leads to these two sides.
+def shares(virtual_service: Manifest, service: str) -> Split | None:
+    """What each side gets; None when no rule leads to these sides alone.
 
     Of several rules, the last that gives the canary anything: those before it are for few.
     """
@@ -24,7 +45,7 @@ def shares(virtual_service: Manifest, service: str) -> tuple[float, float] | Non
 
 
 def leads_elsewhere(virtual_service: Manifest, service: str) -> bool:
-    """Whether the last rule, which is for all others, does not lead to these two sides."""
+    """Whether the last rule, which is for all others, does not lead to these sides alone."""
     every = list(rules(virtual_service))
     return not every or _split(every[-1], service) is None
 
@@ -40,8 +61,8 @@ def mirrored(virtual_service: Manifest, service: str) -> int:
 
 
 def exposes(virtual_service: Manifest, service: str) -> bool:
-    """Whether the canary gets anything: requests, or copies of them; beside whomever else."""
-    given = any(_gives(rule, service + CANARY_SUFFIX) for rule in rules(virtual_service))
+    """Whether canary or baseline gets anything: requests, or copies of them; beside whomever else."""
+    given = any(_gives(rule, service + side) for rule in rules(virtual_service) for side in _GUESTS)
     return given or bool(mirrored(virtual_service, service))
 
 
@@ -58,7 +79,7 @@ def described(virtual_service: Manifest, service: str) -> str:
     found = []
     if split is not None and exposes(virtual_service, service):
         whose = " of matching requests" if _is_for_few(virtual_service, service) else ""
-        found.append(f"traffic {split[0]}/{split[1]}{whose}" + (f", {copies}% mirrored" if copies else ""))
+        found.append(f"traffic {split}{whose}" + (f", {copies}% mirrored" if copies else ""))
     if leads_elsewhere(virtual_service, service):
         found.append(f"VirtualService {service} leads elsewhere")
     return ", ".join(found)
@@ -71,28 +92,33 @@ def _is_for_few(virtual_service: Manifest, service: str) -> bool:
 
 
 def routed_back(live: Manifest, service: str) -> Manifest:
-    """A live VirtualService whose splits between `service`'s two sides are 100/0, the rest as it is."""
-    hosts = service + PRIMARY_SUFFIX, service + CANARY_SUFFIX
+    """A live VirtualService whose splits between `service`'s sides are 100/0, the rest as it is."""
+    hosts, guests = _hosts(service, (PRIMARY_SUFFIX, CANARY_SUFFIX)), _hosts(service, _GUESTS)
     changed = deepcopy(live)
     for rule in rules(changed):
         if short(dig(rule, "mirror", "host")) == hosts[1]:
             del rule["mirror"]
             rule.pop("mirrorPercentage", None)
         found = by_service(rule)
-        if found and set(found) <= set(hosts):
+        if found and set(found) <= {*hosts, *guests}:
             rule["route"] = [
                 found.get(host, _like(found, host)) | {"weight": weight}
                 for host, weight in zip(hosts, (100, 0), strict=True)
             ]
-        elif hosts[1] in found:
-            rule["route"] = _without(rule["route"], found[hosts[1]])
+        elif not set(guests).isdisjoint(found):
+            rule["route"] = _without(rule["route"], guests)
     return changed
 
 
-def _without(route: list[Manifest], canary: Manifest) -> list[Manifest]:
-    """Whoever else has a share of a mixed rule gets the canary's too: the first of them."""
-    first, *others = [part for part in route if part is not canary]
-    return [first | {"weight": first.get("weight", 0) + canary.get("weight", 0)}, *others]
+def _without(route: list[Manifest], guests: Collection[str]) -> list[Manifest]:
+    """Whoever else has a share of a mixed rule gets the guests' too: the first of them."""
+    first, *others = [part for part in route if short(host_of(part)) not in guests]
+    given = sum(part.get("weight", 0) for part in route if short(host_of(part)) in guests)
+    return [first | {"weight": first.get("weight", 0) + given}, *others]
+
+
+def _hosts(service: str, suffixes: Collection[str]) -> tuple[str, ...]:
+    return tuple(service + suffix for suffix in suffixes)
 
 
 def _like(found: dict[str, Manifest], host: str) -> Manifest:
@@ -101,12 +127,11 @@ def _like(found: dict[str, Manifest], host: str) -> Manifest:
     return {"destination": other | {"host": host}}
 
 
-def _split(rule: Manifest, service: str) -> tuple[float, float] | None:
-    found = by_service(rule)
-    hosts = (service + PRIMARY_SUFFIX, service + CANARY_SUFFIX)
+def _split(rule: Manifest, service: str) -> Split | None:
+    found, hosts = by_service(rule), _hosts(service, _SIDES)
     if not found or not set(found) <= set(hosts):
         return None
     alone = 100 if len(found) == 1 else 0
-    primary, target = (int(found[host].get("weight") or alone) if host in found else 0 for host in hosts)
-    share = share_of(target, primary + target)
-    return rest(share), share
+    parts = [int(found[host].get("weight") or alone) if host in found else 0 for host in hosts]
+    _, canary, baseline = (share_of(part, sum(parts)) for part in parts)
+    return Split(rest(canary + baseline), canary, baseline)

@@ -11,7 +11,7 @@ import json
 from tidegate.contracts import FENCE_ANNOTATION
 from tidegate.domain.manifest import Manifest, dig
 from tidegate.domain.marks import GIVEN_BACK, ORIGINAL, RELEASE, annotations
-from tidegate.manifests.naming import CANARY_SUFFIX, PRIMARY_SUFFIX
+from tidegate.manifests.naming import BASELINE_SUFFIX, CANARY_SUFFIX, PRIMARY_SUFFIX
 from tidegate.manifests.rules import destinations, host_of, rules, short
 
 LARGEST = 100_000
@@ -70,9 +70,9 @@ def stripped(live: Manifest, wanted: Manifest) -> Manifest:
 
 
 def gone(live: Manifest | None, service: str) -> tuple[str, ...]:
-    """Where the rules led that a takeover ends: to others than the service and its two sides."""
+    """Where the rules led that a takeover ends: to others than the service and its sides."""
     if live is None or RELEASE in annotations(live):
         return ()
-    own = {f"{service}{suffix}" for suffix in ("", PRIMARY_SUFFIX, CANARY_SUFFIX)}
+    own = {f"{service}{suffix}" for suffix in ("", PRIMARY_SUFFIX, CANARY_SUFFIX, BASELINE_SUFFIX)}
     every = (host_of(part) for rule in rules(live, "http", "tcp", "tls") for part in destinations(rule))
     return tuple(dict.fromkeys(host for host in every if short(host) not in own))

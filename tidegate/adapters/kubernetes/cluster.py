@@ -156,6 +156,10 @@ class Cluster:
 
         return _reading_anew(attempt)
 
+    def refuse_undeletable(self, ref: ObjectRef) -> None:
+        """AccessDenied when we may not delete an object, be it there or not; nothing is deleted."""
+        self._connection.call("DELETE", self._path(ref), query={"dryRun": "All"}, subject=str(ref))
+
     def wait(
         self,
         api_version: str,
