@@ -269,6 +269,7 @@ class World:
         fence: Fence | None = None,
         expected: int | None = None,
         mirror: int = 0,
+        baseline: int = 0,
         after: Fence | None = None,
         receding: bool = False,
         turning_back: bool = False,
@@ -276,7 +277,7 @@ class World:
         command = RouteCommand(
             ref=self.ref(revision),
             fence=fence or self.fence(),
-            routing=Routing(canary=weight, mirror=mirror),
+            routing=Routing(canary=weight, mirror=mirror, baseline=baseline),
             expected=None if expected is None else Routing(canary=expected),
             after=after,
             receding=receding,

@@ -90,9 +90,9 @@ def test_a_policy_without_a_namespace_is_of_the_destination_s(samples: Any) -> N
             "name one of request-success-rate, latency",
         ),
         (
-            policy(comparison={"with": "baseline", "metrics": [{"name": "latency"}]}),
-            LINE + "spec.comparison.with: no fresh baseline is deployed beside the canary; "
-            "compare with: primary",
+            policy(comparison={"with": "production", "metrics": [{"name": "latency"}]}),
+            LINE + "spec.comparison.with: Input should be 'primary' or 'baseline'; "
+            "correct this value (it is 'production')",
         ),
         (
             policy(analysis={"checks": [{"name": "latency"}, {"name": "latency", "dryRun": True}]}),
