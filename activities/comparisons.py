@@ -4,8 +4,10 @@ from functools import partial
 
 from activities.answers import all_of, is_outage
 from activities.offload import offload
+from activities.whereabouts import named
 from tidegate.adapters.metrics import Servers
-from tidegate.contracts import JudgeCommand, Judgement
+from tidegate.contracts import CanaryRef, JudgeCommand, Judgement
+from tidegate.decisions.clusters import asked_in, verdict_in
 from tidegate.decisions.comparison import compare, compare_series, left_out, unanswered
 from tidegate.decisions.contests import Contest, contests
 from tidegate.decisions.queries import TemplateOf, waits_for_data
@@ -26,16 +28,27 @@ class Comparisons:
         comparison = bundle.policy.spec.comparison if bundle.policy else None
         if comparison is None:
             return Judgement()
-        cluster = command.ref.owner.cluster
         asked = await offload(_contests, bundle, comparison, command, template_of)
         if command.weight is not None and command.weight > HEAVIEST:
             return Judgement(verdicts=tuple(left_out(each.rule, command.weight) for each in asked))
         seconds = min(comparison.window, command.observed_seconds) - comparison.step
         young = command.observed_seconds < comparison.window
-        verdicts = await all_of(*(self._verdict(cluster, each, seconds, young=young) for each in asked))
+        verdicts = await all_of(
+            *(
+                self._verdict(ref, each, seconds, young=young)
+                for ref in command.ref.everywhere
+                for each in asked
+                if asked_in(ref, (each.check,))
+            )
+        )
         return Judgement(verdicts=tuple(verdicts))
 
-    async def _verdict(self, cluster: str, contest: Contest, seconds: float, *, young: bool) -> Verdict:
+    async def _verdict(self, ref: CanaryRef, contest: Contest, seconds: float, *, young: bool) -> Verdict:
+        with named(ref):
+            verdict = await self._compared(ref.workload_cluster, contest, seconds, young=young)
+        return verdict_in(ref.cluster if contest.check.asks_own_prometheus else "", verdict)
+
+    async def _compared(self, cluster: str, contest: Contest, seconds: float, *, young: bool) -> Verdict:
         """Samples reach back for so many seconds; each counts what happened in the step before its time.
 
         `young`: the analysis is shorter than the window, and too few samples may just need more time.

@@ -1,10 +1,10 @@
 """A look for Flagger controllers that lead the same canaries, before anything changes.
 
 One that leads no canaries has no Canaries either: a cluster without the kind costs no list. In a cluster
-other than the destination only a canary that is an object there is led.
+other than the workload's only a canary that is an object there is led.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import partial
 from itertools import product
 
@@ -19,13 +19,16 @@ Name = tuple[str, str]
 """A canary's namespace and name."""
 
 
-def refuse_controllers(destination: Cluster, mesh: Cluster, canaries: Iterable[Name]) -> tuple[str, ...]:
+def refuse_controllers(
+    workloads: Sequence[Cluster], mesh: Cluster, canaries: Iterable[Name]
+) -> tuple[str, ...]:
     """InvalidInput when one leads any of these canaries; a warning for a cluster that is closed to us."""
     wanted, warnings = sorted(canaries), []
-    for cluster in {each.name: each for each in (destination, mesh)}.values():
+    homes = {each.name for each in workloads}
+    for cluster in {each.name: each for each in (*workloads, mesh)}.values():
         try:
             found = _controllers(cluster) if wanted and cluster.serves(API_VERSION, KIND) else []
-            led = wanted if cluster.name == destination.name else _held(cluster, found, wanted)
+            led = wanted if cluster.name in homes else _held(cluster, found, wanted)
         except AccessDenied as error:
             warnings.append(_unseen(cluster, error))
             continue

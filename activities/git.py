@@ -6,7 +6,7 @@ from activities.step import step
 from tidegate.adapters.git import GitRepositories, source_path
 from tidegate.contracts import Limits, ResolveCommand, Resolved
 from tidegate.domain.errors import InvalidInput
-from tidegate.settings import ReleaseSettings, Settings, SettingsError
+from tidegate.settings import ReleaseSettings, Settings, SettingsError, check_further_clusters
 
 
 class GitActivities:
@@ -30,6 +30,7 @@ class GitActivities:
         """
         request = command.request
         _require_cluster(self._settings, request.cluster)
+        check_further_clusters(self._settings, request.cluster, request.application.further_clusters)
         source = request.application.spec.source
         revision = self._repositories.resolve(source.repo_url, request.revision or source.target_revision)
         source_path(self._repositories.checkout(source.repo_url, revision.sha), source.path)

@@ -6,8 +6,10 @@ from activities.baseline import refuse_missing_baseline
 from activities.judged import refuse_changed
 from activities.offload import at_once
 from activities.site import Bundles, Place, Sites
+from activities.whereabouts import named
 from tidegate.adapters.kubernetes import Clusters
 from tidegate.contracts import CANARY_FIELD_MANAGER, FIELD_MANAGER, CanaryRef
+from tidegate.decisions.clusters import verdict_in
 from tidegate.decisions.health.status import number, observed
 from tidegate.decisions.rollout import rollout_of, troubles, wanted_replicas
 from tidegate.domain.errors import ReleaseFailed
@@ -38,9 +40,11 @@ class Inspection:
 
     def look(self, ref: CanaryRef, *, baseline: bool = False) -> tuple[Verdict, ...]:
         """As `Inspects` has it; Unreachable when the cluster is, and the numbers remain."""
-        place = self._sites.named_place(ref)
-        found = _readiness(place, refuse_missing(place))
-        return (*found, *_readiness(place, refuse_missing_baseline(place))) if baseline else found
+        with named(ref):
+            place = self._sites.named_place(ref)
+            found = _readiness(place, refuse_missing(place))
+            found += _readiness(place, refuse_missing_baseline(place)) if baseline else ()
+        return tuple(verdict_in(ref.cluster, verdict) for verdict in found)
 
 
 def refuse_missing(place: Place) -> Manifest:

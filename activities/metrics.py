@@ -1,7 +1,7 @@
 """The checks of a bake: every one of a canary's metrics asked once, and judged."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 
 from temporalio import activity
@@ -13,12 +13,15 @@ from activities.inspection import Inspects
 from activities.offload import offload
 from activities.step import step
 from activities.templates import templates_of
+from activities.whereabouts import named
 from tidegate.adapters.manifest_source import ManifestSource
 from tidegate.adapters.metrics import Clusters, Servers
 from tidegate.contracts import CanaryRef, JudgeCommand, Judgement
+from tidegate.decisions.clusters import asked_in, told, verdict_in
 from tidegate.decisions.judge import Sample, judge
 from tidegate.decisions.queries import Check, TemplateOf, checks, request_counts
 from tidegate.domain.errors import InvalidInput, Permanent, Unreachable
+from tidegate.domain.verdict import Verdict
 from tidegate.manifests.bundle import Bundle
 from tidegate.settings import Settings
 
@@ -56,7 +59,7 @@ class MetricsActivities:
         bundle = await offload(self._manifests.bundle, command.ref)
         template_of = templates_of(bundle, partial(self._clusters.cluster, command.ref.owner.cluster))
         parts = await all_of(
-            self._look(command, bundle),
+            *(self._look(ref, command, bundle) for ref in command.ref.everywhere),
             self._measure(command, bundle, template_of),
             self._comparisons.judge(command, bundle, template_of),
         )
@@ -65,31 +68,43 @@ class MetricsActivities:
             warnings=tuple(warning for part in parts for warning in part.warnings),
         )
 
-    async def _look(self, command: JudgeCommand, bundle: Bundle) -> Judgement:
+    async def _look(self, ref: CanaryRef, command: JudgeCommand, bundle: Bundle) -> Judgement:
         if self._inspection is None:
             return Judgement()
         share = bundle.policy.baseline_share(command.weight or 0) if bundle.policy else 0
-        look = partial(self._inspection.look, command.ref, baseline=bool(share))
+        look = partial(self._inspection.look, ref, baseline=bool(share))
         try:
             return Judgement(verdicts=await offload(look))
         except Unreachable as error:
-            return Judgement(warnings=(f"the workload was not looked at: {error}",))
+            line = told(ref.cluster, f"the workload was not looked at: {error}")
+            return Judgement(warnings=(line,))
 
     async def _measure(self, command: JudgeCommand, bundle: Bundle, template_of: TemplateOf) -> Judgement:
-        ref = command.ref
         asked, warnings = await offload(_askable, bundle, template_of, command.checks)
+        judged = [self._judged(each, bundle, asked_in(each, asked), command) for each in command.ref.everywhere]
+        verdicts = [verdict for found in await all_of(*judged) for verdict in found]
+        return Judgement(verdicts=tuple(verdicts), warnings=warnings)
+
+    async def _judged(
+        self, ref: CanaryRef, bundle: Bundle, asked: Sequence[Check], command: JudgeCommand
+    ) -> tuple[Verdict, ...]:
+        """The verdicts on one workload cluster."""
         counts = request_counts(bundle.canary, asked, command.bake_seconds)
-        answers = await all_of(*(self._sample(ref, check) for check in (*asked, *counts.values())))
+        with named(ref):
+            answers = await all_of(*(self._sample(ref, check) for check in (*asked, *counts.values())))
         counted = dict(zip(counts, answers[len(asked) :], strict=True))
         pairs = [
             (check.criterion, sample.counted(counted.get(check.window_seconds)))
             for check, sample in zip(asked, answers, strict=False)
         ]
-        return Judgement(verdicts=judge(pairs), warnings=warnings)
+        return tuple(
+            verdict_in(ref.cluster if check.asks_own_prometheus else "", verdict)
+            for check, verdict in zip(asked, judge(pairs), strict=True)
+        )
 
     async def _sample(self, ref: CanaryRef, check: Check) -> Sample:
         try:
-            server = await offload(self._servers.server, ref.owner.cluster, check, _question(ref, check))
+            server = await offload(self._servers.server, ref.workload_cluster, check, _question(ref, check))
             return await server.query(check.query)
         except Unreachable as error:
             if not is_outage():

@@ -7,6 +7,7 @@ primary's pods are ready.
 from contextlib import suppress
 from functools import partial
 
+from activities.agreement import stood_at_home
 from activities.autoscalers import bring_back, bring_to_git, live_autoscaler, refuse_abandoned
 from activities.configuration import bring_copies, configuration_of
 from activities.offload import at_once
@@ -82,6 +83,9 @@ def _undo_unfinished(site: Site, command: CanaryCommand, live: Manifest) -> tupl
     if not promotion.is_unfinished(live):
         return ()
     name = site.bundle.names.primary
+    if stood_at_home(site, live):
+        site.change_deployment(name, command.fence, promotion.settled)
+        return (f"{name} keeps what was promoted: in cluster {site.home.name} it is final",)
     left = bring_back(site, live, command.fence)
     site.change_deployment(name, command.fence, promotion.restored)
     said = (f"{name} was left by an unfinished promotion; it was restored", *left)

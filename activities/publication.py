@@ -13,6 +13,7 @@ from temporalio import activity
 from activities.offload import at_once
 from activities.site import Bundles, Place, Site, Sites
 from activities.step import step
+from activities.whereabouts import named
 from tidegate.adapters.kubernetes import Clusters
 from tidegate.contracts import CANARY_FIELD_MANAGER, FIELD_MANAGER, CanaryCommand, CanaryRef, PublishCommand
 from tidegate.decisions.canary_status import canary_status, ended_status, terminated_status
@@ -36,18 +37,34 @@ class Publisher:
 
     def show(self, command: PublishCommand) -> None:
         """Show where a canary stands, and what was noted since the last time. It may be shown twice."""
-        place = self._sites.place(command.ref)
+        failures = [error for ref in command.ref.everywhere if (error := self._tried(ref, command))]
+        for failure in failures[:1]:
+            raise failure
+
+    def _tried(self, ref: CanaryRef, command: PublishCommand) -> TidegateError | None:
+        """One cluster that is away must not keep the others from being shown."""
+        try:
+            with named(ref):
+                self._show_in(self._sites.place(ref), command)
+        except TidegateError as error:
+            return error
+        return None
+
+    def _show_in(self, place: Place, command: PublishCommand) -> None:
+        """Further clusters show what the destination does, where they have the kind."""
+        if place.ref.is_further and not _may_show(place):
+            return
         live = None if command.first else _show(place, command)
         if live is None:
-            self._bring(command)
+            self._bring(place.ref, command)
             live = _show(place, command)
         if live is not None:
             events = (canary_event(event, live) for event in command.events)
             at_once(*(partial(place.cluster.create, each, manager=CANARY_FIELD_MANAGER) for each in events))
 
-    def _bring(self, command: PublishCommand) -> None:
+    def _bring(self, ref: CanaryRef, command: PublishCommand) -> None:
         """The object as Git has it; where that is refused, one that is there keeps its spec."""
-        site = self._sites.find(command.ref)
+        site = self._sites.find(ref)
         wanted = tracked(site.bundle.manifest, command.ref.owner)
         try:
             site.cluster.fenced_apply(wanted, command.fence, manager=FIELD_MANAGER)
@@ -145,6 +162,10 @@ def _owner_besides(place: Place, live: Manifest | None) -> str:
     """The application that tracks the object, where it is another one."""
     other = application_of(live)
     return "" if other == place.ref.owner.application else other
+
+
+def _may_show(place: Place) -> bool:
+    return place.cluster.serves(API_VERSION, KIND) and not _owner_besides(place, _live(place))
 
 
 def _live(place: Place) -> Manifest | None:

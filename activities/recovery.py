@@ -12,12 +12,13 @@ from temporalio import activity
 from activities.baseline import standing
 from activities.git import limits_of
 from activities.remains import faults, marked_canary
-from activities.site import Place, connected, ref_to
+from activities.site import connected, ref_to
 from activities.step import step
 from activities.sync import ContentsSource
 from tidegate.adapters.git import ResolvedRevision
 from tidegate.adapters.kubernetes import Clusters
 from tidegate.contracts import CanaryRef, FindCommand, Findings, ReleaseRequest, Remains
+from tidegate.decisions.clusters import told
 from tidegate.decisions.ownership import epoch_of
 from tidegate.domain.errors import AccessDenied, Permanent, TidegateError, Unreachable
 from tidegate.domain.manifest import Manifest
@@ -129,16 +130,20 @@ class RecoveryActivities:
         """The traffic can come back while the workload cluster is out of reach: that is one fault more."""
         place = connected(ref, self._clusters, self._settings)
         routes = place.routes()
+        looks = [self._look_in(each, routes) for each in ref.everywhere]
+        found = {fault: None for faults_found, _ in looks for fault in faults_found}
+        return Remains(ref=ref, faults=tuple(found)), max(epoch for _, epoch in looks)
+
+    def _look_in(self, ref: CanaryRef, routes: Manifest | None) -> tuple[tuple[str, ...], int]:
+        """The faults of one workload cluster and of the routes, and the latest epoch."""
+        place, of_routes = connected(ref, self._clusters, self._settings), faults(ref, routes, None, None)
         try:
             primary, target, baseline = place.primary(), place.target(), standing(place)
         except Unreachable as error:
-            return Remains(ref=ref, faults=(*_of_routes(place, routes), str(error))), epoch_of(routes)
-        epoch = max(map(epoch_of, (routes, primary, target, baseline)))
-        return Remains(ref=ref, faults=faults(ref, routes, primary, target, baseline)), epoch
-
-
-def _of_routes(place: Place, routes: Manifest | None) -> tuple[str, ...]:
-    return faults(place.ref, routes, None, None)
+            return (*of_routes, told(ref.cluster, str(error))), epoch_of(routes)
+        every = faults(ref, routes, primary, target, baseline)
+        named = (told("" if fault in of_routes else ref.cluster, fault) for fault in every)
+        return tuple(named), max(map(epoch_of, (routes, primary, target, baseline)))
 
 
 def _marked(routes: Iterable[Manifest], request: ReleaseRequest) -> list[tuple[CanaryRef, Manifest]]:

@@ -1,6 +1,7 @@
 """What a release that was cut off has left: read from the live objects, as faults in words."""
 
 from tidegate.contracts import CanaryRef, ReleaseRequest
+from tidegate.decisions.clusters import marked_clusters
 from tidegate.decisions.rollout import wanted_replicas
 from tidegate.domain.manifest import Manifest, dig, name_of
 from tidegate.domain.marks import CANARY, RELEASE, REVISION, TARGET, annotations
@@ -14,8 +15,10 @@ def marked_canary(virtual_service: Manifest, request: ReleaseRequest) -> CanaryR
     marks = annotations(virtual_service)
     if marks.get(RELEASE) != request.workflow_id or not (marks.get(CANARY) and marks.get(TARGET)):
         return None
+    owner = request.owner_at(marks.get(REVISION) or request.wanted_revision)
+    every = dict.fromkeys((*owner.further_clusters, *marked_clusters(virtual_service)))
     return CanaryRef(
-        owner=request.owner_at(marks.get(REVISION) or request.wanted_revision),
+        owner=owner.model_copy(update={"further_clusters": tuple(every)}),
         namespace=str(dig(virtual_service, "metadata", "namespace")),
         name=marks[CANARY],
         service=name_of(virtual_service),

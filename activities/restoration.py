@@ -2,6 +2,7 @@
 
 from typing import NamedTuple
 
+from activities.agreement import stands_at_home
 from activities.autoscalers import bring_back
 from activities.site import Place
 from tidegate.contracts import CANARY_FIELD_MANAGER, Fence
@@ -29,6 +30,8 @@ def restored(place: Place, fence: Fence, copy_epoch: int) -> Undone | None:
     live = place.primary()
     if live is None:
         return _made_anew(place, fence, kept) if kept else None
+    if stands_at_home(place, live, fence):
+        return _kept_up(place, fence)
     own = kept if kept and copy_epoch and snapshot.epoch(kept) == copy_epoch else None
 
     def back(live: Manifest) -> Manifest:
@@ -46,6 +49,12 @@ def restored(place: Place, fence: Fence, copy_epoch: int) -> Undone | None:
         who = _writer(after)
         warnings = (f"{_described(place)} was changed by {who} since a release was cut off; left as it is",)
     return Undone(changed, promotion.promoted_by(after), warnings=(*left, *warnings))
+
+
+def _kept_up(place: Place, fence: Fence) -> Undone:
+    change = place.change_deployment(place.ref.primary, fence, promotion.settled)
+    said = f"{place.ref.primary} keeps what was promoted: in cluster {place.home.name} it is final"
+    return Undone(False, promotion.promoted_by(change.after), notes=(said,))
 
 
 def _writer(primary: Manifest) -> str:

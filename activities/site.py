@@ -26,11 +26,15 @@ class Bundles(Protocol):
 
 @dataclass(frozen=True)
 class Place:
-    """Where a canary is, by its reference alone: its workload cluster and the one that holds its routes."""
+    """Where a canary is, by its reference alone: its workload cluster and the one that holds its routes.
+
+    `home` is the destination: the workload cluster itself, or the first of several.
+    """
 
     ref: CanaryRef
     cluster: Cluster
     mesh: Cluster
+    home: Cluster
 
     @property
     def namespace(self) -> str:
@@ -124,8 +128,12 @@ class Sites:
     def find(self, ref: CanaryRef) -> Site:
         """Render the canary's manifests and connect its clusters."""
         bundle, place = self._manifests.bundle(ref), self.place(ref)
-        known = ref_to(bundle, ref.owner)
-        return Site(ref=known, cluster=place.cluster, mesh=place.mesh, bundle=bundle)
+        known = ref_to(bundle, ref.owner, ref.cluster)
+        return Site(ref=known, cluster=place.cluster, mesh=place.mesh, home=place.home, bundle=bundle)
+
+    def everywhere(self, ref: CanaryRef) -> tuple[Site, ...]:
+        """The same in each of its workload clusters, the destination first."""
+        return tuple(self.find(each) for each in ref.everywhere)
 
     def place(self, ref: CanaryRef) -> Place:
         """Connect the canary's clusters; nothing is rendered."""
@@ -134,17 +142,18 @@ class Sites:
     def named_place(self, ref: CanaryRef) -> Place:
         """The same with all names; a reference that lacks them has to be rendered for them."""
         complete = ref.service and ref.target and ref.primary
-        return self.place(ref if complete else ref_to(self._manifests.bundle(ref), ref.owner))
+        return self.place(ref if complete else ref_to(self._manifests.bundle(ref), ref.owner, ref.cluster))
 
 
 def connected(ref: CanaryRef, clusters: Clusters, settings: Settings) -> Place:
     """A reference's place."""
-    destination = ref.owner.cluster
-    mesh = clusters.cluster(settings.mesh_cluster(destination))
-    return Place(ref=ref, cluster=clusters.cluster(destination), mesh=mesh)
+    mesh = clusters.cluster(settings.mesh_cluster(ref.owner.cluster))
+    home = clusters.cluster(ref.owner.cluster)
+    cluster = clusters.cluster(ref.workload_cluster) if ref.is_further else home
+    return Place(ref=ref, cluster=cluster, mesh=mesh, home=home)
 
 
-def ref_to(bundle: Bundle, owner: ApplicationRef) -> CanaryRef:
+def ref_to(bundle: Bundle, owner: ApplicationRef, cluster: str = "") -> CanaryRef:
     """The reference to a canary among an application's manifests, with the names of what belongs to it."""
     names = bundle.names
     return CanaryRef(
@@ -154,6 +163,7 @@ def ref_to(bundle: Bundle, owner: ApplicationRef) -> CanaryRef:
         service=names.apex,
         target=names.target,
         primary=names.primary,
+        cluster=cluster,
     )
 
 

@@ -6,7 +6,7 @@ workflow's policy. The failure's type is the error's class name, its text one li
 
 import functools
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from typing import Any, NoReturn, TypeVar, cast
 
@@ -15,7 +15,10 @@ from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
 
 from activities.elapsed import counting
 from activities.heartbeat import beating
+from activities.whereabouts import cluster_of
 from tidegate.adapters import patience
+from tidegate.contracts import CanaryRef
+from tidegate.decisions.clusters import told
 from tidegate.domain.errors import Permanent, StaleCommand, TidegateError, Transient, Unreachable
 from tidegate.domain.redaction import redacted
 
@@ -35,7 +38,7 @@ def step(method: Method) -> Method:
                 with counting(), patience.attempt(activity.info().attempt):
                     return await method(*args)
             except TidegateError as error:
-                _fail(error)
+                _fail(error, _cluster_of(args))
 
         return cast(Method, run_async)
 
@@ -47,12 +50,18 @@ def step(method: Method) -> Method:
             with counting(), patience.attempt(activity.info().attempt):
                 return method(*args)
         except TidegateError as error:
-            _fail(error)
+            _fail(error, _cluster_of(args))
 
     return cast(Method, run)
 
 
-def _fail(error: TidegateError) -> NoReturn:
+def _cluster_of(arguments: Sequence[Any]) -> str:
+    """Where a step works that is done in each of several clusters; empty for every other."""
+    ref = getattr(arguments[-1], "ref", None) if arguments else None
+    return ref.cluster if isinstance(ref, CanaryRef) else ""
+
+
+def _fail(error: TidegateError, cluster: str) -> NoReturn:
     """Transient errors are benign: an outage fills the UI's attempts, not the worker's error log.
 
     A stale command's detail is the token that was obeyed.
@@ -60,7 +69,7 @@ def _fail(error: TidegateError) -> NoReturn:
     pause = error.retry_after if isinstance(error, Unreachable) else None
     details = (error.obeyed,) if isinstance(error, StaleCommand) else ()
     raise ApplicationError(
-        redacted(str(error)),
+        redacted(told(cluster or cluster_of(error), str(error))),
         *details,
         type=type(error).__name__,
         non_retryable=isinstance(error, Permanent),

@@ -32,6 +32,7 @@ from tidegate.contracts import (
     SyncCommand,
     SyncReport,
 )
+from tidegate.decisions.clusters import refuse_forgotten
 from tidegate.decisions.health import has_rule
 from tidegate.decisions.ownership import epoch_of, refuse_foreign_routes
 from tidegate.decisions.requirements import Installation, check_requirements
@@ -68,7 +69,7 @@ class SyncActivities:
         for bundle in contents.bundles:
             self._check(bundle, owner)
         warnings = refuse_controllers(*self._led(owner), [(ref.namespace, ref.name) for ref in refs])
-        epochs = [self._own_routes(ref) for ref in refs]
+        epochs = [self._own_routes(each) for ref in refs for each in ref.everywhere]
         return Survey(
             canaries=refs,
             objects=len(plan.items),
@@ -102,29 +103,34 @@ class SyncActivities:
 
     def _check(self, bundle: Bundle, owner: ApplicationRef) -> None:
         """What the canary will need: answers for its checks, load that can be sent, a mesh for its routes."""
-        installation = Installation(
-            cluster=owner.cluster,
-            prometheus=self._settings.cluster(owner.cluster).prometheus,
-            load_mode=self._settings.load.mode,
-            load_proxy=self._settings.load.proxy,
-            egress=self._settings.addresses.egress,
-        )
         templates = templates_of(bundle, partial(self._clusters.cluster, owner.cluster))
-        check_requirements(bundle.canary, templates, bundle.provider_of, installation, bundle.policy)
+        for name in owner.clusters:
+            installation = self._installation(name)
+            check_requirements(bundle.canary, templates, bundle.provider_of, installation, bundle.policy)
         mesh = self._clusters.cluster(self._settings.mesh_cluster(owner.cluster))
         for kind in ("VirtualService", "DestinationRule"):
             mesh.served(istio.GROUP, kind, istio.VERSIONS)
 
-    def _led(self, owner: ApplicationRef) -> tuple[Cluster, Cluster]:
-        """Where another controller would change what the release does: the destination, and the mesh."""
+    def _installation(self, cluster: str) -> Installation:
+        return Installation(
+            cluster=cluster,
+            prometheus=self._settings.cluster(cluster).prometheus,
+            load_mode=self._settings.load.mode,
+            load_proxy=self._settings.load.proxy,
+            egress=self._settings.addresses.egress,
+        )
+
+    def _led(self, owner: ApplicationRef) -> tuple[list[Cluster], Cluster]:
+        """Where another controller would change what the release does: its clusters, and the mesh."""
         mesh = self._settings.mesh_cluster(owner.cluster)
-        return self._clusters.cluster(owner.cluster), self._clusters.cluster(mesh)
+        return [self._clusters.cluster(name) for name in owner.clusters], self._clusters.cluster(mesh)
 
     def _own_routes(self, ref: CanaryRef) -> int:
         """The epoch of the canary's live routes; InvalidInput when they are another release's."""
         place = connected(ref, self._clusters, self._settings)
         routes = place.routes()
         refuse_foreign_routes(routes, ref, place.mesh.name)
+        refuse_forgotten(routes, ref)
         return max(epoch_of(routes), epoch_of(place.primary()))
 
     def _create(self, namespace: NeededNamespace) -> ObjectOutcome:

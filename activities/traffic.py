@@ -1,6 +1,7 @@
 """Traffic's one step: split it between primary and canary on the mesh control plane."""
 
 import contextlib
+from collections.abc import Sequence
 
 from temporalio import activity
 
@@ -10,8 +11,10 @@ from activities.inspection import refuse_missing
 from activities.site import Bundles, Site, Sites, described
 from activities.step import step
 from activities.surroundings import mended
+from activities.whereabouts import named
 from tidegate.adapters.kubernetes import Change, Clusters
 from tidegate.contracts import CANARY_FIELD_MANAGER, FENCE_ANNOTATION, Fence, RouteCommand, StepReport
+from tidegate.decisions.clusters import told
 from tidegate.decisions.ownership import refuse_foreign_routes, with_marks
 from tidegate.domain.errors import Conflict, ReleaseFailed, TidegateError, Transient
 from tidegate.domain.manifest import Manifest, ref_of
@@ -38,12 +41,12 @@ class TrafficActivities:
         if command.turning_back and self._routed_back(command):
             return StepReport()
         try:
-            site = self._sites.find(command.ref)
+            sites = self._sites.everywhere(command.ref)
         except TidegateError as error:
             if command.takes_traffic or not self._routed_back(command):
                 raise
             return StepReport(warnings=(f"routed back without the manifests: {error}",))
-        return _routed(site, command)
+        return _routed(sites, command)
 
     def _routed_back(self, command: RouteCommand) -> bool:
         """Put the live routes to 100/0 as they are; False when they lead elsewhere.
@@ -66,16 +69,18 @@ class TrafficActivities:
     def _end_sessions(self, command: RouteCommand) -> None:
         """Let the cookies expire, now that the traffic is safe: that takes the manifests."""
         with contextlib.suppress(TidegateError):
-            _routed(self._sites.find(command.ref), command)
+            _routed(self._sites.everywhere(command.ref), command)
 
 
-def _routed(site: Site, command: RouteCommand) -> StepReport:
+def _routed(sites: Sequence[Site], command: RouteCommand) -> StepReport:
+    """One write for all workload clusters, of which the first is the destination."""
+    site = sites[0]
     wanted = _written(site, command, command.routing)
-    said = _look_around(site, command) if command.takes_traffic and not command.receding else ()
+    said = _look_everywhere(sites, command) if command.takes_traffic and not command.receding else ()
     marked = with_marks(wanted, site.ref)
 
     def desired(live: Manifest | None) -> Manifest:
-        if not (_leads_to_primary(live, site) or _primary_serves(site)):
+        if not (_leads_to_primary(live, site) or all(map(_primary_serves, sites))):
             raise _PrimaryNotServing
         refuse_foreign_routes(live, site.ref, site.mesh.name)
         if live is None and site.ref.owner.create_namespace:
@@ -122,6 +127,14 @@ def _written(site: Site, command: RouteCommand, routing: Routing) -> Manifest:
     canary = site.bundle.canary
     session = session_of(canary, command.fence.epoch)
     return virtual_service(canary, site.istio_version("VirtualService"), routing, session=session)
+
+
+def _look_everywhere(sites: Sequence[Site], command: RouteCommand) -> tuple[str, ...]:
+    said = []
+    for site in sites:
+        with named(site.ref):
+            said += [told(site.ref.cluster, line) for line in _look_around(site, command)]
+    return tuple(said)
 
 
 def _look_around(site: Site, command: RouteCommand) -> tuple[str, ...]:

@@ -49,7 +49,7 @@ class UninstallationActivities:
         target, primary = place.target(), place.primary()
         if not _is_installed(place, primary):
             return StepReport(notes=("nothing to uninstall: no release has left anything",), nothing=True)
-        unseen = refuse_controllers(place.cluster, place.mesh, [(place.namespace, place.ref.name)])
+        unseen = refuse_controllers([place.cluster], place.mesh, [(place.namespace, place.ref.name)])
         if primary is None or promotion.is_initialising(primary):
             resume_target(place, command.fence)
             left = f"{place.ref.primary} does not serve: {place.ref.target} is left alone"
@@ -94,8 +94,9 @@ class UninstallationActivities:
     def remove(self, command: CanaryCommand) -> StepReport:
         """Remove what releases have made, and their marks on what was there before; the routes' come last.
 
-        By these an uninstallation that is cut off here is found again. ReleaseFailed when somebody has led
-        the traffic to the primary meanwhile.
+        By these an uninstallation that is cut off here is found again. What is in the mesh goes with the
+        destination, the last of several clusters. ReleaseFailed when somebody has led the traffic to the
+        primary meanwhile.
         """
         place = self._sites.named_place(command.ref)
         routes = place.routes()
@@ -109,7 +110,8 @@ class UninstallationActivities:
         service = place.apex()
         if service is not None and handback.is_marked(service):
             _write_apex(place, command, handback.unmarked_service)
-        notes += _released(place, command, routes)
+        if not place.ref.is_further:
+            notes += _released(place, command, routes)
         return StepReport(notes=tuple(notes), warnings=terminate_at_best(place, command))
 
 
@@ -218,7 +220,8 @@ def _made(place: Place) -> Iterator[tuple[Cluster, ObjectRef]]:
     rules = place.istio_version("DestinationRule")
     for side in (PRIMARY_SUFFIX, CANARY_SUFFIX):
         yield place.cluster, place.named("v1", "Service", place.ref.service + side)
-        yield place.mesh, place.named(rules, "DestinationRule", place.ref.service + side)
+        if not place.ref.is_further:
+            yield place.mesh, place.named(rules, "DestinationRule", place.ref.service + side)
     for each in copies_of(place):
         yield place.cluster, ref_of(each)
 

@@ -1,5 +1,7 @@
 """The workload's steps: target, primary and what stands around them. Each may run twice."""
 
+from typing import NamedTuple
+
 from temporalio import activity
 
 from activities import baseline
@@ -23,14 +25,17 @@ from activities.rollout import await_no_replicas, await_rollout
 from activities.site import Bundles, Place, Site, Sites
 from activities.step import step
 from activities.surroundings import mended_at_best
+from activities.whereabouts import named
 from tidegate.adapters.kubernetes import Clusters
 from tidegate.contracts import CanaryCommand, CanaryRef, PlanResult, StepReport
+from tidegate.decisions.clusters import Finding, purpose_of_all, told
 from tidegate.decisions.plan import compile_plan
 from tidegate.decisions.revision import purpose_of, template_hash
 from tidegate.decisions.rollout import wanted_replicas
 from tidegate.domain.errors import NotReady, TidegateError
 from tidegate.domain.manifest import Manifest, dig, name_of
 from tidegate.domain.marks import TEMPLATE_HASH, annotations
+from tidegate.domain.plan import Published
 from tidegate.manifests import handback, promotion
 from tidegate.manifests.autoscaler import min_replicas
 from tidegate.manifests.primary import refuse_stranger
@@ -52,19 +57,16 @@ class WorkloadActivities:
     @step
     def plan(self, ref: CanaryRef) -> PlanResult:
         """Compile the canary's plan against what the primary runs now. Changes nothing."""
-        site = self._sites.find(ref)
-        target, primary = site.bundle.target, site.primary()
-        if primary is not None:
-            refuse_stranger(primary, target)
-        digests = configured(site).digests
-        purpose, reason = purpose_of(primary, target, digests)
-        shown = publication_of(site, template_hash(target, digests), primary, digests)
-        plan = compile_plan(site.bundle.canary, purpose, self._drain_seconds, site.bundle.policy)
+        looks = [_look(site) for site in self._sites.everywhere(ref)]
+        bundle = looks[0].site.bundle
+        purpose, reason = purpose_of_all([look.finding for look in looks])
+        plan = compile_plan(bundle.canary, purpose, self._drain_seconds, bundle.policy)
+        warnings = (told(look.site.ref.cluster, line) for look in looks for line in look.warnings)
         return PlanResult(
-            plan=plan.model_copy(update={"published": shown.published}),
-            target=site.bundle.names.target,
+            plan=plan.model_copy(update={"published": looks[0].published}),
+            target=bundle.names.target,
             reason=reason,
-            warnings=(*site.bundle.warnings, *_owned_by_flagger(primary), *shown.warnings),
+            warnings=(*bundle.warnings, *warnings),
             freezes=self._manifests.contents(ref.owner).freezes,
         )
 
@@ -235,6 +237,26 @@ class WorkloadActivities:
             return remove_strays(self._sites.find(command.ref), command.fence)
         except TidegateError as error:
             return (f"autoscalers of an earlier revision were not looked for: {error}",)
+
+
+class _Look(NamedTuple):
+    """What a plan depends on in one cluster."""
+
+    site: Site
+    finding: Finding
+    published: Published | None
+    warnings: tuple[str, ...]
+
+
+def _look(site: Site) -> _Look:
+    with named(site.ref):
+        target, primary = site.bundle.target, site.primary()
+        if primary is not None:
+            refuse_stranger(primary, target)
+        digests = configured(site).digests
+        shown = publication_of(site, template_hash(target, digests), primary, digests)
+    finding = Finding(site.ref.cluster, *purpose_of(primary, target, digests))
+    return _Look(site, finding, shown.published, (*_owned_by_flagger(primary), *shown.warnings))
 
 
 def _left_serving(place: Place, target: Manifest, command: CanaryCommand) -> str:

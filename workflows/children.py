@@ -185,7 +185,7 @@ class Children:
                     parent_close_policy=workflow.ParentClosePolicy.REQUEST_CANCEL,
                     cancellation_type=workflow.ChildWorkflowCancellationType.WAIT_CANCELLATION_COMPLETED,
                     task_timeout=TASK_TIMEOUT,
-                    static_summary=f"{ref.full_name} on {ref.owner.cluster}",
+                    static_summary=f"{ref.full_name} on {', '.join(ref.owner.clusters)}",
                     search_attributes=_search_attributes(request),
                 )
             except WorkflowAlreadyStartedError:

@@ -161,7 +161,7 @@ class Logbook:
 def _opening_status(request: CanaryRequest) -> CanaryStatus:
     return CanaryStatus(
         canary=request.ref.full_name,
-        cluster=request.ref.owner.cluster,
+        cluster=", ".join(request.ref.owner.clusters),
         revision=request.revision,
         phase=Phase.PROGRESSING,
     )

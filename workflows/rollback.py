@@ -9,6 +9,7 @@ from typing import Any
 from temporalio import workflow
 from temporalio.exceptions import ActivityError
 
+from workflows.clusters import all_or_none, merged_of, named, reason_in
 from workflows.steps import Options, clearing, failure_type, obeyed_of, reason_of, restoring
 
 with workflow.unsafe.imports_passed_through():
@@ -16,6 +17,7 @@ with workflow.unsafe.imports_passed_through():
     from activities.workload import WorkloadActivities
     from tidegate.contracts import CanaryCommand, CanaryRef, Fence, Limits, RouteCommand, StepReport
     from tidegate.decisions import narration
+    from tidegate.decisions.clusters import told
     from tidegate.domain.base import Model
     from tidegate.domain.errors import StaleCommand
 
@@ -131,7 +133,12 @@ class WayBack:
         while True:
             try:
                 self._say(
-                    await self._obeyed(TrafficActivities.route, self._routing, restoring("Route 100/0"))
+                    await self._obeyed(
+                        TrafficActivities.route,
+                        self._routing,
+                        restoring("Route 100/0"),
+                        self._fences.next(),
+                    )
                 )
             except ActivityError as error:
                 if reason_of(error) != said:
@@ -163,45 +170,54 @@ class WayBack:
     async def _at_best(
         self, method: Any, summary: str, undone: str, *, deadline_seconds: float, copy_epoch: int = 0
     ) -> StepReport:
-        """Traffic is safe already: a step that cannot be done is said, and does not stop those after it."""
+        """Traffic is safe already: a step that cannot be done is said, and does not stop those after it.
 
-        def command(fence: Fence) -> CanaryCommand:
-            return CanaryCommand(
-                ref=self._ref,
-                fence=fence,
-                deadline_seconds=deadline_seconds,
-                turning_back=True,
-                copy_epoch=copy_epoch,
-                at=workflow.now(),
-            )
-
+        The token is the same in all clusters: by it a further one knows that the destination has decided.
+        """
+        refs, first = self._ref.everywhere, self._fences.next()
         options = clearing(
             summary, deadline_seconds=deadline_seconds, total_seconds=self._limits.clearing_seconds
         )
-        try:
-            report = await self._obeyed(method, command, options)
-        except ActivityError as error:
-            report = StepReport(warnings=(self._left(undone, error),))
+
+        async def done(ref: CanaryRef) -> StepReport:
+            def command(fence: Fence) -> CanaryCommand:
+                return CanaryCommand(
+                    ref=ref,
+                    fence=fence,
+                    deadline_seconds=deadline_seconds,
+                    turning_back=True,
+                    copy_epoch=copy_epoch,
+                    at=workflow.now(),
+                )
+
+            try:
+                return await self._obeyed(method, command, named(options, ref), first)
+            except ActivityError as error:
+                return StepReport(warnings=(self._left(ref, undone, error),))
+
+        report = merged_of(refs, await all_or_none([done(ref) for ref in refs]))
         self._say(report)
         return report
 
-    def _left(self, undone: str, error: ActivityError) -> str:
+    def _left(self, ref: CanaryRef, undone: str, error: ActivityError) -> str:
         """A later release that is in charge by now leaves nothing to be mended."""
+        reason = reason_in(ref, error)
         if failure_type(error) == StaleCommand.__name__:
-            return f"{undone}: {reason_of(error)}"
-        line = narration.left_undone(undone, reason_of(error), self._ref)
-        self.left = (*self.left, line)
+            return f"{undone}: {reason}"
+        line = narration.left_undone(undone, reason, self._ref)
+        self.left = (*self.left, told(ref.cluster, line))
         return line
 
-    async def _obeyed(self, method: Any, command: Callable[[Fence], Model], options: Options) -> StepReport:
+    async def _obeyed(
+        self, method: Any, command: Callable[[Fence], Model], options: Options, fence: Fence
+    ) -> StepReport:
         """The step's report. After a reset, a clock that went back makes what this run gave before later."""
         while True:
             try:
-                report: StepReport = await workflow.execute_activity_method(
-                    method, command(self._fences.next()), **options
-                )
+                report: StepReport = await workflow.execute_activity_method(method, command(fence), **options)
             except ActivityError as error:
                 if not self._fences.overtake(obeyed_of(error)):
                     raise
+                fence = self._fences.next()
             else:
                 return report

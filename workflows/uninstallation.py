@@ -5,14 +5,14 @@ needs Git where the routes bear their marks.
 """
 
 import asyncio
-from typing import Any
 
 from temporalio import workflow
 from temporalio.exceptions import ActivityError
 
 from workflows.children import end_stray
+from workflows.clusters import everywhere, home_last
 from workflows.rollback import Fences, Tell
-from workflows.steps import Options, fetching, quick, reason_of, waiting
+from workflows.steps import fetching, quick, reason_of, waiting
 
 with workflow.unsafe.imports_passed_through():
     from activities.recovery import RecoveryActivities
@@ -30,6 +30,7 @@ with workflow.unsafe.imports_passed_through():
         canary_workflow_id,
     )
     from tidegate.decisions import narration
+    from tidegate.domain.errors import ReleaseFailed
     from tidegate.domain.release import Outcome
 
 LEAST_DRAIN_SECONDS = 3.0
@@ -78,7 +79,7 @@ class Uninstallation:
         notes: list[Note] = []
         try:
             installed = await self._give_back(ref, notes)
-        except ActivityError as error:
+        except (ActivityError, ReleaseFailed) as error:
             reason = narration.uninstall_again(ref.full_name, reason_of(error), ref)
             return _ended(ref, Outcome.FAILED, reason, notes)
         if not installed:
@@ -95,23 +96,21 @@ class Uninstallation:
         name, workflow_id = ref.full_name, canary_workflow_id(ref.owner.cluster, ref.namespace, ref.name)
         say(await end_stray(workflow_id, "its canary is being uninstalled", budget))
         up = waiting(f"Raise target of {name}", deadline_seconds=READY_SECONDS, budget_seconds=budget)
-        raised = await self._step(UninstallationActivities.raise_target, ref, up)
+        raised = await everywhere(UninstallationActivities.raise_target, self._command(ref), up)
         say(raised)
         if raised.nothing:
             return False
         over = quick(f"Hand {name} over to its target", budget_seconds=budget)
-        say(await self._step(UninstallationActivities.hand_over, ref, over))
+        say(await everywhere(UninstallationActivities.hand_over, self._command(ref), over))
         await workflow.sleep(max(self._limits.drain_seconds, LEAST_DRAIN_SECONDS), summary="Drain")
         away = quick(f"Remove what {name} does not need", budget_seconds=budget)
-        say(await self._step(UninstallationActivities.remove, ref, away))
+        say(await home_last(UninstallationActivities.remove, self._command(ref), away))
         return True
 
-    async def _step(self, method: Any, ref: CanaryRef, options: Options) -> StepReport:
-        command = CanaryCommand(
+    def _command(self, ref: CanaryRef) -> CanaryCommand:
+        return CanaryCommand(
             ref=ref, fence=self._fences.next(), deadline_seconds=READY_SECONDS, at=workflow.now()
         )
-        report: StepReport = await workflow.execute_activity_method(method, command, **options)
-        return report
 
 
 def _is_among(ref: CanaryRef, wanted: tuple[str, ...]) -> bool:

@@ -5,6 +5,7 @@ from typing import Any
 from temporalio import workflow
 from temporalio.exceptions import ActivityError
 
+from workflows.clusters import everywhere, home_first
 from workflows.logbook import Logbook
 from workflows.rollback import Fences
 from workflows.steps import reason_of, restoring, waiting
@@ -13,6 +14,7 @@ with workflow.unsafe.imports_passed_through():
     from activities.workload import WorkloadActivities
     from tidegate.contracts import CanaryCommand, CanaryRequest
     from tidegate.decisions import narration
+    from tidegate.domain.errors import ReleaseFailed
     from tidegate.domain.plan import Plan, Purpose
 
 
@@ -55,7 +57,7 @@ class Workload:
             self._logbook.note(narration.promoted(self._ref.full_name))
         try:
             await self._step(WorkloadActivities.scale_down, "Scale down target", last=True)
-        except ActivityError as error:
+        except (ActivityError, ReleaseFailed) as error:
             self._logbook.note(f"the target was not scaled down: {reason_of(error)}", warning=True)
 
     async def _step(self, method: Any, summary: str, *, last: bool = False) -> None:
@@ -70,6 +72,6 @@ class Workload:
                 budget_seconds=self._limits.outage_budget_seconds,
             )
         )
-        report = await workflow.execute_activity_method(method, command, **options)
+        report = await (home_first if last else everywhere)(method, command, options)
         self._logbook.update(waiting_for="")
         self._logbook.report(report)

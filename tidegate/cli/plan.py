@@ -12,7 +12,7 @@ from tidegate.cli.views import plan_view
 from tidegate.cli.words import short
 from tidegate.decisions.freezes import frozen_now
 from tidegate.decisions.narration import freeze_line
-from tidegate.domain.application import COORDINATION
+from tidegate.domain.application import COORDINATION, FURTHER_CLUSTERS
 from tidegate.domain.plan import Plan, describe
 from tidegate.settings import load_settings
 
@@ -41,6 +41,8 @@ def plan(file: File, revision: Revision = None, json: Json = False) -> int:
             output.warn(f"{canary}: {freeze_line(held)}; a release would wait for its end")
     if len(found.plans) > 1:
         output.say(_together(found))
+    if len(found.clusters) > 1:
+        output.say(_everywhere(found))
     if found.plans:
         output.say("the first release of a canary only initialises it")
     else:
@@ -52,6 +54,13 @@ def _together(found: LocalSurvey) -> str:
     if not found.coordinated:
         return f"not coordinated ({COORDINATION}): each canary is promoted by itself"
     return f"coordinated: {', '.join(found.coordinated)}; none is promoted before all have passed"
+
+
+def _everywhere(found: LocalSurvey) -> str:
+    return (
+        f"in {', '.join(found.clusters)} ({FURTHER_CLUSTERS}): each step is done in all of them, each is "
+        "judged by itself, and one that fails takes all back"
+    )
 
 
 def _document(found: LocalSurvey) -> dict[str, Any]:

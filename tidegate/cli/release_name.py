@@ -15,7 +15,7 @@ from tidegate.contracts import APPLICATION_ATTRIBUTE, RELEASE_WORKFLOW, ReleaseR
 from tidegate.domain.application import Application, Destination
 from tidegate.domain.base import Model
 from tidegate.domain.errors import InvalidInput
-from tidegate.settings import Settings, SettingsError, load_settings
+from tidegate.settings import Settings, SettingsError, check_further_clusters, load_settings
 
 _NAME = re.compile(
     r"(?P<application>[a-z0-9][-a-z0-9.]*)(?:@(?P<cluster>[^/@\s]+)/(?P<namespace>[a-z0-9][-a-z0-9]*))?"
@@ -91,10 +91,11 @@ def request_from(file: Path, revision: str | None, settings: Settings) -> Releas
         )
     application = read_application(file)
     _refuse_address(application, file)
-    destination = application.spec.destination
+    cluster = _cluster(settings, application.spec.destination, file.name)
+    _check_further(settings, cluster, application, file)
     return ReleaseRequest(
         application=application,
-        cluster=_cluster(settings, destination, file.name),
+        cluster=cluster,
         revision=revision or "",
         started_by=whoami(),
     )
@@ -104,6 +105,13 @@ def _refuse_address(application: Application, file: Path) -> None:
     """Before Temporal is given it: a URL with a password in it would stay in the history."""
     try:
         RepositoryAddress.parse(application.spec.source.repo_url)
+    except InvalidInput as error:
+        raise error.within(str(file)) from None
+
+
+def _check_further(settings: Settings, cluster: str, application: Application, file: Path) -> None:
+    try:
+        check_further_clusters(settings, cluster, application.further_clusters)
     except InvalidInput as error:
         raise error.within(str(file)) from None
 

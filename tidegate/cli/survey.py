@@ -1,6 +1,7 @@
 """Looks at an application's manifests without a cluster: what `start` checks, `validate` and `plan` print."""
 
 from collections.abc import Sequence
+from itertools import product
 from pathlib import Path
 
 from tidegate.adapters.git import GitRepositories
@@ -30,6 +31,8 @@ class LocalSurvey(Model):
     objects: int
     plans: dict[str, Plan]
     coordinated: tuple[str, ...] = ()
+    clusters: tuple[str, ...] = ()
+    """Where it goes, the destination first."""
     warnings: tuple[str, ...] = ()
 
 
@@ -51,7 +54,7 @@ def _survey(request: ReleaseRequest, settings: Settings) -> LocalSurvey:
     resolved = repositories.resolve(request.application.spec.source.repo_url, request.wanted_revision)
     owner = request.owner_at(resolved.sha)
     contents = ManifestSource(repositories).contents(owner)
-    _check(contents, settings, owner.cluster)
+    _check(contents, settings, owner.clusters)
     canaries = [bundle.canary for bundle in contents.bundles]
     together = told_names(canaries) if len(canaries) > 1 and request.application.coordinated else ()
     return LocalSurvey(
@@ -61,13 +64,14 @@ def _survey(request: ReleaseRequest, settings: Settings) -> LocalSurvey:
         objects=len(sync_set(contents.manifests, owner, settings.mesh_cluster(owner.cluster)).items),
         plans=_plans(contents, settings.release.drain_seconds, together),
         coordinated=together,
+        clusters=owner.clusters,
         warnings=contents.warnings,
     )
 
 
-def _check(contents: Contents, settings: Settings, cluster: str) -> None:
+def _check(contents: Contents, settings: Settings, clusters: Sequence[str]) -> None:
     """The worker checks all of it as well, and addresses once more when it calls them."""
-    for bundle in contents.bundles:
+    for bundle, cluster in product(contents.bundles, clusters):
         refuse_suspended(bundle.canary)
         check_addresses(
             bundle.canary,

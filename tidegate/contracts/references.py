@@ -1,5 +1,7 @@
 """What a step is told about: an application's manifests at a commit, one canary among them, its limits."""
 
+from typing import Self
+
 from pydantic import Field
 
 from tidegate.domain.application import Directory
@@ -23,6 +25,13 @@ class ApplicationRef(Model):
     namespace: str
     create_namespace: bool = False
     source: SourceRef
+    further_clusters: tuple[str, ...] = ()
+    """Names of the settings: its manifests go there too, and its canaries are released there as well."""
+
+    @property
+    def clusters(self) -> tuple[str, ...]:
+        """All of them, the destination first."""
+        return (self.cluster, *self.further_clusters)
 
 
 class CanaryRef(Model):
@@ -30,6 +39,8 @@ class CanaryRef(Model):
 
     `service` is the name of its apex service, and so of its VirtualService; `target` and `primary` are the
     Deployments' names: with them, the whole way back is found even when the manifests are out of reach.
+
+    `cluster` is the workload cluster that a step is for, where there are several; empty: the destination.
     """
 
     owner: ApplicationRef
@@ -38,11 +49,29 @@ class CanaryRef(Model):
     service: str = ""
     target: str = ""
     primary: str = ""
+    cluster: str = ""
 
     @property
     def full_name(self) -> str:
         """The name in messages, as Flagger writes it: podinfo.test."""
         return f"{self.name}.{self.namespace}"
+
+    @property
+    def workload_cluster(self) -> str:
+        """Where a step that is given this reference finds its workload."""
+        return self.cluster or self.owner.cluster
+
+    @property
+    def is_further(self) -> bool:
+        """Whether that is another cluster than the destination."""
+        return self.workload_cluster != self.owner.cluster
+
+    @property
+    def everywhere(self) -> tuple[Self, ...]:
+        """A reference for each workload cluster, the destination's first; this one where that is one."""
+        if self.cluster or not self.owner.further_clusters:
+            return (self,)
+        return tuple(self.model_copy(update={"cluster": name}) for name in self.owner.clusters)
 
 
 class Limits(Model):

@@ -104,6 +104,7 @@ class ReleaseRequest(Model):
             cluster=self.cluster,
             namespace=spec.destination.namespace,
             create_namespace=spec.sync_policy.create_namespace,
+            further_clusters=self.application.further_clusters,
             source=SourceRef(
                 repo_url=spec.source.repo_url, sha=sha, path=spec.source.path, directory=spec.source.directory
             ),

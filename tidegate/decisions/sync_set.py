@@ -1,6 +1,7 @@
 """What a sync does with an application's manifests: which objects go where, in which order, and how.
 
-Istio's own objects go to the mesh control plane, all others to the destination; what tells Tidegate how
+Istio's own objects go to the mesh control plane, all others to the destination, and to every further
+cluster; what tells Tidegate how
 to release is read and not applied.
 """
 
@@ -118,8 +119,9 @@ def sync_set(manifests: Sequence[Manifest], owner: ApplicationRef, mesh_cluster:
     waves = _counted(effective_waves(ordered))
     owners = _replica_owners(ordered)
     items = tuple(
-        _item(manifest, owner, mesh_cluster, wave, owners)
+        item
         for manifest, wave in zip(ordered, waves, strict=True)
+        for item in _items(manifest, owner, mesh_cluster, wave, owners)
     )
     _refuse_duplicates(items)
     return SyncSet(namespaces=_namespaces(items, owner, mesh_cluster), items=items)
@@ -131,22 +133,26 @@ def tracking_id(ref: ObjectRef, owner: ApplicationRef) -> str:
     return f"{owner.application}:{ref.group}/{ref.kind}:{namespace}/{ref.name}"
 
 
-def _item(
+def _items(
     manifest: Manifest,
     owner: ApplicationRef,
     mesh_cluster: str,
     wave: int,
     owners: dict[tuple[str, str, str], Replicas],
-) -> SyncItem:
+) -> list[SyncItem]:
+    """One for each cluster that the object goes to."""
     ref = ref_of(manifest)
     if (ref.group, ref.kind) in READ_ONLY:
-        return SyncItem(manifest=manifest, cluster=owner.cluster, wave=wave, read_only=True)
-    return SyncItem(
-        manifest=tracked(manifest, owner),
-        cluster=mesh_cluster if ref.group.endswith(ISTIO_SUFFIX) else owner.cluster,
-        wave=wave,
-        replicas=owners.get((ref.kind, ref.namespace, ref.name), Replicas.GIT),
-    )
+        return [SyncItem(manifest=manifest, cluster=owner.cluster, wave=wave, read_only=True)]
+    return [
+        SyncItem(
+            manifest=tracked(manifest, owner),
+            cluster=cluster,
+            wave=wave,
+            replicas=owners.get((ref.kind, ref.namespace, ref.name), Replicas.GIT),
+        )
+        for cluster in ((mesh_cluster,) if ref.group.endswith(ISTIO_SUFFIX) else owner.clusters)
+    ]
 
 
 def tracked(manifest: Manifest, owner: ApplicationRef) -> Manifest:
@@ -179,7 +185,7 @@ def _namespaces(
 ) -> tuple[NeededNamespace, ...]:
     """Those that objects go to, and in the mesh those of canaries, whose routes the release puts there."""
     declared = {item.ref.name for item in items if (item.ref.group, item.ref.kind) == ("", "Namespace")}
-    needed = {(owner.cluster, owner.namespace): None} if owner.create_namespace else {}
+    needed = {(each, owner.namespace): None for each in owner.clusters if owner.create_namespace}
     for item in items:
         clusters = {item.cluster: None}
         if item.ref.kind == "Canary" and item.read_only:
@@ -192,7 +198,7 @@ def _namespaces(
             creatable=name in declared or (owner.create_namespace and name == owner.namespace),
         )
         for cluster, name in needed
-        if not (cluster == owner.cluster and name in declared)
+        if not (cluster in owner.clusters and name in declared)
     )
 
 

@@ -14,6 +14,8 @@ SYNC_OPTIONS = ("CreateNamespace", "ServerSideApply")
 OWN_ANNOTATIONS = "tidegate.dev/"
 COORDINATION = "tidegate.dev/coordination"
 """Annotation of an Application: whether its canaries are promoted together ("on", as without it) or not."""
+FURTHER_CLUSTERS = "tidegate.dev/further-clusters"
+"""Annotation of an Application: clusters that it goes to beside its destination, as in "mesh03,mesh04"."""
 
 
 class Directory(ManifestModel):
@@ -147,15 +149,16 @@ class Application(ManifestModel):
         """Before the types are looked at: to YAML, off without quotes is no text."""
         asked = dig(value, "metadata", "annotations", COORDINATION)
         if asked not in (None, "on", "off"):
-            raise PydanticCustomError(
-                "unsupported",
-                "is {shown}; {mend}",
-                {
-                    "name": f"metadata.annotations.{COORDINATION}",
-                    "shown": repr(asked)[:40],
-                    "mend": 'write "on" or "off", in quotes',
-                },
-            )
+            raise _misunderstood(COORDINATION, asked, 'write "on" or "off", in quotes')
+        return value
+
+    @model_validator(mode="before")
+    @classmethod
+    def _says_where_else_it_goes(cls, value: Any) -> Any:
+        asked = dig(value, "metadata", "annotations", FURTHER_CLUSTERS)
+        if asked is not None and not _cluster_names(asked):
+            mend = "name clusters of the settings, each once, with commas between them, or remove it"
+            raise _misunderstood(FURTHER_CLUSTERS, asked, mend)
         return value
 
     @property
@@ -167,6 +170,11 @@ class Application(ManifestModel):
     def coordinated(self) -> bool:
         """Whether none of its canaries is promoted before all have passed."""
         return self.metadata.annotations.get(COORDINATION) != "off"
+
+    @property
+    def further_clusters(self) -> tuple[str, ...]:
+        """Where it goes beside its destination: names of the settings."""
+        return _cluster_names(self.metadata.annotations.get(FURTHER_CLUSTERS))
 
     @classmethod
     def from_manifest(cls, manifest: object, file: str = "") -> "Application":
@@ -182,3 +190,17 @@ class Application(ManifestModel):
                 mend="give an Argo CD Application (argoproj.io/v1alpha1)",
             )
         return cls.parse(manifest, file=file)
+
+
+def _cluster_names(text: object) -> tuple[str, ...]:
+    """The names in an annotation's text; none where one is empty or there twice."""
+    names = tuple(name.strip() for name in text.split(",")) if isinstance(text, str) else ()
+    return names if all(names) and len(set(names)) == len(names) else ()
+
+
+def _misunderstood(annotation: str, found: object, mend: str) -> PydanticCustomError:
+    return PydanticCustomError(
+        "unsupported",
+        "is {shown}; {mend}",
+        {"name": f"metadata.annotations.{annotation}", "shown": repr(found)[:40], "mend": mend},
+    )

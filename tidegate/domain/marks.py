@@ -59,6 +59,9 @@ Of a Service, its selector and its ports.
 GIVEN_BACK = "tidegate.dev/given-back"
 """On a Service that was there before its first release, and that an uninstallation gave back: it stays."""
 
+FURTHER = "tidegate.dev/further-clusters"
+"""On the VirtualService of a canary in several workload clusters: those beside the destination, by commas."""
+
 TARGET = "tidegate.dev/target"
 """On a VirtualService: name of the canary's target."""
 

@@ -12,6 +12,7 @@ from tidegate.domain.manifest import Manifest, dig, name_of
 from tidegate.domain.marks import (
     ASKED_FOR,
     CANARY,
+    FURTHER,
     GIVEN_BACK,
     ORIGINAL,
     RELEASE,
@@ -26,7 +27,7 @@ from tidegate.manifests.services import without_asked
 from tidegate.manifests.splits import shares
 
 _COPY = re.compile(rf"(?P<source>.+){re.escape(PRIMARY_SUFFIX)}-[0-9a-f]{{{VERSION_DIGITS}}}")
-_OWN = (RELEASE, CANARY, TARGET, REVISION, ORIGINAL, ASKED_FOR)
+_OWN = (RELEASE, CANARY, FURTHER, TARGET, REVISION, ORIGINAL, ASKED_FOR)
 """Marks that speak of a canary; a fence stays, and keeps late commands out."""
 
 _SERVICE_FIELDS = ("selector", "ports")

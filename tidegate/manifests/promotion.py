@@ -61,6 +61,14 @@ def is_unfinished(primary: Manifest) -> bool:
     return ROLLBACK in annotations(primary)
 
 
+def stands_with(primary: Manifest, home: Manifest | None) -> bool:
+    """Whether a primary's unfinished promotion is there to stay: it is final at `home`, the first cluster."""
+    if home is None or is_unfinished(home) or is_initialising(home) or not is_unfinished(primary):
+        return False
+    same = annotations(home).get(TEMPLATE_HASH) == annotations(primary).get(TEMPLATE_HASH)
+    return same or promoted_by(home) == promoted_by(primary) != 0
+
+
 def promoted(
     primary: Manifest,
     target: Manifest,

@@ -19,6 +19,7 @@ from tidegate.settings.model import (
     SettingsError,
     WorkerSettings,
 )
+from tidegate.settings.reach import check_further_clusters
 from tidegate.settings.reference import settings_reference
 from tidegate.settings.security import AddressSettings, CodecServerSettings, EncryptionKey, EncryptionSettings
 
@@ -37,6 +38,7 @@ __all__ = [
     "Settings",
     "SettingsError",
     "WorkerSettings",
+    "check_further_clusters",
     "load_settings",
     "settings_reference",
 ]

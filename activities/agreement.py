@@ -1,0 +1,53 @@
+"""Whether a further cluster's promotion stands: the destination has the say, so that all end the same.
+
+A promotion becomes final with one write, and there is one for each cluster. The destination's comes first:
+where it was made, the others follow; where it was not, and cannot be any more, all go back.
+"""
+
+from temporalio import activity
+
+from activities.site import APPS, Place
+from tidegate.adapters.kubernetes import Cluster
+from tidegate.contracts import FENCE_ANNOTATION, Fence
+from tidegate.domain.errors import Conflict, Unreachable
+from tidegate.domain.manifest import Manifest, dig
+from tidegate.manifests import promotion
+
+_PATIENCE_ATTEMPTS = 12
+"""About ten seconds on the way back. A destination that stays out of reach decides nothing any more."""
+
+
+def stands_at_home(place: Place, primary: Manifest, fence: Fence) -> bool:
+    """Whether the unfinished promotion of a further cluster's primary is there to stay.
+
+    Asked on the way back, whose command `fence` shuts out a late final write at the destination: as long as
+    that has not obeyed it, this is a Conflict, and tried again.
+    """
+    if not place.ref.is_further or not promotion.is_unfinished(primary):
+        return False
+    patient = activity.info().attempt < _PATIENCE_ATTEMPTS
+    try:
+        home = _primary_of(place.home, place)
+    except Unreachable:
+        if patient:
+            raise
+        return False
+    if home is not None and patient and _obeyed_before(home, fence):
+        raise Conflict(f"what {place.ref.primary} runs is not decided yet in cluster {place.home.name}")
+    return promotion.stands_with(primary, home)
+
+
+def stood_at_home(place: Place, primary: Manifest) -> bool:
+    """The same before a release, when nobody else is under way."""
+    if not place.ref.is_further or not promotion.is_unfinished(primary):
+        return False
+    return promotion.stands_with(primary, _primary_of(place.home, place))
+
+
+def _primary_of(cluster: Cluster, place: Place) -> Manifest | None:
+    return cluster.get(APPS, "Deployment", place.namespace, place.ref.primary)
+
+
+def _obeyed_before(home: Manifest, fence: Fence) -> bool:
+    obeyed = Fence.parse(dig(home, "metadata", "annotations", FENCE_ANNOTATION))
+    return obeyed is None or obeyed.is_older_than(fence)

@@ -1,0 +1,96 @@
+"""One canary in several workload clusters: what all of them together are released for, and what one's means.
+
+The clusters share routes, and so weights. Their primaries have to run the same, before a release and after
+it: the destination, which is the first, decides whether a promotion stands.
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from tidegate.contracts import CanaryRef, StepReport
+from tidegate.decisions.queries import Check
+from tidegate.domain.errors import InvalidInput, ReleaseFailed
+from tidegate.domain.manifest import Manifest, ref_of
+from tidegate.domain.marks import FURTHER, annotations
+from tidegate.domain.plan import Purpose
+from tidegate.domain.verdict import Verdict
+
+
+class Finding(NamedTuple):
+    """What a release would do in one cluster, and why; `cluster` is empty where there is only one."""
+
+    cluster: str
+    purpose: Purpose
+    reason: str
+
+
+def purpose_of_all(findings: Sequence[Finding]) -> tuple[Purpose, str]:
+    """What is to be done in all of them, and why.
+
+    A cluster that joins gets what the others run already. ReleaseFailed where they run something else: users
+    would be served by two versions.
+    """
+    purposes = {finding.purpose for finding in findings}
+    if {Purpose.INITIALISATION, Purpose.RELEASE} <= purposes:
+        raise ReleaseFailed(_refusal(findings))
+    chosen = next(
+        each for each in (Purpose.INITIALISATION, Purpose.RELEASE, Purpose.UPKEEP) if each in purposes
+    )
+    reasons = {finding.reason: None for finding in findings}
+    if len(reasons) == 1:
+        return chosen, findings[0].reason
+    return chosen, "; ".join(told(finding.cluster, finding.reason) for finding in findings)
+
+
+def _refusal(findings: Sequence[Finding]) -> str:
+    new, old = (
+        ", ".join(finding.cluster for finding in findings if finding.purpose is purpose)
+        for purpose in (Purpose.INITIALISATION, Purpose.RELEASE)
+    )
+    return (
+        f"there is no primary in {new} yet, and that in {old} runs another version: first release what it "
+        "runs once more, which makes the missing ones, or uninstall the canary and begin anew"
+    )
+
+
+def told(cluster: str, text: str) -> str:
+    """A line of one cluster's; as it is where there is only one."""
+    return f"{cluster}: {text}" if cluster else text
+
+
+def verdict_in(cluster: str, verdict: Verdict) -> Verdict:
+    """The verdict with its cluster in its reason."""
+    return verdict.model_copy(update={"reason": told(cluster, verdict.reason)}) if cluster else verdict
+
+
+def asked_in(ref: CanaryRef, checks: Sequence[Check]) -> tuple[Check, ...]:
+    """Those that a reference's cluster has to answer: what one server knows of all is asked once, at home."""
+    return tuple(check for check in checks if check.asks_own_prometheus or not ref.is_further)
+
+
+def merged(reports: Sequence[tuple[str, StepReport]]) -> StepReport:
+    """The reports of one step in several clusters as one; the first, of the destination, decides."""
+    _, first = reports[0]
+    return StepReport(
+        notes=tuple(told(cluster, note) for cluster, report in reports for note in report.notes),
+        warnings=tuple(told(cluster, line) for cluster, report in reports for line in report.warnings),
+        promoted_by=first.promoted_by,
+        nothing=all(report.nothing for _, report in reports),
+    )
+
+
+def marked_clusters(routes: Manifest | None) -> tuple[str, ...]:
+    """The further clusters that live routes lead to, by their mark."""
+    return tuple(filter(None, annotations(routes or {}).get(FURTHER, "").split(",")))
+
+
+def refuse_forgotten(routes: Manifest | None, ref: CanaryRef) -> None:
+    """InvalidInput for a cluster whose primary serves, and that the Application no longer names."""
+    left = [name for name in marked_clusters(routes) if name not in ref.owner.clusters]
+    if routes is not None and left:
+        raise InvalidInput(
+            f"{ref_of(routes)} leads to {', '.join(left)} too, which the Application no longer names",
+            subject=f"Canary {ref.namespace}/{ref.name}",
+            field=f"metadata.annotations.{FURTHER}",
+            mend="name it again, or uninstall the canary first, and release it anew where it is to stay",
+        )
