@@ -19,8 +19,8 @@ assets: ## obtain a real kube-apiserver and etcd for the sandbox; print their fo
 demo: setup ## release podinfo in a sandbox: a good version, then a broken one (KEEP=1 stays up)
 	@$(SANDBOX) demo --end-with-parent $(if $(KEEP),--keep)
 
-sandbox: setup ## start a sandbox with a worker, and keep it up until Ctrl-C
-	@$(SANDBOX) up --end-with-parent
+sandbox: setup ## start a sandbox with a worker, and keep it up until Ctrl-C (FURTHER=1: with mesh03, too)
+	@$(SANDBOX) up --end-with-parent $(if $(FURTHER),--further)
 
 test: setup ## run the tests; with KUBEBUILDER_ASSETS, the end-to-end tests on a real control plane too
 	@PATH="$(PROGRAMS):$$PATH" $(VENV_PYTHON) -m pytest -q

@@ -49,6 +49,7 @@ def _options(arguments: list[str] | None) -> argparse.Namespace:
     commands = parser.add_subparsers(required=True, dest="command")
     up = commands.add_parser("up", help="start the sandbox and keep it up until Ctrl-C")
     up.add_argument("--no-worker", action="store_true", help="do not start worker.py")
+    up.add_argument("--further", action="store_true", help="have a second workload cluster, mesh03")
     demo = commands.add_parser("demo", help="release podinfo three times in a sandbox")
     demo.add_argument("--keep", action="store_true", help="on a terminal, stay up until Enter is pressed")
     for command in (up, demo):
@@ -64,7 +65,7 @@ def _options(arguments: list[str] | None) -> argparse.Namespace:
 async def _run(options: argparse.Namespace) -> int:
     if options.command == "demo":
         return 0 if await _until_signal(show(options.dir, Screen(), keep=options.keep)) else INTERRUPTED
-    await _until_signal(stay(options.dir, worker=not options.no_worker))
+    await _until_signal(stay(options.dir, worker=not options.no_worker, further=options.further))
     return 0
 
 

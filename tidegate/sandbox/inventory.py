@@ -1,7 +1,8 @@
 """What the sandbox's clusters hold before anybody releases anything.
 
 Three clusters, as in a mesh with a control plane of its own: `asm` has Istio's objects, `mesh01` generates
-the load, `mesh02` is empty but for what the platform brings, and waits for workloads.
+the load, `mesh02` is empty but for what the platform brings, and waits for workloads. A sandbox that is
+asked for it has a second one for workloads, `mesh03`.
 """
 
 import asyncio
@@ -27,6 +28,7 @@ from tidegate.sandbox.client import (
 )
 
 CONTROL_PLANE, LOAD, WORKLOADS = CLUSTERS = ("asm", "mesh01", "mesh02")
+FURTHER = "mesh03"
 
 _DEFINITIONS = Resource(
     "apiextensions.k8s.io/v1", "customresourcedefinitions", "CustomResourceDefinition", namespaced=False
@@ -36,6 +38,7 @@ _NAMESPACES = {
     CONTROL_PLANE: ("istio-system", "test"),
     LOAD: ("istio-system", "test"),
     WORKLOADS: ("istio-system",),
+    FURTHER: ("istio-system",),
 }
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _PROMETHEUS_ADDRESS = cluster_address("127.0.0.1")

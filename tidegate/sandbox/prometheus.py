@@ -16,7 +16,10 @@ from tidegate.sandbox.processes import Processes, answers, find_program
 _INTERVAL = "500ms"
 _SCRAPING_WITHIN = 20.0
 _STATISTICS = "upstream_rq_(time|[1-5][0-9][0-9])$"
-_STAT_NAME = r"(source|destination)\|([^|]*)\|([^|]*)\|(.*)"
+_STAT_NAME = r"(source|destination)\|([^|]*)\|([^|]*)\|([^|]*)"
+"""A request of the mesh, seen by whoever sends it or by a pod of the workload cluster; with a further part,
+that names the cluster, by a pod of another one."""
+_STAT_NAME_ELSEWHERE = r"(destination)\|([^|]*)\|([^|]*)\|([^|]*)\|"
 _KEPT = r"envoy_cluster_upstream_rq(_time_(bucket|sum|count))?"
 _MISSING = (
     "prometheus was not found: install it with `apt-get install prometheus` (Debian, Ubuntu) or from "
@@ -26,10 +29,14 @@ _TOOLS = Path(__file__).resolve().parents[2] / ".tools" / "usr" / "bin"
 
 
 class Prometheus:
-    """A running Prometheus that scrapes one Envoy twice a second."""
+    """A running Prometheus that scrapes one Envoy twice a second.
 
-    def __init__(self, folder: Path) -> None:
+    It knows what a sidecar of its own cluster would tell: that of a further `cluster` has its pods' view alone.
+    """
+
+    def __init__(self, folder: Path, cluster: str = "") -> None:
         self._folder = folder
+        self._cluster = cluster
         self.port = free_port()
 
     @property
@@ -44,7 +51,7 @@ class Prometheus:
             raise FileNotFoundError(_MISSING)
         self._folder.mkdir(parents=True, exist_ok=True)
         config = self._folder / "prometheus.yml"
-        config.write_text(yaml.safe_dump(configuration(envoy_admin_port), sort_keys=False))
+        config.write_text(yaml.safe_dump(configuration(envoy_admin_port, self._cluster), sort_keys=False))
         argv = [
             str(program),
             f"--config.file={config}",
@@ -54,7 +61,7 @@ class Prometheus:
             "--log.level=warn",
         ]
         async with aiohttp.ClientSession() as session:
-            await processes.start("prometheus", argv, answers(session, f"{self.url}/-/ready"))
+            await processes.start(self._folder.name, argv, answers(session, f"{self.url}/-/ready"))
 
     async def until_scraping(self) -> None:
         """Wait until Envoy has been scraped. Prometheus takes up its targets five seconds after its start.
@@ -70,8 +77,9 @@ class Prometheus:
             return bool((await response.json())["data"]["result"])
 
 
-def configuration(envoy_admin_port: int) -> dict[str, object]:
+def configuration(envoy_admin_port: int, cluster: str = "") -> dict[str, object]:
     """Prometheus' configuration, as its YAML has it."""
+    stat_name = _STAT_NAME_ELSEWHERE + cluster if cluster else _STAT_NAME
     return {
         "global": {"scrape_interval": _INTERVAL, "scrape_timeout": _INTERVAL},
         "scrape_configs": [
@@ -82,8 +90,8 @@ def configuration(envoy_admin_port: int) -> dict[str, object]:
                 "static_configs": [{"targets": [f"127.0.0.1:{envoy_admin_port}"]}],
                 "metric_relabel_configs": [
                     {"source_labels": ["__name__"], "regex": _KEPT, "action": "keep"},
-                    {"source_labels": ["envoy_cluster_name"], "regex": _STAT_NAME, "action": "keep"},
-                    *_labels(),
+                    {"source_labels": ["envoy_cluster_name"], "regex": stat_name, "action": "keep"},
+                    *_labels(stat_name),
                     *_names(),
                     {"regex": "envoy_.*", "action": "labeldrop"},
                 ],
@@ -92,7 +100,7 @@ def configuration(envoy_admin_port: int) -> dict[str, object]:
     }
 
 
-def _labels() -> list[dict[str, object]]:
+def _labels(stat_name: str) -> list[dict[str, object]]:
     parts = {
         "reporter": "$1",
         "destination_workload_namespace": "$2",
@@ -101,7 +109,7 @@ def _labels() -> list[dict[str, object]]:
         "destination_service_name": "$4",
         "destination_service": "$4.$2.svc.cluster.local",
     }
-    copied = [_copy("envoy_cluster_name", _STAT_NAME, label, value) for label, value in parts.items()]
+    copied = [_copy("envoy_cluster_name", stat_name, label, value) for label, value in parts.items()]
     code = _copy("envoy_response_code", "(.+)", "response_code", "$1")
     return [*copied, code, {"target_label": "request_protocol", "replacement": "http"}]
 

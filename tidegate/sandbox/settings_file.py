@@ -10,11 +10,11 @@ Section = Mapping[str, str | bool | float]
 
 
 class Addresses(NamedTuple):
-    """Where the sandbox's parts are. `clusters` are API addresses by the clusters' names."""
+    """Where the sandbox's parts are: API and Prometheus by the clusters' names."""
 
     clusters: Mapping[str, str]
     kubeconfig: Path
-    prometheus: str
+    prometheus: Mapping[str, str]
     egress: str
     git_cache: Path
 
@@ -61,4 +61,4 @@ def _cluster(name: str, addresses: Addresses) -> Section:
         "server": addresses.clusters[name],
         "service_proxy": True,
     }
-    return section if name == "asm" else {**section, "prometheus": addresses.prometheus}
+    return section if name == "asm" else {**section, "prometheus": addresses.prometheus[name]}

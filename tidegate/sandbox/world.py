@@ -24,7 +24,7 @@ from tidegate.sandbox.client import DEPLOYMENTS, ClusterClient, Object
 from tidegate.sandbox.cluster_api import write_kubeconfig
 from tidegate.sandbox.control_plane import Cluster, ControlPlane, choose
 from tidegate.sandbox.informer import Informer
-from tidegate.sandbox.inventory import CLUSTERS, CONTROL_PLANE, LOAD, WORKLOADS, Surroundings
+from tidegate.sandbox.inventory import CLUSTERS, CONTROL_PLANE, FURTHER, LOAD, WORKLOADS, Surroundings
 from tidegate.sandbox.mesh.envoy import Envoy
 from tidegate.sandbox.mesh.follower import Follower
 from tidegate.sandbox.node import Node
@@ -35,7 +35,7 @@ from tidegate.sandbox.settings_file import Addresses, write_environment, write_s
 from tidegate.sandbox.temporal import NAMESPACE, Temporal
 
 _CHECKOUT = Path(__file__).resolve().parents[2]
-_STATE = ("control-plane", "envoy", "git", "logs", "pods", "prometheus", "temporal")
+_STATE = ("control-plane", "envoy", "git", "logs", "pods", "prometheus", f"prometheus-{FURTHER}", "temporal")
 _MARKER = "sandbox.lock"
 _READY_WITHIN = 60.0
 
@@ -48,6 +48,7 @@ class World:
 
     `control_plane` serves the clusters; without one, the environment says which (KUBEBUILDER_ASSETS).
     `definitions` is a folder of CustomResourceDefinitions that take the place of the sandbox's own.
+    `further`: there is a second workload cluster, with a Prometheus of its own.
     """
 
     def __init__(
@@ -56,6 +57,7 @@ class World:
         temporal: bool = True,
         control_plane: ControlPlane | None = None,
         definitions: Path | None = None,
+        further: bool = False,
     ) -> None:
         self._control_plane = control_plane or choose(os.environ)
         self._definitions = tuple(inventory.definitions(definitions))
@@ -65,7 +67,11 @@ class World:
         self.clusters: dict[str, Cluster] = {}
         self.clients: dict[str, ClusterClient] = {}
         self._envoy = Envoy.in_folder(self.directory / "envoy")
+        self._further = (FURTHER,) if further else ()
         self._prometheus = Prometheus(self.directory / "prometheus")
+        self._further_prometheus = {
+            name: Prometheus(self.directory / f"prometheus-{name}", name) for name in self._further
+        }
         self._temporal = Temporal(self.directory / "temporal") if temporal else None
         self._processes = Processes(self.directory / "logs")
         self._workers = Processes(self.directory / "logs")
@@ -149,7 +155,7 @@ class World:
                 cwd=_CHECKOUT,
                 within=30,
             )
-        await self._prometheus.until_scraping()
+        await asyncio.gather(*(each.until_scraping() for each in self._every_prometheus()))
         return worker
 
     async def kill_temporal(self) -> None:
@@ -178,7 +184,9 @@ class World:
         prefix = self._take_network()
         self._ending.push_async_callback(self._envoy.close)
         await self._ending.enter_async_context(self._processes)
-        programs = [self._prometheus.start(self._processes, self._envoy.layout.admin_port)]
+        programs = [
+            each.start(self._processes, self._envoy.layout.admin_port) for each in self._every_prometheus()
+        ]
         if self._temporal:
             programs.append(self._temporal.start(self._processes))
         async with asyncio.TaskGroup() as group:
@@ -193,10 +201,13 @@ class World:
         await self._serve_clusters()
         async with asyncio.TaskGroup() as group:
             group.create_task(self._furnish(CONTROL_PLANE))
-            for number, name in enumerate((LOAD, WORKLOADS), start=1):
+            for number, name in enumerate((LOAD, WORKLOADS, *self._further), start=1):
                 group.create_task(self._furnish_with_node(name, f"{prefix}.{number}.0/24"))
         follower = Follower(
-            self._envoy, self.clients[CONTROL_PLANE], [self.clients[LOAD], self.clients[WORKLOADS]]
+            self._envoy,
+            self.clients[CONTROL_PLANE],
+            [self.clients[LOAD], self.clients[WORKLOADS]],
+            {name: self.clients[name] for name in self._further},
         )
         self._ending.push_async_callback(follower.stop)
         await envoy
@@ -206,7 +217,8 @@ class World:
     async def _serve_clusters(self) -> None:
         self._ending.push_async_callback(self._control_plane.stop)
         folder = self.directory / "control-plane"
-        for cluster in await self._control_plane.start(CLUSTERS, folder, self.directory / "logs"):
+        names = (*CLUSTERS, *self._further)
+        for cluster in await self._control_plane.start(names, folder, self.directory / "logs"):
             self.clusters[cluster.name] = cluster
             self.clients[cluster.name] = await self._ending.enter_async_context(cluster.client())
         write_kubeconfig(self.kubeconfig, self.clusters.values())
@@ -230,7 +242,8 @@ class World:
     async def _furnish(self, name: str) -> None:
         controllers = self._control_plane.controllers(self.clusters[name], self.clients[name])
         await self._ending.enter_async_context(controllers)
-        surroundings = Surroundings(self._prometheus.port, self.egress_url, self._definitions)
+        prometheus = self._further_prometheus.get(name, self._prometheus)
+        surroundings = Surroundings(prometheus.port, self.egress_url, self._definitions)
         await inventory.furnish(name, self.clients[name], surroundings)
 
     async def _furnish_with_node(self, name: str, subnet: str) -> None:
@@ -271,7 +284,9 @@ class World:
         addresses = Addresses(
             clusters={name: cluster.url for name, cluster in self.clusters.items()},
             kubeconfig=self.kubeconfig,
-            prometheus=self.prometheus_url,
+            prometheus={
+                name: self._further_prometheus.get(name, self._prometheus).url for name in self.clusters
+            },
             egress=self.egress_url,
             git_cache=self.directory / "git",
         )
@@ -280,6 +295,9 @@ class World:
         write_environment(self.directory / "environment", self.environment(), Path(sys.executable).parent)
         if self._temporal:
             write_temporal(self.directory / "temporal.toml", self._temporal.address, NAMESPACE)
+
+    def _every_prometheus(self) -> tuple[Prometheus, ...]:
+        return (self._prometheus, *self._further_prometheus.values())
 
     def _with_temporal(self) -> Temporal:
         if self._temporal is None:

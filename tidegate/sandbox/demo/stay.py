@@ -13,9 +13,9 @@ from tidegate.sandbox.demo.users import HOST
 from tidegate.sandbox.world import World, own_environment
 
 
-async def stay(directory: Path, worker: bool) -> None:
+async def stay(directory: Path, worker: bool, further: bool = False) -> None:
     """Keep a world up until cancelled, and say what can be done in it."""
-    async with World(directory) as world:
+    async with World(directory, further=further) as world:
         example = Example(world.directory)
         await create(example, Commands({**own_environment(), **world.environment()}, Screen()), shown=False)
         if worker:

@@ -10,6 +10,7 @@ a user has 128 of them for all programs. A cluster that changes lets its request
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from itertools import product
 from typing import NamedTuple
 
 from tidegate.sandbox.mesh.destination_rule import TrafficPolicy
@@ -25,16 +26,18 @@ _IDLE = "15s"
 
 
 class Inbound(NamedTuple):
-    """One workload as reached through one port of one service."""
+    """One workload as reached through one port of one service; `cluster` as an endpoint's."""
 
     service: Key
     workload: str
     port: int
+    cluster: str = ""
 
     @property
     def name(self) -> str:
         """What its listener and its cluster are called."""
-        return f"inbound|{self.port}|{self.workload}|{self.service.name}.{self.service.namespace}"
+        name = f"inbound|{self.port}|{self.workload}|{self.service.name}.{self.service.namespace}"
+        return f"{name}|{self.cluster}" if self.cluster else name
 
 
 def outbound_name(host: str, port: int) -> str:
@@ -45,8 +48,8 @@ def outbound_name(host: str, port: int) -> str:
 def inbounds(service: Service) -> Iterator[Inbound]:
     """Every way into a service's workloads."""
     for port in service.ports:
-        for workload in _workloads(service, port):
-            yield Inbound(service.key, workload, port)
+        for workload, cluster in _workloads(service, port):
+            yield Inbound(service.key, workload, port, cluster)
 
 
 def clusters(service: Service, policy: TrafficPolicy) -> Iterator[Json]:
@@ -57,18 +60,22 @@ def clusters(service: Service, policy: TrafficPolicy) -> Iterator[Json]:
         stat = _stat_name("source", service.key, workload)
         yield _cluster(name, stat, _first_hop(service, port, service.endpoints[port]))
     for inbound in inbounds(service):
-        stat = _stat_name("destination", inbound.service, inbound.workload)
-        pods = [pod for pod in service.endpoints[inbound.port] if pod.workload == inbound.workload]
+        stat = _stat_name("destination", inbound.service, inbound.workload, inbound.cluster)
+        place = inbound.workload, inbound.cluster
+        pods = [pod for pod in service.endpoints[inbound.port] if (pod.workload, pod.cluster) == place]
         yield _cluster(inbound.name, stat, [_address(pod) for pod in pods]) | _policy(policy)
 
 
-def _workloads(service: Service, port: int) -> list[str]:
+def _workloads(service: Service, port: int) -> list[tuple[str, str]]:
+    """Each with its cluster."""
     # Selected Deployments stay while they have no pods, so that nothing is torn down at zero replicas.
-    return sorted({e.workload for e in service.endpoints[port] if e.workload} | set(service.workloads))
+    there = {(e.workload, e.cluster) for e in service.endpoints[port] if e.workload}
+    return sorted(there | set(product(service.workloads, service.clusters)))
 
 
-def _stat_name(reporter: str, service: Key, workload: str) -> str:
-    return "|".join((reporter, service.namespace, workload, service.name)).replace(".", "_")
+def _stat_name(reporter: str, service: Key, workload: str, cluster: str = "") -> str:
+    parts = (reporter, service.namespace, workload, service.name, *((cluster,) if cluster else ()))
+    return "|".join(parts).replace(".", "_")
 
 
 def _cluster(name: str, stat_name: str, endpoints: list[Json]) -> Json:
@@ -141,15 +148,16 @@ def _outlier_detection(policy: TrafficPolicy) -> Json:
 
 
 def _first_hop(service: Service, port: int, endpoints: tuple[Endpoint, ...]) -> list[Json]:
-    pods = Counter(endpoint.workload for endpoint in endpoints if endpoint.workload)
+    pods = Counter((each.workload, each.cluster) for each in endpoints if each.workload)
     listeners = [
-        _endpoint(
-            {"envoy_internal_address": {"server_listener_name": Inbound(service.key, workload, port).name}}
-        )
-        | {"load_balancing_weight": count}
-        for workload, count in sorted(pods.items())
+        _internal(Inbound(service.key, workload, port, cluster)) | {"load_balancing_weight": count}
+        for (workload, cluster), count in sorted(pods.items())
     ]
     return listeners + [_address(endpoint) for endpoint in endpoints if endpoint.workload is None]
+
+
+def _internal(inbound: Inbound) -> Json:
+    return _endpoint({"envoy_internal_address": {"server_listener_name": inbound.name}})
 
 
 def _address(endpoint: Endpoint) -> Json:

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 from tidegate.sandbox.client import (
@@ -17,7 +17,7 @@ from tidegate.sandbox.client import (
 from tidegate.sandbox.informer import Informer, cancel
 from tidegate.sandbox.mesh.envoy import Envoy
 from tidegate.sandbox.mesh.istio import Manifest
-from tidegate.sandbox.mesh.registry import Snapshot, key_of
+from tidegate.sandbox.mesh.registry import CLUSTER_LABEL, Snapshot, key_of
 from tidegate.sandbox.mesh.translate import Problem, translate
 
 log = logging.getLogger(__name__)
@@ -37,15 +37,29 @@ _WORKLOADS = {
 
 
 class Follower:
-    """Watches one control plane and the workload clusters of its mesh, on behalf of one Envoy."""
+    """Watches one control plane and the workload clusters of its mesh, on behalf of one Envoy.
 
-    def __init__(self, envoy: Envoy, control_plane: ClusterClient, workloads: list[ClusterClient]) -> None:
+    Of `further` workload clusters, by their names, requests are counted apart.
+    """
+
+    def __init__(
+        self,
+        envoy: Envoy,
+        control_plane: ClusterClient,
+        workloads: list[ClusterClient],
+        further: Mapping[str, ClusterClient] | None = None,
+    ) -> None:
         self._envoy = envoy
         self._informers: Mapping[str, list[Informer]] = {
             field: [Informer(control_plane, resource)] for field, resource in _CONTROL_PLANE.items()
         } | {
             field: [Informer(cluster, resource) for cluster in workloads]
             for field, resource in _WORKLOADS.items()
+        }
+        self._further = {
+            (field, name): Informer(cluster, resource)
+            for field, resource in _WORKLOADS.items()
+            for name, cluster in (further or {}).items()
         }
         self._changed = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
@@ -55,7 +69,7 @@ class Follower:
 
     async def start(self) -> None:
         """Follow in the background; returns when Envoy has what the clusters say now."""
-        every = [informer for informers in self._informers.values() for informer in informers]
+        every = self._every()
         for informer in every:
             informer.on_change(self._on_change)
         await asyncio.gather(*(informer.start() for informer in every))
@@ -66,9 +80,12 @@ class Follower:
     async def stop(self) -> None:
         """Stop following; Envoy stays as it is."""
         await cancel(self._task)
-        for informers in self._informers.values():
-            for informer in informers:
-                await informer.stop()
+        for informer in self._every():
+            await informer.stop()
+
+    def _every(self) -> list[Informer]:
+        usual = [informer for informers in self._informers.values() for informer in informers]
+        return [*usual, *self._further.values()]
 
     def _on_change(self, _: Object, __: Object | None) -> None:
         self._changed.set()
@@ -108,10 +125,18 @@ class Follower:
     def _snapshot(self) -> Snapshot:
         return Snapshot(
             **{
-                field: tuple(manifest for informer in informers for manifest in informer.all())
+                field: (
+                    *(manifest for informer in informers for manifest in informer.all()),
+                    *self._from_further(field),
+                )
                 for field, informers in self._informers.items()
             }
         )
+
+    def _from_further(self, wanted: str) -> Iterator[Manifest]:
+        for (field, name), informer in self._further.items():
+            if field == wanted:
+                yield from (_labelled(manifest, name) for manifest in informer.all())
 
 
 class _Version(NamedTuple):
@@ -119,6 +144,12 @@ class _Version(NamedTuple):
 
     version: int
     uid: str
+
+
+def _labelled(manifest: Manifest, cluster: str) -> Manifest:
+    metadata = manifest["metadata"]
+    labels = {**(metadata.get("labels") or {}), CLUSTER_LABEL: cluster}
+    return {**manifest, "metadata": {**metadata, "labels": labels}}
 
 
 def _version(manifest: Manifest) -> _Version:

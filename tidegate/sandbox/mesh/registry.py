@@ -13,6 +13,8 @@ from tidegate.sandbox.addresses import loopback_address
 from tidegate.sandbox.mesh.istio import Manifest
 
 DOMAIN = "svc.cluster.local"
+CLUSTER_LABEL = "topology.istio.io/cluster"
+"""Label of what comes from a further workload cluster: its name. Requests there are counted apart."""
 
 
 class Snapshot(BaseModel):
@@ -37,20 +39,28 @@ class Key(NamedTuple):
 
 
 class Endpoint(NamedTuple):
-    """A ready address on this machine behind a port; its workload is None when no Deployment's pod has it."""
+    """A ready address on this machine behind a port; its workload is None when no Deployment's pod has it.
+
+    `cluster` is empty but for a further workload cluster.
+    """
 
     address: str
     port: int
     workload: str | None
+    cluster: str = ""
 
 
 class Service(NamedTuple):
-    """A service of the mesh; its workloads are the Deployments that its selector selects."""
+    """A service of the mesh; its workloads are the Deployments that its selector selects.
+
+    Its clusters are those that declare it, named as an endpoint's.
+    """
 
     key: Key
     ports: tuple[int, ...]
     workloads: tuple[str, ...]
     endpoints: Mapping[int, tuple[Endpoint, ...]]
+    clusters: tuple[str, ...] = ("",)
 
     @property
     def host(self) -> str:
@@ -116,14 +126,20 @@ def _service(
     workloads: Mapping[Key, str],
 ) -> Service:
     ports: dict[int, str] = {}
+    clusters: set[str] = set()
     selected: set[str] = set()
     for manifest in manifests:
         ports |= _ports(manifest)
+        clusters.add(_cluster_of(manifest))
         selected |= _selected(manifest, deployments)
     endpoints = {
         number: tuple(sorted(_endpoints(key, slices, name, workloads))) for number, name in ports.items()
     }
-    return Service(key, tuple(ports), tuple(sorted(selected)), endpoints)
+    return Service(key, tuple(ports), tuple(sorted(selected)), endpoints, tuple(sorted(clusters)))
+
+
+def _cluster_of(manifest: Manifest) -> str:
+    return str((manifest["metadata"].get("labels") or {}).get(CLUSTER_LABEL, ""))
 
 
 def _ports(service: Manifest) -> dict[int, str]:
@@ -161,7 +177,7 @@ def _endpoints(
     service: Key, slices: Iterable[Manifest], port_name: str, workloads: Mapping[Key, str]
 ) -> set[Endpoint]:
     return {
-        Endpoint(loopback_address(address), port["port"], workload)
+        Endpoint(loopback_address(address), port["port"], workload, _cluster_of(manifest))
         for manifest in slices
         for port in manifest.get("ports") or ()
         if (port.get("name") or "") == port_name
