@@ -20,10 +20,11 @@ DEFINITIONS = Path(__file__).parents[2] / "shared" / "crds"
 needs_assets = pytest.mark.skipif(ASSETS is None, reason="needs KUBEBUILDER_ASSETS (see make assets)")
 
 
-def create_world(tier: str, folder: Path) -> World:
+def create_world(tier: str, folder: Path, *, further: bool = False) -> World:
     """A world on that tier, not up yet; skips the test where the real one lacks the published kinds."""
     if tier == EMULATOR or ASSETS is None:
-        return World(folder, control_plane=Emulator())
+        return World(folder, control_plane=Emulator(), further=further)
     if not DEFINITIONS.is_dir():
         pytest.skip(f"needs the published CustomResourceDefinitions in {DEFINITIONS}")
-    return World(folder, control_plane=RealControlPlane(ASSETS), definitions=DEFINITIONS)
+    control_plane = RealControlPlane(ASSETS)
+    return World(folder, control_plane=control_plane, definitions=DEFINITIONS, further=further)

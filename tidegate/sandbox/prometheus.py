@@ -31,7 +31,7 @@ _TOOLS = Path(__file__).resolve().parents[2] / ".tools" / "usr" / "bin"
 class Prometheus:
     """A running Prometheus that scrapes one Envoy twice a second.
 
-    It knows what a sidecar of its own cluster would tell: that of a further `cluster` has its pods' view alone.
+    That of a further `cluster` knows what the sidecars of its pods would tell, and nothing else.
     """
 
     def __init__(self, folder: Path, cluster: str = "") -> None:

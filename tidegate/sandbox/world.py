@@ -242,8 +242,7 @@ class World:
     async def _furnish(self, name: str) -> None:
         controllers = self._control_plane.controllers(self.clusters[name], self.clients[name])
         await self._ending.enter_async_context(controllers)
-        prometheus = self._further_prometheus.get(name, self._prometheus)
-        surroundings = Surroundings(prometheus.port, self.egress_url, self._definitions)
+        surroundings = Surroundings(self._prometheus_of(name).port, self.egress_url, self._definitions)
         await inventory.furnish(name, self.clients[name], surroundings)
 
     async def _furnish_with_node(self, name: str, subnet: str) -> None:
@@ -284,9 +283,7 @@ class World:
         addresses = Addresses(
             clusters={name: cluster.url for name, cluster in self.clusters.items()},
             kubeconfig=self.kubeconfig,
-            prometheus={
-                name: self._further_prometheus.get(name, self._prometheus).url for name in self.clusters
-            },
+            prometheus={name: self._prometheus_of(name).url for name in self.clusters},
             egress=self.egress_url,
             git_cache=self.directory / "git",
         )
@@ -295,6 +292,9 @@ class World:
         write_environment(self.directory / "environment", self.environment(), Path(sys.executable).parent)
         if self._temporal:
             write_temporal(self.directory / "temporal.toml", self._temporal.address, NAMESPACE)
+
+    def _prometheus_of(self, cluster: str) -> Prometheus:
+        return self._further_prometheus.get(cluster, self._prometheus)
 
     def _every_prometheus(self) -> tuple[Prometheus, ...]:
         return (self._prometheus, *self._further_prometheus.values())
