@@ -81,7 +81,9 @@ class MetricsActivities:
 
     async def _measure(self, command: JudgeCommand, bundle: Bundle, template_of: TemplateOf) -> Judgement:
         asked, warnings = await offload(_askable, bundle, template_of, command.checks)
-        judged = [self._judged(each, bundle, asked_in(each, asked), command) for each in command.ref.everywhere]
+        judged = [
+            self._judged(each, bundle, asked_in(each, asked), command) for each in command.ref.everywhere
+        ]
         verdicts = [verdict for found in await all_of(*judged) for verdict in found]
         return Judgement(verdicts=tuple(verdicts), warnings=warnings)
 
