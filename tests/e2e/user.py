@@ -320,6 +320,16 @@ class Application:
         async with aiohttp.request("GET", self.world.gateway_url, headers=headers) as response:
             return str((await response.json())["version"])
 
+    async def until_version(self, version: str) -> None:
+        """Wait until this version answers at the gateway, which may know nobody to answer yet."""
+
+        async def answers() -> bool:
+            with contextlib.suppress(aiohttp.ContentTypeError):
+                return await self.version() == version
+            return False
+
+        await until(answers)
+
     async def virtual_service_weights(self) -> dict[str, int]:
         """Weights of the VirtualService by the destination's host."""
         text = await self.user.kubectl(

@@ -1,0 +1,23 @@
+"""A team moves from Flagger to Tidegate: what Flagger made is taken over under constant traffic."""
+
+from tests.e2e import flagger, manifests
+from tests.e2e.user import Application, serves
+
+
+async def test_what_flagger_made_is_taken_over_promoted_and_rolled_back(application: Application) -> None:
+    await flagger.install(application, "3.1.0")
+    async with application.observed() as seen:
+        await application.commit_files(flagger.files(application.name, "3.1.1"))
+        ended = await application.start()
+        assert (ended.code, ended.outcome["outcome"]) == (0, "promoted"), ended
+        assert await application.end_state() == serves("3.1.1")
+    assert set(seen.answers) == {200}, seen.answers
+    assert seen.weights == [0, 25, 50, 0]
+
+    # One request in nine is a server error: of so many, no bake can see none.
+    bad = {"threshold": 1, "webhooks": [manifests.load_test(application.name, rate=60)]}
+    await application.commit_files(flagger.files(application.name, "3.1.2", "--random-error=true", **bad))
+    ended = await application.start()
+    assert (ended.code, ended.outcome["outcome"]) == (1, "rolled back"), ended
+    assert await application.end_state() == serves("3.1.1")
+    await application.remove()
