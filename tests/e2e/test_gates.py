@@ -14,7 +14,7 @@ LOAD_TESTER = "http://loadtester.test"
 
 
 class Gatekeeper:
-    """Answers every path as told; what was posted is kept."""
+    """Answers every path as told, or for the first time only; what was posted is kept."""
 
     def __init__(self) -> None:
         self.url = ""
@@ -25,7 +25,9 @@ class Gatekeeper:
         path = request.path.strip("/")
         self.posts.append((path, json.loads(await request.read())))
         status, body = ANSWERS[path]
-        return web.json_response(body, status=status)
+        if path.endswith("-once") and len(self.payloads(path)) > 1:
+            status, body = 200, {}
+        return web.json_response(body, status=status, headers={"Retry-After": "1"})
 
     def payloads(self, path: str) -> list[dict[str, Any]]:
         """What was posted to a path."""
@@ -36,6 +38,8 @@ ANSWERS: dict[str, tuple[int, dict[str, Any]]] = {
     "never": (403, {"gate": "never", "reason": "not in December"}),
     "ear": (200, {}),
     "after": (500, {}),
+    "later-once": (200, {"gate": "later", "reason": "in a meeting"}),
+    "smoke-once": (412, {}),
 }
 
 
@@ -147,6 +151,52 @@ async def test_hooks_before_after_and_beside_a_rollout_are_called(
     told = [payload["metadata"] for payload in gatekeeper.payloads("ear")]
     assert [each["eventMessage"] for each in told] == ended.notes
     assert {each["channel"] for each in told} == {"releases"}
+
+
+async def test_a_closed_gate_holds_the_first_weight_back_until_it_opens(podinfo: Application) -> None:
+    gate = hook("confirm-traffic-increase", f"{LOAD_TESTER}/gate/check")
+    async with podinfo.observed() as seen:
+        command = await begin(podinfo, gate, stepWeight=50)
+        status = await command.until_status(
+            lambda status: any(
+                each["waiting_for"].startswith("confirm-traffic-increase") for each in status["canaries"]
+            )
+        )
+        assert await podinfo.target_replicas() == "1"
+        await move(podinfo, "gate/open")
+        ended = await command.ended()
+
+    assert "http://loadtester.test answered 403" in status["canaries"][0]["waiting_for"]
+    assert (status["canaries"][0]["weight"], status["canaries"][0]["failed_checks"]) == (0, 0)
+    assert (ended.code, ended.outcome["outcome"], ended.canary["failed_checks"]) == (0, "promoted", 0), ended
+    assert (seen.weights, set(seen.answers)) == ([0, 50, 0], {200})
+    name = f"podinfo.{podinfo.namespace}"
+    asked = f"Halt {name} advancement waiting for traffic increase approval confirm-traffic-increase"
+    passed = "Confirm-traffic-increase check confirm-traffic-increase passed"
+    assert ended.notes.index(asked) < ended.notes.index(passed)
+    assert ended.notes.index(passed) < ended.notes.index(f"Advance {name} canary weight 50")
+
+
+async def test_later_is_no_failure_and_a_failing_rollout_hook_is_one(
+    podinfo: Application, gatekeeper: Gatekeeper
+) -> None:
+    command = await begin(
+        podinfo,
+        hook("pre-rollout", f"{gatekeeper.url}/later-once"),
+        hook("rollout", f"{gatekeeper.url}/smoke-once"),
+        stepWeight=50,
+    )
+    ended = await command.ended()
+
+    assert (ended.code, ended.outcome["outcome"], ended.canary["failed_checks"]) == (0, "promoted", 1), ended
+    name = f"podinfo.{podinfo.namespace}"
+    assert len(gatekeeper.payloads("later-once")) == 2
+    assert f"Halt {name} advancement waiting for approval pre-rollout" in ended.notes
+    assert "Pre-rollout check pre-rollout passed" in ended.notes
+    (halted,) = [note for note in ended.notes if "(failed checks " in note]
+    assert "answered 412" in halted
+    assert halted.endswith("(failed checks 1/2)")
+    assert len(gatekeeper.payloads("smoke-once")) == 2
 
 
 async def test_a_rollout_that_its_first_hook_refuses_gets_no_traffic(podinfo: Application) -> None:

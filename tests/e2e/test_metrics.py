@@ -28,6 +28,24 @@ async def test_a_canary_without_traffic_is_rolled_back_as_by_flagger(podinfo: Ap
     )
 
 
+async def test_a_canary_that_only_fails_has_a_success_rate_of_0_percent_and_no_want_of_traffic(
+    podinfo: Application,
+) -> None:
+    """What is asked for fails on the new version alone, on which no request succeeds."""
+    load = manifests.load_test(podinfo.namespace)
+    load["metadata"]["cmd"] += "healthz"
+    checks = [manifests.SUCCESS_RATE]
+    await podinfo.commit("3.1.1", "--unhealthy=true", threshold=1, metrics=checks, webhooks=[load])
+    ended = await podinfo.start()
+
+    assert (ended.code, ended.outcome["outcome"]) == (1, "rolled back"), ended
+    assert ended.outcome["reason"].endswith("1 of 1 failed checks: success rate 0.00% < 99%")
+    (verdict,) = ended.canary["verdicts"]
+    assert (verdict["result"], verdict["value"], verdict["missing"]) == ("failed", 0, None)
+    assert ended.canary["load"]["codes"].keys() == {"503"}
+    assert await podinfo.end_state() == serves("3.1.0")
+
+
 async def test_a_canary_that_waits_for_traffic_is_promoted_once_there_is_some(podinfo: Application) -> None:
     await podinfo.commit_files(quiet(podinfo, "3.1.1", no_data="wait"))
     command = await podinfo.begin()

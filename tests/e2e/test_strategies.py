@@ -1,92 +1,22 @@
 """Every way to move traffic, with visitors at the gateway who see who answers them."""
 
-import asyncio
-import contextlib
-import time
-from collections.abc import AsyncIterator
-from dataclasses import dataclass, field
+import json
+from collections import Counter
 from typing import Any
 
-import aiohttp
 import pytest
 import yaml
 
 from tests.e2e import manifests
-from tests.e2e.user import Application, serves
+from tests.e2e.user import Application, serves, until
+from tests.e2e.visitors import Visitor, visited
 
 OLD, NEW = "3.1.0", "3.1.1"
 WITHOUT_STEPS: dict[str, Any] = {"stepWeight": None, "maxWeight": None}
 TCP_PORT = 13306
+DISCOVERED = 9797
+REQUESTS = "http_request_duration_seconds_count"
 COOKIE = "^(.*?;)?(canary=always)(;.*)?$"
-
-
-@dataclass
-class Visitor:
-    """Who answered one visitor, and when; `headers` are what all requests of theirs bring.
-
-    `url` is where they call, in the place of the gateway's port for requests.
-    """
-
-    headers: dict[str, str] = field(default_factory=dict)
-    keeps_cookies: bool = False
-    cookies: dict[str, str] = field(default_factory=dict)
-    seen: list[tuple[float, str]] = field(default_factory=list)
-    told: list[str] = field(default_factory=list)
-    url: str = ""
-
-    @property
-    def versions(self) -> list[str]:
-        """In the order that they came, without repetitions."""
-        versions = [version for _, version in self.seen]
-        return [each for at, each in enumerate(versions) if at == 0 or versions[at - 1] != each]
-
-    def first(self, version: str) -> float:
-        """When that version answered for the first time."""
-        return next(at for at, each in self.seen if each == version)
-
-    def last(self, version: str) -> float:
-        """When that version answered for the last time."""
-        return max(at for at, each in self.seen if each == version)
-
-    async def ask(self, application: Application) -> None:
-        """One request, on a connection of its own."""
-        url = self.url or application.world.gateway_url
-        headers = {"Host": application.host, **self.headers}
-        if self.cookies:
-            headers["Cookie"] = "; ".join(f"{name}={value}" for name, value in self.cookies.items())
-        async with aiohttp.request("GET", url, headers=headers) as response:
-            assert response.status == 200, await response.text()
-            self.seen.append((time.monotonic(), str((await response.json())["version"])))
-            if self.keeps_cookies:
-                self._keep(response.headers.getall("Set-Cookie", []))
-
-    def _keep(self, told: list[str]) -> None:
-        self.told += told
-        for line in told:
-            (name, _, value), attributes = line.split(";")[0].partition("="), line.split("; ")[1:]
-            self.cookies[name] = value
-            if "Max-Age=-1" in attributes:
-                del self.cookies[name]
-
-
-@contextlib.asynccontextmanager
-async def visited(application: Application, *visitors: Visitor) -> AsyncIterator[None]:
-    """The visitors come again and again until the end of the block, and once more after it."""
-
-    async def come() -> None:
-        while True:
-            for visitor in visitors:
-                await visitor.ask(application)
-            await asyncio.sleep(0.05)
-
-    task = asyncio.create_task(come())
-    try:
-        yield
-    finally:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
-    for visitor in visitors:
-        await visitor.ask(application)
 
 
 @pytest.mark.parametrize(
@@ -146,6 +76,100 @@ async def test_blue_green_judges_copies_of_the_requests_before_anybody_sees_gree
     assert (seen.weights, set(seen.answers)) == ([0, 100, 0], {200})
     assert f"Starting traffic mirroring to podinfo.{podinfo.namespace}: 100 %" in ended.notes
     assert await podinfo.end_state() == serves(NEW)
+
+
+async def test_a_canary_judged_on_copies_first_and_then_by_loyal_visitors(podinfo: Application) -> None:
+    """Half of the requests are copied; then a quarter of the visitors is the canary's, and each stays."""
+    affinity = {"cookieName": "canary-cookie", "primaryCookieName": "primary-cookie", "path": "/"}
+    passing, loyal = [Visitor() for _ in range(6)], [Visitor(keeps_cookies=True) for _ in range(6)]
+    mirroring = {"mirror": True, "mirrorWeight": 50, "stepWeight": None, "stepWeights": [25]}
+    await podinfo.commit(
+        NEW,
+        **mirroring,
+        interval="3s",
+        metrics=[manifests.SUCCESS_RATE],
+        webhooks=[],
+        sessionAffinity=affinity,
+    )
+    async with visited(podinfo, *passing, *loyal):
+        command = await podinfo.begin("--no-validate")
+        answered, copied = await mirrored(podinfo, [*passing, *loyal])
+        ended = await command.ended()
+
+    assert (ended.code, ended.outcome["outcome"]) == (0, "promoted"), ended
+    assert f"Starting traffic mirroring to podinfo.{podinfo.namespace}: 50 %" in ended.notes
+    assert answered[OLD] > 20
+    assert answered[NEW] == 0
+    assert 0.2 < copied / answered[OLD] < 0.8
+
+    primarys = [visitor for visitor in loyal if "primary-cookie" in visitor.cookies]
+    assert primarys
+    for visitor in loyal:
+        assert visitor.versions == [OLD, NEW]
+        both = {line.partition("=")[0] for line in visitor.told if "Max-Age=-1" not in line}
+        assert both == {"primary-cookie" if visitor in primarys else "canary-cookie"}
+    beside = min(visitor.first(NEW) for visitor in passing)
+    assert all(visitor.last(OLD) > beside + 2 for visitor in primarys)
+    (given,) = [line for line in primarys[0].told if line.startswith("primary-cookie=")]
+    assert given.endswith("; Max-Age=3; Path=/")
+
+
+async def mirrored(application: Application, visitors: list[Visitor]) -> tuple[Counter[str], int]:
+    """While requests are copied and none is the canary's: who answered how many, and how many copies came."""
+    await until(lambda: _mirrors(application))
+    answered, copies = _answered(visitors), await _received(application)
+    found = Counter[str](), 0
+    while await _mirrors(application):
+        later, received = _answered(visitors), await _received(application)
+        if await application.weight() == 0:
+            found = later - answered, received - copies
+    return found
+
+
+async def _mirrors(application: Application) -> bool:
+    text = await application.user.kubectl(
+        "asm", "-n", application.namespace, "get", "virtualservice", "podinfo", "-o", "json"
+    )
+    return any("mirror" in rule for rule in json.loads(text)["spec"]["http"])
+
+
+async def _received(application: Application) -> int:
+    """What the target's pod has answered at `/`, by its own count; its probes ask elsewhere."""
+    service = f"/api/v1/namespaces/{application.namespace}/services/podinfo-canary:9898/proxy/metrics"
+    text = await application.user.kubectl("mesh02", "get", "--raw", service)
+    counted = [line for line in text.splitlines() if line.startswith(REQUESTS) and 'path="/",' in line]
+    return sum(int(line.rpartition(" ")[2]) for line in counted)
+
+
+def _answered(visitors: list[Visitor]) -> Counter[str]:
+    return Counter(version for visitor in visitors for _, version in visitor.seen)
+
+
+async def test_blue_green_takes_over_all_at_once_judged_at_a_port_that_was_discovered(
+    podinfo: Application,
+) -> None:
+    """No copies, and no load at the canary but at the port that only its pod template names."""
+    deployment = manifests.deployment(podinfo.namespace, NEW, f"--port-metrics={DISCOVERED}")
+    (container,) = deployment["spec"]["template"]["spec"]["containers"]
+    container["ports"].append({"name": "metrics", "containerPort": DISCOVERED})
+    load = manifests.load_test(podinfo.namespace)
+    address = f"http://podinfo-canary.{podinfo.namespace}:{DISCOVERED}/metrics"
+    load["metadata"]["cmd"] = f"hey -z 1m -q 10 -c 2 {address}"
+    canary = manifests.canary(podinfo.namespace, **WITHOUT_STEPS, iterations=2, webhooks=[load])
+    canary["spec"]["service"]["portDiscovery"] = True
+    await podinfo.commit_files({"podinfo.yaml": yaml.safe_dump_all([deployment, canary])})
+    visitors = [Visitor(), Visitor()]
+    async with visited(podinfo, *visitors), podinfo.observed() as seen:
+        ended = await podinfo.start("--no-validate")
+
+    assert (ended.code, ended.outcome["outcome"]) == (0, "promoted"), ended
+    assert (seen.weights, set(seen.answers)) == ([0, 100, 0], {200})
+    assert [visitor.versions for visitor in visitors] == [[OLD, NEW], [OLD, NEW]]
+    assert not any("mirroring" in note for note in ended.notes)
+    assert f"Advance podinfo.{podinfo.namespace} canary iteration 2/2" in ended.notes
+    assert await podinfo.end_state() == serves(NEW)
+    apex = f"/api/v1/namespaces/{podinfo.namespace}/services/podinfo:{DISCOVERED}/proxy/metrics"
+    assert REQUESTS in await podinfo.user.kubectl("mesh02", "get", "--raw", apex)
 
 
 async def test_a_visitor_stays_with_the_version_that_answered_first(podinfo: Application) -> None:
