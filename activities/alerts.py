@@ -1,19 +1,21 @@
 """Alerts of a canary, sent to the chats that its manifest names."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 
 from temporalio import activity
 
 from activities.offload import offload
+from activities.references import providers_of
 from activities.step import step
 from tidegate.adapters.alerts import post_alert
 from tidegate.adapters.manifest_source import ManifestSource
 from tidegate.adapters.metrics.servers import Clusters
 from tidegate.adapters.reach import Reach, check_resolved
 from tidegate.adapters.secrets import secret_values
-from tidegate.contracts import AlertCommand, CanaryRef
-from tidegate.decisions.alerts import PAUSES, Message
+from tidegate.contracts import AlertCommand
+from tidegate.decisions.alerts import PAUSES, Message, wanted_provider
 from tidegate.domain.alert_provider import AlertProvider
 from tidegate.domain.errors import InvalidInput, TidegateError, Unreachable
 from tidegate.settings import Settings
@@ -22,7 +24,7 @@ _TOLD = "told"
 
 
 class AlertsActivities:
-    """Posts to chats, with what their Secrets hold at that moment."""
+    """Posts to chats, with what their AlertProviders and Secrets say at that moment."""
 
     def __init__(self, manifests: ManifestSource, settings: Settings, clusters: Clusters) -> None:
         self._manifests = manifests
@@ -46,19 +48,21 @@ class AlertsActivities:
         activity.heartbeat(_TOLD)
         alerts = bundle.canary.spec.analysis.alerts
         wanted = [alert for alert in alerts if command.severity.reaches(alert.wanted)]
-        message = self._message(command)
-        posts = (self._send(bundle.provider_of(alert), command.ref, message) for alert in wanted)
+        message, cluster = self._message(command), command.ref.owner.cluster
+        provider_of = providers_of(bundle, partial(self._clusters.cluster, cluster))
+        find = partial(wanted_provider, bundle.canary, provider_of)
+        posts = (self._send(partial(find, alert), cluster, message) for alert in wanted)
         for alert, reason in zip(wanted, await asyncio.gather(*posts), strict=True):
             if reason:
                 activity.logger.warning("alert %s: %s", alert.name, reason)
 
-    async def _send(self, provider: AlertProvider, ref: CanaryRef, message: Message) -> str:
+    async def _send(self, find: Callable[[], AlertProvider], cluster: str, message: Message) -> str:
         """Why it was not taken; empty when it was. It never fails."""
         reason = ""
         for pause in (0.0, *PAUSES):
             await asyncio.sleep(pause)
             try:
-                await self._post(provider, ref, message)
+                await self._post(await offload(find), cluster, message)
             except Unreachable as error:
                 reason = str(error)
             except TidegateError as error:
@@ -67,23 +71,22 @@ class AlertsActivities:
                 return ""
         return reason
 
-    async def _post(self, provider: AlertProvider, ref: CanaryRef, message: Message) -> None:
-        cluster, proxy = ref.owner.cluster, provider.spec.proxy
+    async def _post(self, provider: AlertProvider, cluster: str, message: Message) -> None:
+        proxy = provider.spec.proxy
         if proxy:
             self._egress.check(proxy, "spec.proxy")
             await check_resolved(self._egress, proxy)
-        secret = await offload(self._secret, provider, ref)
+        secret = await offload(self._secret, provider, cluster)
         if self._reach.is_proxied(cluster, secret.get("address") or provider.spec.address):
             _refuse_unsendable(provider, secret)
         await post_alert(provider.spec, secret, message, lambda url: self._reach.target(cluster, url))
 
-    def _secret(self, provider: AlertProvider, ref: CanaryRef) -> Mapping[str, str]:
-        """Of the canary's own namespace: the manifests are refused otherwise."""
+    def _secret(self, provider: AlertProvider, cluster: str) -> Mapping[str, str]:
+        """Of the provider's own namespace: one from Git is refused unless that is the canary's."""
         if provider.spec.secret_ref is None:
             return {}
-        cluster, name = ref.owner.cluster, provider.spec.secret_ref.name
-        api = self._clusters.cluster(cluster)
-        return secret_values(api, cluster, ref.namespace, name, field="secretRef")
+        namespace, name = provider.metadata.namespace, provider.spec.secret_ref.name
+        return secret_values(self._clusters.cluster(cluster), cluster, namespace, name, field="secretRef")
 
     def _message(self, command: AlertCommand) -> Message:
         info = activity.info()

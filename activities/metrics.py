@@ -11,8 +11,8 @@ from activities.comparisons import Comparisons
 from activities.heartbeat import beating
 from activities.inspection import Inspects
 from activities.offload import offload
+from activities.references import templates_of
 from activities.step import step
-from activities.templates import templates_of
 from activities.whereabouts import named
 from tidegate.adapters.manifest_source import ManifestSource
 from tidegate.adapters.metrics import Clusters, Servers

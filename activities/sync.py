@@ -15,12 +15,12 @@ from temporalio import activity
 from activities.elapsed import seconds_since_scheduled
 from activities.flagger_watch import refuse_controllers
 from activities.heartbeat import late_heartbeat
+from activities.references import providers_of, templates_of
 from activities.site import connected, ref_to
 from activities.step import step
 from activities.sync_health import HealthWait
 from activities.sync_objects import fitted, write
 from activities.sync_preflight import missing_namespaces, refuse_unservable
-from activities.templates import templates_of
 from tidegate.adapters.kubernetes import Cluster, Clusters
 from tidegate.contracts import (
     FIELD_MANAGER,
@@ -103,10 +103,11 @@ class SyncActivities:
 
     def _check(self, bundle: Bundle, owner: ApplicationRef) -> None:
         """What the canary will need: answers for its checks, load that can be sent, a mesh for its routes."""
-        templates = templates_of(bundle, partial(self._clusters.cluster, owner.cluster))
+        destination = partial(self._clusters.cluster, owner.cluster)
+        templates, providers = templates_of(bundle, destination), providers_of(bundle, destination)
         for name in owner.clusters:
             installation = self._installation(name)
-            check_requirements(bundle.canary, templates, bundle.provider_of, installation, bundle.policy)
+            check_requirements(bundle.canary, templates, providers, installation, bundle.policy)
         mesh = self._clusters.cluster(self._settings.mesh_cluster(owner.cluster))
         for kind in ("VirtualService", "DestinationRule"):
             mesh.served(istio.GROUP, kind, istio.VERSIONS)

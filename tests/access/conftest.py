@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -10,11 +10,13 @@ import pytest
 import yaml
 
 from tests.e2e.user import Application, User
+from tidegate.domain.errors import AccessDenied
 from tidegate.sandbox.cluster_api import write_kubeconfig
 from tidegate.sandbox.control_plane.assets import VARIABLE, find_assets
 from tidegate.sandbox.control_plane.real import RealControlPlane
 from tidegate.sandbox.control_plane.users import User as Account
 from tidegate.sandbox.world import World
+from tidegate.settings import ClusterSettings, Settings
 
 ACCESS = Path(__file__).parents[2] / "deploy/kubernetes/access"
 WORKER = Account(
@@ -112,6 +114,19 @@ def rights(folder: str) -> set[Use]:
     }
 
 
+def granted(call: Callable[[], object]) -> Callable[[], Awaitable[bool]]:
+    """Whether the cluster's authorizer knows of a grant by now, as a call shows."""
+
+    async def known() -> bool:
+        try:
+            call()
+        except AccessDenied:
+            return False
+        return True
+
+    return known
+
+
 @pytest.fixture(scope="package")
 async def installation(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Installation]:
     assets = find_assets(os.environ)
@@ -135,3 +150,11 @@ async def application(installation: Installation, tmp_path: Path) -> Application
     await application.create()
     await installation.bind(application.namespace)
     return application
+
+
+@pytest.fixture
+def worker(installation: Installation, tmp_path: Path) -> Settings:
+    """The settings of a worker that is this ServiceAccount."""
+    seen = installation.world.clusters["mesh02"].seen_with(WORKER.token)
+    kubeconfig = write_kubeconfig(tmp_path / "kubeconfig", [seen])
+    return Settings(clusters={"mesh02": ClusterSettings(kubeconfig=str(kubeconfig), context="mesh02")})

@@ -1,13 +1,12 @@
 """The access to templates and their credentials is enough, and stops at the one Secret that it names."""
 
-from collections.abc import Awaitable, Callable
 from functools import partial
 from pathlib import Path
 
 import pytest
 
-from activities.templates import templates_of
-from tests.access.conftest import WORKER, Installation
+from activities.references import templates_of
+from tests.access.conftest import Installation, granted
 from tests.e2e.user import until
 from tidegate.adapters.kubernetes import Clusters
 from tidegate.adapters.metrics import Servers
@@ -18,8 +17,7 @@ from tidegate.domain.canary import Canary
 from tidegate.domain.errors import AccessDenied
 from tidegate.domain.metric_template import Provider
 from tidegate.manifests.bundle import Bundle
-from tidegate.sandbox.cluster_api import write_kubeconfig
-from tidegate.settings import ClusterSettings, Settings
+from tidegate.settings import Settings
 
 TEMPLATE = """
 apiVersion: flagger.app/v1beta1
@@ -47,14 +45,6 @@ CANARY = {
 
 
 @pytest.fixture
-def worker(installation: Installation, tmp_path: Path) -> Settings:
-    """The settings of a worker that is this ServiceAccount."""
-    seen = installation.world.clusters["mesh02"].seen_with(WORKER.token)
-    kubeconfig = write_kubeconfig(tmp_path / "kubeconfig", [seen])
-    return Settings(clusters={"mesh02": ClusterSettings(kubeconfig=str(kubeconfig), context="mesh02")})
-
-
-@pytest.fixture
 def servers(worker: Settings) -> Servers:
     """Metrics servers as this worker finds them."""
     return Servers(worker, Clusters(worker), {})
@@ -69,19 +59,6 @@ def check(installation: Installation, secret: str) -> Check:
         provider=Provider.parse(provider),
         namespace="istio-system",
     )
-
-
-def granted(call: Callable[[], object]) -> Callable[[], Awaitable[bool]]:
-    """Whether the cluster's authorizer knows of a grant by now, as a call shows."""
-
-    async def known() -> bool:
-        try:
-            call()
-        except AccessDenied:
-            return False
-        return True
-
-    return known
 
 
 async def test_the_worker_reads_the_secret_that_its_role_names_and_no_other(

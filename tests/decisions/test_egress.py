@@ -6,7 +6,6 @@ import pytest
 
 from tidegate.decisions.egress import Egress, check_addresses
 from tidegate.domain.alert_provider import AlertProvider
-from tidegate.domain.analysis import Alert
 from tidegate.domain.canary import Canary
 from tidegate.domain.errors import InvalidInput
 from tidegate.domain.metric_template import MetricTemplate
@@ -142,12 +141,8 @@ def _check(
 ) -> None:
     """With this template for every metric, and this chat for every alert."""
 
-    def provider_of(alert: Alert) -> AlertProvider:
-        assert chat, alert
-        return chat
-
     usual = {"load_mode": "webhook", "prometheus": ""}
-    check_addresses(canary, lambda _: template, provider_of, LISTED, **(usual | settings))
+    check_addresses(canary, lambda _: template, lambda _: chat, LISTED, **(usual | settings))
 
 
 def _chat(**spec: Any) -> AlertProvider:
@@ -184,6 +179,10 @@ def test_a_chat_s_address_and_proxy_are_looked_at(spec: dict[str, str]) -> None:
 @pytest.mark.parametrize("spec", [{"address": GOOD}, {"secretRef": {"name": "chat"}}])
 def test_a_chat_that_is_listed_or_only_its_secret_knows_is_no_obstacle(spec: dict[str, Any]) -> None:
     _check(_canary(alerts=[ALERT]), chat=_chat(**spec))
+
+
+def test_a_template_and_a_chat_that_only_the_cluster_has_are_no_obstacle_without_it() -> None:
+    _check(_canary(alerts=[ALERT], metrics=[METRIC]))
 
 
 def test_the_metrics_server_is_looked_at() -> None:

@@ -74,6 +74,48 @@ def test_a_template_that_is_not_in_git_is_the_cluster_s(samples: Any) -> None:
     assert [bundle.template_of(each) for each in bundle.canary.spec.analysis.metrics] == [None, None]
 
 
+def _alerted(samples: Any, namespace: str = "", **spec: Any) -> Rendered:
+    """The manifests, with two alerts for one chat; given a namespace, its AlertProvider is among them."""
+    rendered: Rendered = samples.all
+    ref = {"name": "on-call", "namespace": "chats"}
+    alerts = [{"name": name, "providerRef": ref} for name in ("team", "boss")]
+    _with(2, "spec", "analysis", "alerts", value=alerts)(rendered)
+    if namespace:
+        metadata = {"name": "on-call", "namespace": namespace}
+        _extra("flagger.app/v1beta1", "AlertProvider", "on-call")(rendered)
+        rendered[-1][0].update(metadata=metadata, spec={"type": "slack", **spec})
+    return rendered
+
+
+def test_an_alert_provider_that_is_not_in_git_is_the_cluster_s(samples: Any) -> None:
+    contents = read_contents(_alerted(samples), "test")
+    assert contents.warnings == ("AlertProvider chats/on-call is not in Git: the cluster's is used",)
+    (bundle,) = contents.bundles
+    assert [bundle.provider_of(each) for each in bundle.canary.spec.analysis.alerts] == [None, None]
+
+
+@pytest.mark.parametrize(
+    ("namespace", "spec"),
+    [("chats", {"address": "https://chat.test/x"}), ("test", {"secretRef": {"name": "slack"}})],
+)
+def test_an_alert_provider_in_git_goes_before_the_cluster_s(
+    samples: Any, namespace: str, spec: dict[str, Any]
+) -> None:
+    bundle = _bundle(_alerted(samples, namespace, **spec))
+    found = bundle.provider_of(bundle.canary.spec.analysis.alerts[0])
+    assert found.metadata.namespace == namespace
+
+
+def test_an_alert_provider_in_git_cannot_have_another_namespace_s_secret(samples: Any) -> None:
+    with pytest.raises(InvalidInput) as raised:
+        read_contents(_alerted(samples, "chats", secretRef={"name": "slack"}), "test")
+    assert str(raised.value) == (
+        "extra.yaml: AlertProvider chats/on-call: spec.secretRef: refers to a Secret of the namespace chats, "
+        "and the Canary is in test; leave it out of Git, and the cluster's is used, "
+        "or move both into the Canary's namespace"
+    )
+
+
 def test_a_template_that_verifies_nobody_is_warned_of_once(samples: Any) -> None:
     rendered = samples.all
     _with(3, "spec", "provider", "insecureSkipVerify", value=True)(rendered)

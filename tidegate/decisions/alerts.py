@@ -1,11 +1,14 @@
 """What a chat is told, in the shape that it wants. The text comes first; facts follow in their order."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
-from tidegate.domain.alert_provider import AlertProviderSpec, Fact, Severity
+from tidegate.domain.alert_provider import AlertProvider, AlertProviderSpec, Fact, Severity
+from tidegate.domain.analysis import Alert
 from tidegate.domain.base import Model
+from tidegate.domain.canary import Canary
+from tidegate.domain.errors import InvalidInput
 
 Json = dict[str, Any]
 
@@ -22,6 +25,9 @@ _CARD_COLOURS = {Severity.INFO: "Good", Severity.WARN: "Warning", Severity.ERROR
 _CONNECTORS = ".webhook.office.com"
 """Hosts of Teams' older connectors, which know message cards; workflows know adaptive cards."""
 
+ProviderOf = Callable[[Alert], AlertProvider | None]
+"""Finds the AlertProvider of an alert; None when there is none."""
+
 
 class Message(Model):
     """One alert. `title` names the canary, `link` leads to the run, where the settings know the UI."""
@@ -31,6 +37,19 @@ class Message(Model):
     severity: Severity
     facts: tuple[Fact, ...] = ()
     link: str = ""
+
+
+def wanted_provider(canary: Canary, provider_of: ProviderOf, alert: Alert) -> AlertProvider:
+    """Whom to tell. InvalidInput when the provider is nowhere."""
+    found, ref = provider_of(alert), alert.provider_ref
+    if found is None:
+        raise InvalidInput(
+            f"no AlertProvider {ref.namespace or canary.namespace}/{ref.name} among the manifests, "
+            "nor in the cluster",
+            field=f"spec.analysis.alerts.{canary.spec.analysis.alerts.index(alert)}.providerRef.name",
+            mend="add it to the application's path, or correct the reference",
+        )
+    return found
 
 
 def payload(provider: AlertProviderSpec, address: str, message: Message) -> Json:

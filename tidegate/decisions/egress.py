@@ -8,14 +8,13 @@ import contextlib
 import ipaddress
 import re
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import NamedTuple
 from urllib.parse import SplitResult, urlsplit
 
+from tidegate.decisions.alerts import ProviderOf
 from tidegate.decisions.hooks import is_native_load, native_load
 from tidegate.decisions.queries import TemplateOf
-from tidegate.domain.alert_provider import AlertProvider
-from tidegate.domain.analysis import Alert
 from tidegate.domain.base import Model
 from tidegate.domain.canary import Canary
 from tidegate.domain.errors import InvalidInput
@@ -83,10 +82,6 @@ class _Address(NamedTuple):
     field: str
 
 
-ProviderOf = Callable[[Alert], AlertProvider]
-"""Finds the AlertProvider of an alert."""
-
-
 def check_addresses(
     canary: Canary,
     template_of: TemplateOf,
@@ -128,9 +123,9 @@ def _addresses(canary: Canary, template_of: TemplateOf, load_mode: str) -> Itera
 
 def _chats(canary: Canary, provider_of: ProviderOf) -> Iterator[_Address]:
     for index, alert in enumerate(canary.spec.analysis.alerts):
-        spec = provider_of(alert).spec
-        for url in filter(None, (spec.address, spec.proxy)):
-            yield _Address(url, f"spec.analysis.alerts.{index}.providerRef")
+        if provider := provider_of(alert):
+            for url in filter(None, (provider.spec.address, provider.spec.proxy)):
+                yield _Address(url, f"spec.analysis.alerts.{index}.providerRef")
 
 
 def _split(url: str, field: str) -> SplitResult:

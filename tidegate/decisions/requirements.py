@@ -1,7 +1,8 @@
 """What a canary needs of an installation before its release may start: answers for its checks, and load."""
 
+from tidegate.decisions.alerts import ProviderOf, wanted_provider
 from tidegate.decisions.contests import contests
-from tidegate.decisions.egress import Egress, ProviderOf, check_addresses
+from tidegate.decisions.egress import Egress, check_addresses
 from tidegate.decisions.hooks import check_hooks
 from tidegate.decisions.queries import TemplateOf, checks, request_counts
 from tidegate.domain.base import Model
@@ -33,6 +34,8 @@ def check_requirements(
         check_hooks(canary, installation.load_mode, installation.load_proxy)
         _check_answers(canary, template_of, policy, installation)
         _check_comparison(canary, template_of, policy)
+        for alert in canary.spec.analysis.alerts:
+            wanted_provider(canary, provider_of, alert)
         check_addresses(
             canary,
             template_of,

@@ -25,7 +25,7 @@ from tidegate.manifests.scope import placed
 class Bundle(Model):
     """A Canary and what it refers to: MetricTemplates and AlertProviders by each reference's "ns/name".
 
-    `manifest` is the Canary as Git has it.
+    Those that are not in Git are the cluster's. `manifest` is the Canary as Git has it.
     """
 
     canary: Canary
@@ -66,9 +66,9 @@ class Bundle(Model):
         ref = self.canary.spec.autoscaler_ref
         return autoscaler.primary_autoscaler(self.autoscaler, self.names.primary, ref)
 
-    def provider_of(self, alert: Alert) -> AlertProvider:
-        """The AlertProvider of an alert."""
-        return self.providers[key(alert.provider_ref, self.canary)]
+    def provider_of(self, alert: Alert) -> AlertProvider | None:
+        """The AlertProvider of an alert; None when it names one of the cluster's."""
+        return self.providers.get(key(alert.provider_ref, self.canary))
 
     def template_of(self, metric: Metric) -> MetricTemplate | None:
         """The MetricTemplate of a metric; None when it has no templateRef, or names one of the cluster's."""

@@ -53,22 +53,20 @@ def templates(canary: Canary, objects: Sequence[Rendered], warnings: list[str]) 
     known: dict[str, MetricTemplate] = {}
     for index, metric in enumerate(canary.spec.analysis.metrics):
         if ref := metric.template_ref:
-            if not any(is_object(each.manifest, API_GROUP, "MetricTemplate", ref.name) for each in objects):
-                warnings.append(f"MetricTemplate {key(ref, canary)} is not in Git: the cluster's is used")
-                continue
             field = f"spec.analysis.metrics.{index}.templateRef"
-            found = _beside(MetricTemplate, ref, canary, objects, field, warnings)
-            warnings.extend(warning for warning in found.warnings if warning not in warnings)
-            known[key(ref, canary)] = found
+            if found := _beside(MetricTemplate, ref, canary, objects, field, warnings):
+                _warn(warnings, *found.warnings)
+                known[key(ref, canary)] = found
     return known
 
 
 def providers(canary: Canary, objects: Sequence[Rendered], warnings: list[str]) -> dict[str, AlertProvider]:
-    """The AlertProviders of the canary's alerts, by their keys."""
+    """The AlertProviders of the canary's alerts that are in Git, by their keys."""
     known: dict[str, AlertProvider] = {}
     for index, alert in enumerate(canary.spec.analysis.alerts):
         field, ref = f"spec.analysis.alerts.{index}.providerRef", alert.provider_ref
-        known[key(ref, canary)] = _beside(AlertProvider, ref, canary, objects, field, warnings)
+        if found := _beside(AlertProvider, ref, canary, objects, field, warnings):
+            known[key(ref, canary)] = found
     return known
 
 
@@ -84,10 +82,13 @@ def _beside(
     objects: Sequence[Rendered],
     field: str,
     warnings: list[str],
-) -> R:
-    """What a Canary refers to by name and namespace."""
+) -> R | None:
+    """What a Canary refers to by name and namespace; None when the manifests have nothing of that name."""
     kind = model.__name__
     found = [each for each in objects if is_object(each.manifest, API_GROUP, kind, ref.name)]
+    if not found:
+        _warn(warnings, f"{kind} {key(ref, canary)} is not in Git: the cluster's is used")
+        return None
     wanted = ref.namespace or canary.namespace
     exact = [each for each in found if namespace_of(each.manifest) == wanted]
     if not exact and len(found) != 1:
@@ -98,9 +99,10 @@ def _beside(
         )
     chosen = (exact or found)[0]
     if not exact:
-        warnings.append(
+        _warn(
+            warnings,
             f"{kind} {wanted}/{ref.name} is in namespace {namespace_of(chosen.manifest)} "
-            "once rendered; it is used all the same"
+            "once rendered; it is used all the same",
         )
     try:
         parsed = model.parse(chosen.manifest)
@@ -111,13 +113,21 @@ def _beside(
 
 
 def _refuse_foreign_secret(found: MetricTemplate | AlertProvider, namespace: str, canary: Canary) -> None:
-    """A chat's address is Git's word alone: it must not be able to collect another namespace's token."""
+    """A chat's address is Git's word alone: it must not be able to collect another namespace's token.
+
+    A provider of the cluster's is its namespace's word, address and Secret alike, and may be shared.
+    """
     if isinstance(found, AlertProvider) and found.spec.secret_ref and namespace != canary.namespace:
         raise InvalidInput(
             f"refers to a Secret of the namespace {namespace}, and the Canary is in {canary.namespace}",
             field="spec.secretRef",
-            mend="move both into the Canary's namespace",
+            mend="leave it out of Git, and the cluster's is used, or move both into the Canary's namespace",
         )
+
+
+def _warn(warnings: list[str], *told: str) -> None:
+    """Each once: several metrics and alerts may refer to one object."""
+    warnings.extend(each for each in told if each not in warnings)
 
 
 def is_object(manifest: Manifest, group: str, kind: str, name: str) -> bool:

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from aiohttp import web
+from temporalio.exceptions import ApplicationError
 from temporalio.testing import ActivityEnvironment
 
 from activities import alerts
@@ -22,16 +23,23 @@ MakeRef = Callable[..., CanaryRef]
 
 
 class Cluster:
-    """Has one Secret."""
+    """Has one Secret, and these AlertProviders."""
 
-    def __init__(self, data: dict[str, str]) -> None:
-        self._data = {key: base64.b64encode(value.encode()).decode() for key, value in data.items()}
+    def __init__(self, data: dict[str, str], *providers: Manifest, namespace: str = "test") -> None:
+        encoded = {key: base64.b64encode(value.encode()).decode() for key, value in data.items()}
+        self._objects = {("Secret", namespace, "on-call"): {"data": encoded}}
+        for each in providers:
+            metadata = each["metadata"]
+            self._objects["AlertProvider", metadata["namespace"], metadata["name"]] = each
+        self.asked: list[str] = []
 
     def cluster(self, name: str) -> Any:
+        assert name == "mesh02"
         return self
 
     def get(self, api_version: str, kind: str, namespace: str, name: str) -> Manifest | None:
-        return {"data": self._data} if (kind, namespace, name) == ("Secret", "test", "on-call") else None
+        self.asked.append(f"{kind} {namespace}/{name}")
+        return self._objects.get((kind, namespace, name))
 
 
 class Chat:
@@ -41,6 +49,7 @@ class Chat:
         self._statuses = list(statuses) or [200]
         self.told: list[tuple[str, str]] = []
         self.links: list[str] = []
+        self.tokens: list[str] = []
         self.fields: list[list[str]] = []
 
     async def __call__(self, request: web.Request) -> web.Response:
@@ -48,15 +57,16 @@ class Chat:
         self.told.append((request.path.strip("/"), attachment["text"]))
         self.links.append(attachment.get("title_link", ""))
         self.fields.append([field["value"] for field in attachment["fields"]])
+        self.tokens.append(request.headers.get("Authorization", ""))
         status = self._statuses.pop(0) if len(self._statuses) > 1 else self._statuses[0]
         return web.Response(status=status)
 
 
-def provider(name: str, **spec: Any) -> Manifest:
+def provider(name: str, namespace: str = "test", **spec: Any) -> Manifest:
     return {
         "apiVersion": "flagger.app/v1beta1",
         "kind": "AlertProvider",
-        "metadata": {"name": name, "namespace": "test"},
+        "metadata": {"name": name, "namespace": namespace},
         "spec": {"type": "slack", **spec},
     }
 
@@ -83,11 +93,11 @@ def environment() -> ActivityEnvironment:
     return ActivityEnvironment()
 
 
-def activities(source: ManifestSource, secret: dict[str, str] | None = None) -> AlertsActivities:
+def activities(source: ManifestSource, cluster: Cluster | None = None) -> AlertsActivities:
     settings = Settings(
         clusters={"mesh02": ClusterSettings()}, alerts=AlertSettings(ui_address="https://temporal.test")
     )
-    return AlertsActivities(source, settings, Cluster(secret or {}))
+    return AlertsActivities(source, settings, cluster or Cluster({}))
 
 
 async def test_each_chat_gets_what_is_severe_enough_for_it(
@@ -119,8 +129,64 @@ async def test_a_chats_address_may_be_in_a_secret(
     chat = Chat()
     secret = {"address": f"{await serve(chat)}/hidden\n"}
     ref = canary_ref(provider("chat", secretRef={"name": "on-call"}), alerts=(alert("chat"),))
-    await environment.run(activities(manifest_source, secret).tell, command(ref))
+    await environment.run(activities(manifest_source, Cluster(secret)).tell, command(ref))
     assert chat.told == [("hidden", "begun")]
+
+
+SHARED = {"name": "team", "providerRef": {"name": "chat", "namespace": "chats"}}
+"""An alert for a provider that a platform team keeps for everybody."""
+
+
+async def test_a_provider_that_git_does_not_hold_is_the_cluster_s_with_the_secret_of_its_namespace(
+    serve: Serve, canary_ref: MakeRef, manifest_source: ManifestSource, environment: ActivityEnvironment
+) -> None:
+    chat = Chat()
+    shared = provider("chat", "chats", address=await serve(chat), secretRef={"name": "on-call"})
+    cluster = Cluster({"token": "xoxb"}, shared, namespace="chats")
+    ref = canary_ref(alerts=(SHARED,))
+    await environment.run(activities(manifest_source, cluster).tell, command(ref))
+    assert (chat.told, chat.tokens) == ([("", "begun")], ["Bearer xoxb"])
+    assert cluster.asked == ["AlertProvider chats/chat", "Secret chats/on-call"]
+
+
+async def test_a_provider_in_git_cannot_collect_another_namespace_s_secret(
+    serve: Serve, canary_ref: MakeRef, manifest_source: ManifestSource, environment: ActivityEnvironment
+) -> None:
+    chat = Chat()
+    secret = {"name": "on-call"}
+    theirs = provider("chat", "chats", address="https://chat.test/x", secretRef=secret)
+    cluster = Cluster({"token": "xoxb"}, theirs, namespace="chats")
+    ours = provider("chat", "chats", address=await serve(chat), secretRef=secret)
+    ref = canary_ref(ours, alerts=(SHARED,))
+    with pytest.raises(ApplicationError, match="refers to a Secret of the namespace chats, and the"):
+        await environment.run(activities(manifest_source, cluster).tell, command(ref))
+    assert (chat.told, cluster.asked) == ([], [])
+
+
+@pytest.mark.parametrize(
+    ("spec", "reason"),
+    [
+        (None, "no AlertProvider chats/chat among the manifests, nor in the cluster"),
+        ({"type": "abacus", "address": "https://x"}, "AlertProvider chats/chat of the cluster: spec.type: "),
+        ({"address": "http://169.254.169.254/x"}, "may not be called"),
+        (
+            {"secretRef": {"name": "gone"}},
+            "there is no Secret chats/gone in cluster mesh02",
+        ),
+    ],
+)
+async def test_a_provider_of_the_cluster_s_that_was_spoiled_meanwhile_holds_nothing_up(
+    canary_ref: MakeRef,
+    manifest_source: ManifestSource,
+    environment: ActivityEnvironment,
+    caplog: pytest.LogCaptureFixture,
+    spec: dict[str, Any] | None,
+    reason: str,
+) -> None:
+    cluster = Cluster({}, *([provider("chat", "chats", **spec)] if spec else []))
+    await environment.run(activities(manifest_source, cluster).tell, command(canary_ref(alerts=(SHARED,))))
+    assert "alert team: " in caplog.text
+    assert reason in caplog.text
 
 
 async def test_a_chat_that_stumbles_is_told_again_and_once(

@@ -125,7 +125,8 @@ def late_environment(environment: ActivityEnvironment) -> ActivityEnvironment:
 
 
 def _with_flaggers_kinds(cluster: Cluster) -> Cluster:
-    for definition in (_definition("MetricTemplate", "flagger.app"), _canaries()):
+    shared = (_definition(kind, "flagger.app") for kind in ("MetricTemplate", "AlertProvider"))
+    for definition in (*shared, _canaries()):
         cluster.apply(definition, manager="somebody")
     return cluster
 

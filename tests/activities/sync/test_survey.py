@@ -221,6 +221,35 @@ def test_a_template_that_git_does_not_hold_is_looked_for_in_the_cluster(
     assert warning == "MetricTemplate test/latency is not in Git: the cluster's is used"
 
 
+def test_a_chat_that_git_does_not_hold_is_looked_for_in_the_cluster(
+    survey: Any, flagger: Cluster, asm: Cluster
+) -> None:
+    canary: Any = copy.deepcopy(CANARY)
+    canary["spec"]["analysis"]["alerts"] = [{"name": "team", "providerRef": {"name": "on-call"}}]
+    with pytest.raises(ApplicationError) as refused:
+        survey(canary, deployment(), create_namespace=True)
+    assert refused.value.message == (
+        "Canary test/podinfo: spec.analysis.alerts.0.providerRef.name: no AlertProvider test/on-call among "
+        "the manifests, nor in the cluster; add it to the application's path, or correct the reference"
+    )
+    flagger.apply(chat("http://169.254.169.254/x"), manager="test")
+    with pytest.raises(ApplicationError, match=r"alerts\.0\.providerRef: .* may not be called"):
+        survey(canary, deployment(), create_namespace=True)
+    flagger.apply(chat("https://chat.test/x"), manager="test")
+    (warning,) = survey(canary, deployment(), create_namespace=True).warnings
+    assert warning == "AlertProvider test/on-call is not in Git: the cluster's is used"
+
+
+def chat(address: str) -> Manifest:
+    """An AlertProvider."""
+    return {
+        "apiVersion": "flagger.app/v1beta1",
+        "kind": "AlertProvider",
+        "metadata": {"name": "on-call", "namespace": "test"},
+        "spec": {"type": "slack", "address": address},
+    }
+
+
 def controller(name: str = "flagger", *args: str) -> Manifest:
     """A Flagger, by its chart's labels."""
     labels = {"app.kubernetes.io/name": "flagger"}
