@@ -10,11 +10,11 @@ from activities.offload import at_once
 from activities.site import Place
 from tidegate.adapters.kubernetes import Change
 from tidegate.contracts import CANARY_FIELD_MANAGER, Fence
-from tidegate.decisions.health.status import number
 from tidegate.decisions.rollout import wanted_replicas
 from tidegate.domain.errors import AccessDenied, ReleaseFailed, TidegateError
-from tidegate.domain.manifest import Manifest, name_of, ref_of
+from tidegate.domain.manifest import Manifest, name_of, number, ref_of
 from tidegate.domain.marks import COPIED_FOR, COPY_LABEL, annotations
+from tidegate.domain.workload import DAEMON_SET, kind_of
 from tidegate.manifests import promotion
 from tidegate.manifests.configuration import (
     KINDS,
@@ -84,9 +84,16 @@ def changed_since(place: Place, copies: list[Manifest], sources: Names) -> tuple
 
 
 def _serving(place: Place, primary: Manifest) -> frozenset[Reference]:
-    """What the ReplicaSets of a primary refer to that have pods, or are to have some."""
-    live = (each for each in place.replica_sets(primary) if wanted_replicas(each) or _pods_of(each))
-    return frozenset(found for each in live for found in references(each["spec"]["template"]))
+    """What the pods of a primary refer to, and those that its ReplicaSets are to have."""
+    return frozenset(found for each in _templates(place, primary) for found in references(each))
+
+
+def _templates(place: Place, primary: Manifest) -> list[Manifest]:
+    """A DaemonSet makes pods of its last template only, so its pods tell all."""
+    if kind_of(primary) is DAEMON_SET:
+        return place.pods(primary)
+    live = place.replica_sets(primary)
+    return [each["spec"]["template"] for each in live if wanted_replicas(each) or _pods_of(each)]
 
 
 def _pods_of(replica_set: Manifest) -> int:

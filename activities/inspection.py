@@ -10,12 +10,13 @@ from activities.whereabouts import named
 from tidegate.adapters.kubernetes import Clusters
 from tidegate.contracts import CANARY_FIELD_MANAGER, FIELD_MANAGER, CanaryRef
 from tidegate.decisions.clusters import verdict_in
-from tidegate.decisions.health.status import number, observed
-from tidegate.decisions.rollout import rollout_of, troubles, wanted_replicas
+from tidegate.decisions.health.status import observed
+from tidegate.decisions.rollout import available_replicas, rollout_of, troubles
 from tidegate.domain.errors import ReleaseFailed
 from tidegate.domain.manifest import Manifest, name_of, ref_of
 from tidegate.domain.marks import JUDGED_TEMPLATE, annotations
 from tidegate.domain.verdict import Result, Verdict
+from tidegate.domain.workload import kind_of
 from tidegate.manifests.drift import last_writer
 from tidegate.settings.model import Settings
 
@@ -33,7 +34,7 @@ class Inspects(Protocol):
 
 
 class Inspection:
-    """Reads the Deployments on the workload cluster; blocking."""
+    """Reads what stands on the workload cluster; blocking."""
 
     def __init__(self, clusters: Clusters, manifests: Bundles, settings: Settings) -> None:
         self._sites = Sites(clusters, manifests, settings)
@@ -58,14 +59,15 @@ def refuse_missing(place: Place) -> Manifest:
     if target is None:
         raise ReleaseFailed(_gone(place, place.ref.target))
     refuse_changed(place, target)
-    if wanted_replicas(target) == 0 and JUDGED_TEMPLATE in annotations(target):
-        who = last_writer(target, FIELD_MANAGER, CANARY_FIELD_MANAGER, part=("spec", "replicas"))
+    kind = kind_of(target)
+    if kind.is_down(target) and JUDGED_TEMPLATE in annotations(target):
+        who = last_writer(target, FIELD_MANAGER, CANARY_FIELD_MANAGER, part=kind.size_field)
         raise ReleaseFailed(f"{ref_of(target)} was scaled to 0 by {who} during the analysis")
     return target
 
 
 def _readiness(place: Place, live: Manifest) -> tuple[Verdict, ...]:
-    if not (observed(live) and wanted_replicas(live)) or number(live, "status", "availableReplicas"):
+    if not observed(live) or kind_of(live).is_down(live) or available_replicas(live):
         return ()
     ill = "; ".join(filter(None, (rollout_of(live).reason, troubles(place.pods(live)))))
     reason = f"no pod of {name_of(live)} is ready: {ill}"
@@ -73,4 +75,4 @@ def _readiness(place: Place, live: Manifest) -> tuple[Verdict, ...]:
 
 
 def _gone(place: Place, name: str) -> str:
-    return f"Deployment {place.namespace}/{name} was deleted by another writer during the release"
+    return f"{place.workload_ref(name)} was deleted by another writer during the release"

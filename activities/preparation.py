@@ -21,6 +21,7 @@ from tidegate.decisions.rollout import Progress, wanted_replicas
 from tidegate.domain.errors import NotReady
 from tidegate.domain.manifest import Manifest, dig, name_of, ref_of
 from tidegate.domain.plan import Purpose
+from tidegate.domain.workload import kind_of
 from tidegate.manifests import promotion
 from tidegate.manifests.autoscaler import min_replicas
 from tidegate.manifests.configuration import Configuration
@@ -67,7 +68,7 @@ def _initialise(site: Site, command: CanaryCommand, live: Manifest | None) -> St
     notes = _surround(site, command, autoscaler=True)
     site.change_deployment(bundle.names.primary, command.fence, promotion.initialised)
     return StepReport(
-        notes=(*copied, *few, f"{bundle.names.primary} serves with {replicas} replicas", *notes)
+        notes=(*copied, *few, f"{bundle.names.primary} serves with {kind_of(made).size(made)}", *notes)
     )
 
 
@@ -121,7 +122,7 @@ def _resize(site: Site, command: CanaryCommand) -> tuple[str, ...]:
 
 
 def said_of_size(change: Change) -> tuple[str, ...]:
-    """A note on a Deployment's new size; none when it is the old one."""
+    """A note on a workload's new size; none when it is the old one."""
     before, after = (wanted_replicas(each) for each in (change.before or change.after, change.after))
     return (
         ()

@@ -2,9 +2,9 @@
 
 from tidegate.contracts import CanaryRef, ReleaseRequest
 from tidegate.decisions.clusters import marked_clusters
-from tidegate.decisions.rollout import wanted_replicas
 from tidegate.domain.manifest import Manifest, dig, name_of
-from tidegate.domain.marks import CANARY, RELEASE, REVISION, TARGET, annotations
+from tidegate.domain.marks import CANARY, RELEASE, REVISION, TARGET, TARGET_KIND, annotations
+from tidegate.domain.workload import DEPLOYMENT, kind_of
 from tidegate.manifests.naming import PRIMARY_SUFFIX
 from tidegate.manifests.promotion import is_initialising, is_unfinished
 from tidegate.manifests.splits import described
@@ -24,6 +24,7 @@ def marked_canary(virtual_service: Manifest, request: ReleaseRequest) -> CanaryR
         service=name_of(virtual_service),
         target=marks[TARGET],
         primary=marks[TARGET] + PRIMARY_SUFFIX,
+        kind=marks.get(TARGET_KIND, DEPLOYMENT.name),
     )
 
 
@@ -52,5 +53,6 @@ def _of_primary(ref: CanaryRef, primary: Manifest) -> str:
 
 
 def _of_target(ref: CanaryRef, target: Manifest | None) -> str:
-    replicas = wanted_replicas(target) if target is not None else 0
-    return f"{ref.target} has {replicas} replica{'' if replicas == 1 else 's'}" if replicas else ""
+    if target is None or kind_of(target).is_down(target):
+        return ""
+    return f"{ref.target} has {kind_of(target).size(target)}"

@@ -68,4 +68,4 @@ def _made_anew(place: Place, fence: Fence, kept: Manifest) -> Undone:
 
 
 def _described(place: Place) -> str:
-    return f"Deployment {place.namespace}/{place.ref.primary}"
+    return str(place.workload_ref(place.ref.primary))

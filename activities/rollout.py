@@ -1,4 +1,4 @@
-"""Waiting for a Deployment by watch, within a step's deadline, with heartbeats."""
+"""Waiting for a workload by watch, within a step's deadline, with heartbeats."""
 
 import time
 from collections.abc import Callable
@@ -6,7 +6,7 @@ from contextlib import suppress
 
 from activities.elapsed import seconds_since_scheduled
 from activities.heartbeat import QUIET_SECONDS, late_heartbeat
-from activities.site import APPS, Place
+from activities.site import Place
 from tidegate.decisions.health.status import observed
 from tidegate.decisions.rollout import (
     ALL_AVAILABLE,
@@ -32,27 +32,19 @@ def remaining_seconds(deadline_seconds: float) -> float:
 def await_rollout(
     place: Place, name: str, deadline_seconds: float, ready_percent: int = 100
 ) -> tuple[str, ...]:
-    """Wait until all pods of a Deployment run its last spec, and enough of them are available.
+    """Wait until all pods of a workload run its last spec, and enough of them are available.
 
     A note where these are not all; NotReady says what holds them up.
     """
 
-    def ended(deployment: Manifest | None) -> Rollout | None:
-        if deployment is None:  # it was there when the step wrote it
+    def ended(workload: Manifest | None) -> Rollout | None:
+        if workload is None:  # it was there when the step wrote it
             return Rollout(Progress.STUCK, "it does not exist")
-        rollout = rollout_of(deployment, ready_percent)
+        rollout = rollout_of(workload, ready_percent)
         return None if rollout.progress is Progress.UNDER_WAY else rollout
 
     try:
-        rollout = place.cluster.wait(
-            APPS,
-            "Deployment",
-            place.namespace,
-            name,
-            ended,
-            deadline_seconds=remaining_seconds(deadline_seconds),
-            beat=_telling(place, name),
-        )
+        rollout = place.wait(name, ended, remaining_seconds(deadline_seconds), _telling(place, name))
     except NotReady:
         raise _not_ready(place, name, f"is not ready after {deadline_seconds:g}s") from None
     if rollout.progress is Progress.STUCK:
@@ -61,56 +53,40 @@ def await_rollout(
 
 
 def settled_rollout(place: Place, name: str, ready_percent: int) -> Rollout:
-    """How far a Deployment is, once its controller has seen what was written last, or a moment later.
+    """How far a workload is, once its controller has seen what was written last, or a moment later.
 
     Every write counts for Kubernetes as a new spec, that of an annotation too.
     """
 
-    def seen(deployment: Manifest | None) -> Rollout | None:
-        known = deployment is None or observed(deployment)
-        return rollout_of(deployment, ready_percent) if known else None
+    def seen(workload: Manifest | None) -> Rollout | None:
+        known = workload is None or observed(workload)
+        return rollout_of(workload, ready_percent) if known else None
 
     try:
-        return place.cluster.wait(
-            APPS,
-            "Deployment",
-            place.namespace,
-            name,
-            seen,
-            deadline_seconds=_SEEN_SECONDS,
-            beat=late_heartbeat(),
-        )
+        return place.wait(name, seen, _SEEN_SECONDS, late_heartbeat())
     except NotReady:
         return rollout_of(place.deployment(name), ready_percent)
 
 
 def await_no_replicas(place: Place, name: str, deadline_seconds: float) -> None:
-    """Wait until a Deployment has no pods left; NotReady when it still has some at the deadline."""
+    """Wait until a workload has no pods left; NotReady when it still has some at the deadline."""
 
-    def gone(deployment: Manifest | None) -> bool | None:
-        return True if deployment is None or running_replicas(deployment) == 0 else None
+    def gone(workload: Manifest | None) -> bool | None:
+        return True if workload is None or running_replicas(workload) == 0 else None
 
-    place.cluster.wait(
-        APPS,
-        "Deployment",
-        place.namespace,
-        name,
-        gone,
-        deadline_seconds=deadline_seconds,
-        beat=late_heartbeat(),
-    )
+    place.wait(name, gone, deadline_seconds, late_heartbeat())
 
 
 def _not_ready(place: Place, name: str, problem: str) -> NotReady:
-    return NotReady(f"Deployment {place.namespace}/{name} {problem}: {_obstacles(place, name)}")
+    return NotReady(f"{place.workload_ref(name)} {problem}: {_obstacles(place, name)}")
 
 
 def _obstacles(place: Place, name: str) -> str:
-    """What holds a Deployment's pods up, asked anew."""
-    deployment = place.deployment(name)
-    reasons = [rollout_of(deployment).reason]
-    if deployment is not None:
-        reasons.append(troubles(place.pods(deployment)))
+    """What holds a workload's pods up, asked anew."""
+    workload = place.deployment(name)
+    reasons = [rollout_of(workload).reason]
+    if workload is not None:
+        reasons.append(troubles(place.pods(workload)))
     return "; ".join(filter(None, reasons))
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from tidegate.adapters.kubernetes import Change, Cluster, Clusters
 from tidegate.contracts import CANARY_FIELD_MANAGER, FIELD_MANAGER, ApplicationRef, CanaryRef, Fence
@@ -12,6 +12,7 @@ from tidegate.manifests.bundle import Bundle, Contents
 from tidegate.settings.model import Settings
 
 APPS = "apps/v1"
+T = TypeVar("T")
 
 
 class Bundles(Protocol):
@@ -60,26 +61,48 @@ class Place:
         return self.cluster.get("v1", "Service", self.namespace, self.ref.service)
 
     def deployment(self, name: str) -> Manifest | None:
-        """A live Deployment of the canary's namespace."""
-        return self.cluster.get(APPS, "Deployment", self.namespace, name)
+        """A live workload of the target's kind in the canary's namespace."""
+        return self.cluster.get(APPS, self.ref.kind, self.namespace, name)
 
-    def pods(self, deployment: Manifest) -> list[Manifest]:
-        """The pods that a Deployment's matchLabels select."""
-        return self.cluster.list("v1", "Pod", self.namespace, _selector(deployment))
+    def wait(
+        self,
+        name: str,
+        until: Callable[[Manifest | None], T | None],
+        deadline_seconds: float,
+        beat: Callable[[], None],
+    ) -> T:
+        """The first result of `until` for that workload that is not None; NotReady at the deadline."""
+        return self.cluster.wait(
+            APPS,
+            self.ref.kind,
+            self.namespace,
+            name,
+            until,
+            deadline_seconds=deadline_seconds,
+            beat=beat,
+        )
+
+    def pods(self, workload: Manifest) -> list[Manifest]:
+        """The pods that a workload's matchLabels select."""
+        return self.cluster.list("v1", "Pod", self.namespace, _selector(workload))
 
     def replica_sets(self, deployment: Manifest) -> list[Manifest]:
         """The ReplicaSets that a Deployment's matchLabels select."""
         return self.cluster.list(APPS, "ReplicaSet", self.namespace, _selector(deployment))
 
     def change_deployment(self, name: str, fence: Fence, change: Callable[[Manifest], Manifest]) -> Change:
-        """Replace a Deployment by `change` of it, unless it obeyed a later command."""
-        ref = self.named(APPS, "Deployment", name)
+        """Replace a workload by `change` of it, unless it obeyed a later command."""
+        ref = self.workload_ref(name)
         return self.cluster.fenced_update(ref, fence, change, manager=CANARY_FIELD_MANAGER)
 
     def change_service(self, name: str, fence: Fence, change: Callable[[Manifest], Manifest]) -> Change:
         """Replace a Service by `change` of it, unless it obeyed a later command."""
         ref = self.named("v1", "Service", name)
         return self.cluster.fenced_update(ref, fence, change, manager=CANARY_FIELD_MANAGER)
+
+    def workload_ref(self, name: str) -> ObjectRef:
+        """A workload of the target's kind."""
+        return self.named(APPS, self.ref.kind, name)
 
     def named(self, api_version: str, kind: str, name: str) -> ObjectRef:
         """An object of the canary's namespace, on either cluster."""
@@ -90,8 +113,8 @@ class Place:
         return self.mesh.served(istio.GROUP, kind, istio.VERSIONS)
 
 
-def _selector(deployment: Manifest) -> str:
-    labels = deployment["spec"]["selector"].get("matchLabels") or {}
+def _selector(workload: Manifest) -> str:
+    labels = workload["spec"]["selector"].get("matchLabels") or {}
     return ",".join(f"{key}={value}" for key, value in sorted(labels.items()))
 
 
@@ -164,6 +187,7 @@ def ref_to(bundle: Bundle, owner: ApplicationRef, cluster: str = "") -> CanaryRe
         target=names.target,
         primary=names.primary,
         cluster=cluster,
+        kind=bundle.canary.spec.target_ref.kind,
     )
 
 

@@ -15,16 +15,17 @@ from activities.endpoints import require_endpoints
 from activities.flagger_watch import refuse_controllers
 from activities.publication import terminate_at_best
 from activities.rollout import await_rollout
-from activities.site import APPS, Bundles, Place, Sites, described
+from activities.site import Bundles, Place, Sites, described
 from activities.step import step
 from tidegate.adapters.kubernetes import Change, Cluster, Clusters
 from tidegate.contracts import CANARY_FIELD_MANAGER, FENCE_ANNOTATION, CanaryCommand, StepReport
 from tidegate.decisions import narration
 from tidegate.decisions.ownership import application_of, other_release, release_of
-from tidegate.decisions.rollout import rollout_of
+from tidegate.decisions.rollout import available_replicas, rollout_of
 from tidegate.domain.errors import ReleaseFailed
-from tidegate.domain.manifest import Manifest, ObjectRef, dig, name_of, ref_of
+from tidegate.domain.manifest import Manifest, ObjectRef, name_of, ref_of
 from tidegate.domain.marks import GIVEN_BACK, JUDGED_TEMPLATE, RELEASE, annotations
+from tidegate.domain.workload import kind_of
 from tidegate.manifests import handback, promotion
 from tidegate.manifests.naming import CANARY_SUFFIX, PRIMARY_SUFFIX
 from tidegate.manifests.splits import exposes, shares
@@ -64,9 +65,9 @@ class UninstallationActivities:
         resume_target(place, command.fence)
         change = place.change_deployment(place.ref.target, command.fence, serving)
         few = await_rollout(place, place.ref.target, command.deadline_seconds)
-        count = dig(change.after, "spec", "replicas")
+        size = kind_of(change.after).size(change.after)
         return StepReport(
-            notes=(f"{place.ref.target} runs what {place.ref.primary} runs, with {count} replicas", *few),
+            notes=(f"{place.ref.target} runs what {place.ref.primary} runs, with {size}", *few),
             warnings=unseen,
         )
 
@@ -145,7 +146,7 @@ def _refuse_nobody(place: Place, target: Manifest, service: Manifest | None) -> 
         raise ReleaseFailed(
             f"there is no Service {place.ref.service} to lead requests to the target; apply it"
         )
-    if not dig(target, "status", "availableReplicas"):
+    if not available_replicas(target):
         raise ReleaseFailed(
             f"{place.ref.target} cannot take the traffic: {rollout_of(target).reason}; get it ready first"
         )
@@ -177,7 +178,8 @@ def _refuse_cut_off(place: Place, target: Manifest | None, primary: Manifest) ->
 
 
 def _no_target(place: Place) -> str:
-    return f"there is no Deployment {place.ref.target} to take the traffic of {place.ref.primary}; apply it"
+    ref = place.ref
+    return f"there is no {ref.kind} {ref.target} to take the traffic of {ref.primary}; apply it"
 
 
 def _serve(place: Place, command: CanaryCommand, target: Manifest) -> tuple[str, ...]:
@@ -216,7 +218,7 @@ def _made(place: Place) -> Iterator[tuple[Cluster, ObjectRef]]:
         yield from parts(place)
     for each in made_autoscalers(place):
         yield place.cluster, ref_of(each)
-    yield place.cluster, place.named(APPS, "Deployment", place.ref.primary)
+    yield place.cluster, place.workload_ref(place.ref.primary)
     rules = place.istio_version("DestinationRule")
     for side in (PRIMARY_SUFFIX, CANARY_SUFFIX):
         yield place.cluster, place.named("v1", "Service", place.ref.service + side)

@@ -36,6 +36,7 @@ from tidegate.domain.errors import NotReady, TidegateError
 from tidegate.domain.manifest import Manifest, dig, name_of
 from tidegate.domain.marks import TEMPLATE_HASH, annotations
 from tidegate.domain.plan import Published
+from tidegate.domain.workload import kind_of
 from tidegate.manifests import handback, promotion
 from tidegate.manifests.autoscaler import min_replicas
 from tidegate.manifests.primary import refuse_stranger
@@ -90,9 +91,10 @@ class WorkloadActivities:
         primary, scaled_by = site.primary(), marks(site)
 
         def judged(live: Manifest) -> Manifest:
-            return _scaled(marked(site, live, command.fence, primary, scaled_by), replicas)
+            raised = kind_of(live).up(live, replicas, site.bundle.target)
+            return marked(site, raised, command.fence, primary, scaled_by)
 
-        site.change_deployment(name, command.fence, judged)
+        change = site.change_deployment(name, command.fence, judged)
         resume(site, command.fence)
         with_baseline = site.bundle.with_baseline
         if with_baseline:
@@ -100,15 +102,16 @@ class WorkloadActivities:
         enough = site.bundle.canary.spec.analysis.canary_ready_threshold
         few = await_rollout(site, name, command.deadline_seconds, enough)
         warnings = await_endpoints(site, site.bundle.names.canary_service)
-        report = StepReport(notes=(f"{name} is ready with {replicas} replicas", *few), warnings=warnings)
-        return report.and_then(self._beside(site, command, replicas)) if with_baseline else report
+        size = kind_of(change.after).size(change.after)
+        report = StepReport(notes=(f"{name} is ready with {size}", *few), warnings=warnings)
+        return report.and_then(self._beside(site, command, size)) if with_baseline else report
 
-    def _beside(self, site: Site, command: CanaryCommand, replicas: int) -> StepReport:
+    def _beside(self, site: Site, command: CanaryCommand, size: str) -> StepReport:
         """All of the baseline's pods are ready: it is as large as the canary, or says nothing."""
         name = site.bundle.names.baseline
         await_rollout(site, name, command.deadline_seconds)
         warnings = await_endpoints(site, site.bundle.names.baseline_service)
-        told = f"{name} is ready with {replicas} replicas, and runs what {site.ref.primary} runs"
+        told = f"{name} is ready with {size}, and runs what {site.ref.primary} runs"
         return StepReport(notes=(told,), warnings=warnings)
 
     @activity.defn(name="workload_promote")
@@ -216,7 +219,7 @@ class WorkloadActivities:
             return StepReport(notes=notes, warnings=(left,))
         warnings = kept_home(place, command.fence)
         warnings += pause(place, live, command.fence, self._scaled_object(command))
-        place.change_deployment(target, command.fence, lambda live: _scaled(unmarked(live), 0))
+        place.change_deployment(target, command.fence, lambda live: kind_of(live).down(unmarked(live)))
         gone = _await_gone(place, command)
         shown = end_at_best(place, command) if command.turning_back else ()
         return StepReport(notes=(*notes, *gone.notes), warnings=(*warnings, *gone.warnings, *shown))
@@ -298,7 +301,3 @@ def _await_gone(place: Place, command: CanaryCommand) -> StepReport:
     except NotReady:
         return StepReport(warnings=(f"{target} was scaled to 0, but still has pods",))
     return StepReport(notes=(f"{target} is scaled to 0",))
-
-
-def _scaled(deployment: Manifest, replicas: int) -> Manifest:
-    return deployment | {"spec": deployment["spec"] | {"replicas": replicas}}

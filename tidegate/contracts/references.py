@@ -6,6 +6,7 @@ from pydantic import Field
 
 from tidegate.domain.application import Directory
 from tidegate.domain.base import Model
+from tidegate.domain.workload import DEPLOYMENT
 
 
 class SourceRef(Model):
@@ -38,7 +39,8 @@ class CanaryRef(Model):
     """One Canary manifest among an application's manifests.
 
     `service` is the name of its apex service, and so of its VirtualService; `target` and `primary` are the
-    Deployments' names: with them, the whole way back is found even when the manifests are out of reach.
+    workloads' names, `kind` is their kind: with them, the whole way back is found even when the manifests are
+    out of reach.
 
     `cluster` is the workload cluster that a step is for, where there are several; empty: the destination.
     """
@@ -50,6 +52,7 @@ class CanaryRef(Model):
     target: str = ""
     primary: str = ""
     cluster: str = ""
+    kind: str = DEPLOYMENT.name
 
     @property
     def full_name(self) -> str:

@@ -6,7 +6,8 @@ from tidegate.contracts import FENCE_ANNOTATION, CanaryRef, Fence, release_workf
 from tidegate.decisions.sync_set import TRACKING_ANNOTATION, SyncItem
 from tidegate.domain.errors import InvalidInput
 from tidegate.domain.manifest import Manifest, dig, ref_of
-from tidegate.domain.marks import CANARY, FURTHER, RELEASE, REVISION, TARGET, annotations
+from tidegate.domain.marks import CANARY, FURTHER, RELEASE, REVISION, TARGET, TARGET_KIND, annotations
+from tidegate.domain.workload import DEPLOYMENT
 
 
 def application_of(manifest: Manifest | None) -> str:
@@ -41,6 +42,8 @@ def with_marks(virtual_service: Manifest, ref: CanaryRef) -> Manifest:
     }
     if ref.owner.further_clusters:
         marks[FURTHER] = ",".join(ref.owner.further_clusters)
+    if ref.kind != DEPLOYMENT.name:
+        marks[TARGET_KIND] = ref.kind
     metadata = virtual_service["metadata"]
     return virtual_service | {"metadata": metadata | {"annotations": annotations(virtual_service) | marks}}
 

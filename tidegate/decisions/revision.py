@@ -9,9 +9,10 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import NamedTuple
 
-from tidegate.domain.manifest import Manifest, dig, name_of
+from tidegate.domain.manifest import Manifest, name_of
 from tidegate.domain.marks import CONFIGURATION, INITIALISING, REVISION, ROLLBACK, TEMPLATE_HASH, annotations
 from tidegate.domain.plan import Purpose
+from tidegate.domain.workload import kind_of
 
 Digests = Mapping[str, str]
 NONE: Digests = MappingProxyType({})
@@ -19,7 +20,7 @@ NONE: Digests = MappingProxyType({})
 
 def template_hash(target: Manifest, configuration: Digests = NONE) -> str:
     """Sixteen hex digits that name a target's pod template and configuration; no order of keys counts."""
-    hashed = dig(target, "spec", "template") or {}
+    hashed = kind_of(target).template(target)
     if configuration:
         hashed = {"template": hashed, "configuration": dict(configuration)}
     text = json.dumps(hashed, sort_keys=True, separators=(",", ":"), ensure_ascii=False)

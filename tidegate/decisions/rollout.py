@@ -1,15 +1,17 @@
-"""How far a Deployment's rollout is, and what holds its pods up, in words."""
+"""How far a workload's rollout is, and what holds its pods up, in words."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from enum import StrEnum
 from typing import NamedTuple
 
-from tidegate.decisions.health.deployment import health
-from tidegate.decisions.health.status import Status, number, observed
+from tidegate.decisions.health import daemon_set, deployment
+from tidegate.decisions.health.status import Status, observed
 from tidegate.domain.manifest import Manifest, dig
+from tidegate.domain.workload import DAEMON_SET, DEPLOYMENT, kind_of
 
 ALL_AVAILABLE = "all replicas are available"
+_HEALTH = {DEPLOYMENT.name: deployment.health, DAEMON_SET.name: daemon_set.health}
 _STARTING = {"ContainerCreating", "PodInitializing"}
 
 
@@ -28,39 +30,48 @@ class Rollout(NamedTuple):
     reason: str
 
 
-def rollout_of(deployment: Manifest | None, ready_percent: int = 100) -> Rollout:
+def rollout_of(workload: Manifest | None, ready_percent: int = 100) -> Rollout:
     """Done when all pods run the last spec and so many percent of them are available, one at least."""
-    if deployment is None:
+    if workload is None:
         return Rollout(Progress.UNDER_WAY, "it does not exist")
-    if observed(deployment) and wanted_replicas(deployment) == 0:
-        return Rollout(Progress.UNDER_WAY, "it is scaled to 0")
-    status, message = health(deployment)
+    if observed(workload) and wanted_replicas(workload) == 0:
+        return Rollout(Progress.UNDER_WAY, _why_none(workload))
+    status, message = _HEALTH[kind_of(workload).name](workload)
     if status is Status.HEALTHY:
         return Rollout(Progress.DONE, ALL_AVAILABLE)
-    if ready_percent < 100 and (enough := _enough(deployment, ready_percent)):
+    if ready_percent < 100 and (enough := _enough(workload, ready_percent)):
         return Rollout(Progress.DONE, enough)
     return Rollout(Progress.STUCK if status is Status.DEGRADED else Progress.UNDER_WAY, message)
 
 
-def _enough(deployment: Manifest, percent: int) -> str:
+def _why_none(workload: Manifest) -> str:
+    if kind_of(workload).is_down(workload):
+        return "it is scaled to 0"
+    return "no node takes its pods; see to its node selector, affinity and tolerations"
+
+
+def _enough(workload: Manifest, percent: int) -> str:
     """That enough pods are available, in words; empty where they are not, or old ones are left."""
-    updated = number(deployment, "status", "updatedReplicas")
-    available = number(deployment, "status", "availableReplicas")
-    current = observed(deployment) and updated >= wanted_replicas(deployment)
-    alone = number(deployment, "status", "replicas") <= updated
-    if not (current and alone and available and 100 * available >= percent * updated):
+    known = kind_of(workload).counts(workload)
+    current = observed(workload) and known.updated >= known.wanted and not known.outdated
+    if not (current and known.available and 100 * known.available >= percent * known.updated):
         return ""
-    return f"{available} of {updated} replicas are available, and {percent}% are enough"
+    return f"{known.available} of {known.updated} replicas are available, and {percent}% are enough"
 
 
-def wanted_replicas(deployment: Manifest) -> int:
-    """spec.replicas; Kubernetes takes 1 where it is missing."""
-    return number(deployment, "spec", "replicas", default=1)
+def wanted_replicas(workload: Manifest) -> int:
+    """The pods that it is to have: spec.replicas, or the nodes that are to have one."""
+    return kind_of(workload).counts(workload).wanted
 
 
-def running_replicas(deployment: Manifest) -> int | None:
+def available_replicas(workload: Manifest) -> int:
+    """The pods that have been ready for long enough."""
+    return kind_of(workload).counts(workload).available
+
+
+def running_replicas(workload: Manifest) -> int | None:
     """The pods there are; None while the last change of the spec was not observed."""
-    return number(deployment, "status", "replicas") if observed(deployment) else None
+    return kind_of(workload).counts(workload).present if observed(workload) else None
 
 
 def troubles(pods: Iterable[Manifest]) -> str:

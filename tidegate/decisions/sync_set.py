@@ -14,6 +14,7 @@ from tidegate.decisions.sync_order import effective_waves, in_sync_order
 from tidegate.domain.base import Model
 from tidegate.domain.errors import InvalidInput
 from tidegate.domain.manifest import Manifest, ObjectRef, dig, ref_of
+from tidegate.domain.workload import kind_of
 
 TRACKING_ANNOTATION = "argocd.argoproj.io/tracking-id"
 HOOK_ANNOTATIONS = ("argocd.argoproj.io/hook", "helm.sh/hook")
@@ -44,7 +45,7 @@ READ_ONLY = {
 
 
 class Replicas(StrEnum):
-    """Who decides on spec.replicas: Git, an autoscaler once the object exists, or the release."""
+    """Who decides how many pods there are: Git, an autoscaler once the object exists, or the release."""
 
     GIT = "git"
     AUTOSCALER = "autoscaler"
@@ -66,12 +67,10 @@ class SyncItem(Model):
         return ref_of(self.manifest)
 
     def desired(self, live: Manifest | None) -> Manifest:
-        """What to apply, given the live object: replicas that Git does not decide on stay as they are."""
+        """What to apply, given the live object: a size that Git does not decide on stays as it is."""
         if self.replicas is Replicas.GIT or (live is None and self.replicas is Replicas.AUTOSCALER):
             return self.manifest
-        replicas = 0 if live is None else dig(live, "spec", "replicas")
-        spec = {key: value for key, value in (self.manifest.get("spec") or {}).items() if key != "replicas"}
-        return self.manifest | {"spec": spec if replicas is None else spec | {"replicas": replicas}}
+        return kind_of(self.manifest).as_live(self.manifest, live)
 
 
 class NeededNamespace(Model):

@@ -16,17 +16,16 @@ NO_DATA = "tidegate.dev/no-data"
 
 
 UNRELEASED_KINDS = {
-    "DaemonSet": "release it by a Deployment, or leave this Canary to Flagger",
     "Service": "name the Deployment behind it, or leave this Canary to Flagger",
 }
 """Kinds of targets that Flagger knows, and how to do without."""
 
 
 class TargetRef(ManifestModel):
-    """The Deployment that carries new versions."""
+    """The Deployment or DaemonSet that carries new versions."""
 
     api_version: str = "apps/v1"
-    kind: Literal["Deployment"]
+    kind: Literal["Deployment", "DaemonSet"]
     name: str = Field(min_length=1)
 
     @field_validator("kind", mode="before")
@@ -100,6 +99,14 @@ class CanarySpec(ManifestModel):
         if "analysis" in value:
             raise ValueError("has both analysis and canaryAnalysis, its old name; keep analysis")
         return {"analysis" if name == "canaryAnalysis" else name: item for name, item in value.items()}
+
+    @model_validator(mode="after")
+    def _nodes_are_not_scaled(self) -> Self:
+        if self.autoscaler_ref and self.target_ref.kind == "DaemonSet":
+            raise ValueError(
+                "has autoscalerRef, and its target is a DaemonSet, whose pods follow the nodes; remove it"
+            )
+        return self
 
     @model_validator(mode="after")
     def _connections_have_no_requests(self) -> Self:

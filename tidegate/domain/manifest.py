@@ -55,6 +55,12 @@ def dig(manifest: Any, *path: str) -> Any:
     return manifest
 
 
+def number(manifest: Any, *path: str, default: int = 0) -> int:
+    """A count in an object; `default` where it is absent, as the API leaves zeros out."""
+    value = dig(manifest, *path)
+    return default if value is None else int(value)
+
+
 def name_of(manifest: Mapping[str, Any]) -> str:
     """metadata.name; empty when missing."""
     return str(dig(manifest, "metadata", "name") or "")

@@ -65,6 +65,9 @@ FURTHER = "tidegate.dev/further-clusters"
 TARGET = "tidegate.dev/target"
 """On a VirtualService: name of the canary's target."""
 
+TARGET_KIND = "tidegate.dev/target-kind"
+"""On a VirtualService: the kind of the canary's target; none for a Deployment."""
+
 
 def annotations(manifest: Manifest) -> dict[str, str]:
     """metadata.annotations; empty when missing."""

@@ -14,7 +14,8 @@ from tidegate.domain.freeze_rule import FreezeRule
 from tidegate.domain.manifest import Manifest, dig, name_of
 from tidegate.domain.metric_template import MetricTemplate
 from tidegate.domain.release_policy import ReleasePolicy
-from tidegate.manifests import autoscaler, policies, scaled_object
+from tidegate.domain.workload import DAEMON_SET
+from tidegate.manifests import autoscaler, daemon_sets, policies, scaled_object
 from tidegate.manifests.baseline import refuse_long_label
 from tidegate.manifests.clashes import refuse_clashes, refuse_duplicates, refuse_long_names
 from tidegate.manifests.naming import Names, Selector, names, selector_of
@@ -49,8 +50,8 @@ class Bundle(Model):
 
     @property
     def replicas(self) -> int | None:
-        """The primary's size in Git; None where an autoscaler decides, or Git names none above 0."""
-        asked = dig(self.target, "spec", "replicas")
+        """The primary's size in Git; None where others decide on it, or Git names none above 0."""
+        asked = None if self.target["kind"] == DAEMON_SET.name else dig(self.target, "spec", "replicas")
         return asked if self.autoscaler is None and isinstance(asked, int) and asked > 0 else None
 
     @property
@@ -153,11 +154,14 @@ def _bundle(rendered: Rendered, objects: Sequence[Rendered]) -> Bundle:
 
 
 def _target(canary: Canary, objects: Sequence[Rendered]) -> Rendered:
-    name = canary.spec.target_ref.name
-    target = referred(canary, objects, "apps", "Deployment", name, "spec.targetRef.name")
+    ref = canary.spec.target_ref
+    target = referred(canary, objects, "apps", ref.kind, ref.name, "spec.targetRef.name")
     try:
         selector_of(target.manifest)
-        _refuse_odd_count(target.manifest, "replicas")
+        if ref.kind == DAEMON_SET.name:
+            daemon_sets.refuse_unfit(target.manifest)
+        else:
+            _refuse_odd_count(target.manifest, "replicas")
     except InvalidInput as error:
         raise target.blamed(error) from None
     return target

@@ -24,8 +24,7 @@ def refuse_long_names(known: Names, *, baseline: bool = False) -> None:
 
 def refuse_clashes(canary: Canary, objects: Sequence[Rendered], *, baseline: bool = False) -> None:
     """What a release makes itself must not be in Git too: each sync would undo the release."""
-    known = names(canary)
-    made = _made(known) | (_made_beside(known) if baseline else set())
+    made = _made(canary) | (_made_beside(names(canary)) if baseline else set())
     for each in objects:
         manifest = each.manifest
         clash = (api_group(manifest), str(manifest.get("kind")), name_of(manifest))
@@ -38,9 +37,10 @@ def refuse_clashes(canary: Canary, objects: Sequence[Rendered], *, baseline: boo
             raise each.blamed(error)
 
 
-def _made(known: Names) -> set[tuple[str, str, str]]:
+def _made(canary: Canary) -> set[tuple[str, str, str]]:
     """(group, kind, name) of the objects that a release makes."""
-    made = {("apps", "Deployment", known.primary)}
+    known = names(canary)
+    made: set[tuple[str, str, str]] = {("apps", canary.spec.target_ref.kind, known.primary)}
     made |= {("", "Service", name) for name in (known.apex, known.primary_service, known.canary_service)}
     made |= {(istio.GROUP, "DestinationRule", name) for name in (known.primary_service, known.canary_service)}
     made.add((istio.GROUP, "VirtualService", known.apex))

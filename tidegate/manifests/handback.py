@@ -18,8 +18,10 @@ from tidegate.domain.marks import (
     RELEASE,
     REVISION,
     TARGET,
+    TARGET_KIND,
     annotations,
 )
+from tidegate.domain.workload import kind_of
 from tidegate.manifests.configuration import VERSION_DIGITS, Names, references, renamed
 from tidegate.manifests.naming import PRIMARY_SUFFIX, Selector, selector_of
 from tidegate.manifests.primary import relabelled
@@ -27,7 +29,7 @@ from tidegate.manifests.services import without_asked
 from tidegate.manifests.splits import shares
 
 _COPY = re.compile(rf"(?P<source>.+){re.escape(PRIMARY_SUFFIX)}-[0-9a-f]{{{VERSION_DIGITS}}}")
-_OWN = (RELEASE, CANARY, FURTHER, TARGET, REVISION, ORIGINAL, ASKED_FOR)
+_OWN = (RELEASE, CANARY, FURTHER, TARGET, TARGET_KIND, REVISION, ORIGINAL, ASKED_FOR)
 """Marks that speak of a canary; a fence stays, and keeps late commands out."""
 
 _SERVICE_FIELDS = ("selector", "ports")
@@ -41,9 +43,9 @@ def serving(target: Manifest, primary: Manifest, copies: Iterable[Manifest]) -> 
     chosen = selector_of(target)
     back = Selector(chosen.label, target=chosen.primary, primary=chosen.target)
     template = relabelled(renamed(primary["spec"]["template"], sources(primary, copies)), back)
-    size = dig(primary, "spec", "replicas")
-    spec = target["spec"] | {"template": template, "replicas": max(1, size or 1)}
-    return target | {"spec": spec}
+    kind = kind_of(primary)
+    served = target | {"spec": target["spec"] | {"template": template}}
+    return kind.up(served, max(1, kind.counts(primary).wanted), served)
 
 
 def given_back_service(live: Manifest, target: Manifest) -> Manifest:
@@ -77,7 +79,7 @@ def is_taken(service: Manifest, target: Manifest) -> bool:
 
 
 def selects(service: Manifest, target: Manifest) -> bool:
-    """Whether a Service selects the pods of a Deployment's template."""
+    """Whether a Service selects the pods of a workload's template."""
     selector = dig(service, "spec", "selector") or {}
     return bool(selector) and selector.items() <= _labels(target).items()
 

@@ -6,11 +6,18 @@ from typing import Any
 
 from tidegate.domain.errors import ReleaseFailed
 from tidegate.domain.manifest import Manifest, dig, name_of
+from tidegate.domain.workload import kind_of
 from tidegate.manifests.configuration import Names, renamed
 from tidegate.manifests.naming import OWNER_LABELS, PRIMARY_SUFFIX, Selector, selector_of
 
-ROLLOUT_FIELDS = ("strategy", "minReadySeconds", "progressDeadlineSeconds", "revisionHistoryLimit")
-"""The parts of a Deployment's spec, apart from its template, that a promotion carries over."""
+ROLLOUT_FIELDS = (
+    "strategy",
+    "updateStrategy",
+    "minReadySeconds",
+    "progressDeadlineSeconds",
+    "revisionHistoryLimit",
+)
+"""The parts of a target's spec, apart from its template, that a promotion carries over."""
 
 OWNER_ANNOTATIONS = (
     "argocd.argoproj.io/",
@@ -27,11 +34,11 @@ NO_COPIES: Names = MappingProxyType({})
 def primary(
     target: Manifest, *, replicas: int, annotations: dict[str, str], copies: Names = NO_COPIES
 ) -> Manifest:
-    """The primary Deployment for a target's manifest; `copies` name its own ConfigMaps and Secrets."""
+    """The primary for a target's manifest; `copies` name its own ConfigMaps and Secrets."""
     selector = selector_of(target)
-    return {
+    made = {
         "apiVersion": target["apiVersion"],
-        "kind": "Deployment",
+        "kind": target["kind"],
         "metadata": {
             "name": name_of(target) + PRIMARY_SUFFIX,
             "namespace": target["metadata"]["namespace"],
@@ -40,20 +47,20 @@ def primary(
         },
         "spec": {
             **rollout_of(target, copies),
-            "replicas": replicas,
             "selector": {"matchLabels": {selector.label: selector.primary}},
         },
     }
+    return kind_of(target).up(made, replicas, target)
 
 
 def refuse_stranger(live: Manifest, target: Manifest) -> None:
-    """ReleaseFailed when a live Deployment of the primary's name was made for something else."""
+    """ReleaseFailed when a live workload of the primary's name was made for something else."""
     selector = selector_of(target)
     found = dig(live, "spec", "template", "metadata", "labels", selector.label)
     if found != selector.primary:
         raise ReleaseFailed(
-            f"Deployment {name_of(live)} exists, but its pods' label {selector.label} is {found!r} and not "
-            f"{selector.primary!r}: it is not the primary of {name_of(target)}; rename or remove it"
+            f"{live['kind']} {name_of(live)} exists, but its pods' label {selector.label} is {found!r} and "
+            f"not {selector.primary!r}: it is not the primary of {name_of(target)}; rename or remove it"
         )
 
 
@@ -61,7 +68,8 @@ def rollout_of(target: Manifest, copies: Names = NO_COPIES) -> Manifest:
     """What a promotion writes into the primary's spec: the rewritten template and how it is rolled out."""
     spec = target["spec"]
     kept = {field: deepcopy(spec[field]) for field in ROLLOUT_FIELDS if field in spec}
-    return {**kept, "template": relabelled(renamed(spec["template"], copies), selector_of(target))}
+    template = renamed(kind_of(target).template(target), copies)
+    return {**kept, "template": relabelled(template, selector_of(target))}
 
 
 def relabelled(template: Manifest, selector: Selector) -> Manifest:

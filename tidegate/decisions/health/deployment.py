@@ -7,12 +7,11 @@ from tidegate.decisions.health.status import (
     condition,
     degraded,
     healthy,
-    number,
     observed,
     progressing,
     suspended,
 )
-from tidegate.domain.manifest import dig
+from tidegate.domain.manifest import dig, number
 
 
 def health(obj: Object) -> Health:

@@ -7,10 +7,10 @@ from tidegate.decisions.health.status import (
     condition,
     degraded,
     healthy,
-    number,
     observed,
     progressing,
 )
+from tidegate.domain.manifest import number
 
 
 def health(obj: Object) -> Health:

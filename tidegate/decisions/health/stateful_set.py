@@ -5,11 +5,10 @@ from tidegate.decisions.health.status import (
     Health,
     Object,
     healthy,
-    number,
     observed,
     progressing,
 )
-from tidegate.domain.manifest import dig
+from tidegate.domain.manifest import dig, number
 
 
 def health(obj: Object) -> Health:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from enum import StrEnum
 from typing import Any, NamedTuple
 
-from tidegate.domain.manifest import dig
+from tidegate.domain.manifest import dig, number
 
 Object = Mapping[str, Any]
 
@@ -55,12 +55,6 @@ def progressing(message: str) -> Health:
 def degraded(message: str) -> Health:
     """Failed, or did not get there in time."""
     return Health(Status.DEGRADED, message)
-
-
-def number(obj: Object, *path: str, default: int = 0) -> int:
-    """A count in the object; `default` where it is absent, as the API leaves zeros out."""
-    value = dig(obj, *path)
-    return default if value is None else int(value)
 
 
 def condition(obj: Object, kind: str) -> Mapping[str, Any]:

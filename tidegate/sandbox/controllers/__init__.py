@@ -1,4 +1,4 @@
-"""What turns Deployments into pods and Services into endpoints: `Controllers`.
+"""What turns Deployments and DaemonSets into pods and Services into endpoints: `Controllers`.
 
 A kube-controller-manager can take their place; `Autoscaling` is what stays to do then.
 """

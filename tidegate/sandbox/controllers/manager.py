@@ -12,14 +12,17 @@ from typing import Self
 
 from tidegate.sandbox.client import (
     AUTOSCALERS,
+    DAEMON_SETS,
     DEPLOYMENTS,
     ENDPOINT_SLICES,
+    NODES,
     PODS,
     REPLICA_SETS,
     SERVICES,
     ClusterClient,
 )
 from tidegate.sandbox.controllers.autoscaler import AutoscalerController
+from tidegate.sandbox.controllers.daemon_set import DaemonSetController
 from tidegate.sandbox.controllers.deployment import DeploymentController
 from tidegate.sandbox.controllers.endpoints import EndpointsController
 from tidegate.sandbox.controllers.replicaset import ReplicaSetController
@@ -55,7 +58,7 @@ class _Manager:
 
 
 class Controllers(_Manager):
-    """Deployments, ReplicaSets, endpoints and autoscalers of one cluster come to life while this runs.
+    """All that makes pods and endpoints, and autoscalers, of one cluster come to life while this runs.
 
     Use it as an async context manager, or `start()` and `stop()` it.
     """
@@ -63,15 +66,18 @@ class Controllers(_Manager):
     def __init__(self, client: ClusterClient) -> None:
         deployments = Informer(client, DEPLOYMENTS)
         replica_sets = Informer(client, REPLICA_SETS)
+        daemon_sets = Informer(client, DAEMON_SETS)
+        nodes = Informer(client, NODES)
         pods = Informer(client, PODS)
         services = Informer(client, SERVICES)
         slices = Informer(client, ENDPOINT_SLICES)
         autoscalers = Informer(client, AUTOSCALERS)
         super().__init__(
-            [deployments, replica_sets, pods, services, slices, autoscalers],
+            [deployments, replica_sets, daemon_sets, nodes, pods, services, slices, autoscalers],
             [
                 DeploymentController(client, deployments, replica_sets, pods).reconciler,
                 ReplicaSetController(client, replica_sets, pods).reconciler,
+                DaemonSetController(client, daemon_sets, nodes, pods).reconciler,
                 EndpointsController(client, services, pods, slices).reconciler,
                 AutoscalerController(client, autoscalers, deployments).reconciler,
             ],

@@ -4,24 +4,17 @@ from __future__ import annotations
 
 import asyncio
 
-from tidegate.sandbox.client import (
-    PODS,
-    REPLICA_SETS,
-    STATUS,
-    ClusterClient,
-    NotFoundError,
-    Object,
-)
+from tidegate.sandbox.client import REPLICA_SETS, STATUS, ClusterClient, Object
 from tidegate.sandbox.controllers.objects import (
     controller_of,
     deleting,
     field,
     owned_by,
-    owner_reference,
     pod_active,
     pod_ready,
     seconds_until_available,
 )
+from tidegate.sandbox.controllers.pods import PodWriter, pod_of
 from tidegate.sandbox.controllers.rollout import desired_replicas
 from tidegate.sandbox.informer import Informer, Key, Reconciler, key_of
 
@@ -36,6 +29,7 @@ class ReplicaSetController:
         self._client = client
         self._replica_sets = replica_sets
         self._pods = pods
+        self._writer = PodWriter(client, pods)
         self.reconciler = Reconciler("replicaset", self.reconcile)
         replica_sets.on_change(lambda obj, _: self.reconciler.queue.add(key_of(obj)))
         pods.on_change(self._pod_changed)
@@ -60,35 +54,11 @@ class ReplicaSetController:
     async def _scale(self, replica_set: Object, pods: list[Object]) -> None:
         missing = desired_replicas(replica_set) - len(pods)
         if missing > 0:
-            await asyncio.gather(*(self._create_pod(replica_set) for _ in range(min(missing, BURST))))
+            pods = [pod_of(REPLICA_SETS, replica_set)] * min(missing, BURST)
+            await asyncio.gather(*map(self._writer.create, pods))
         elif missing < 0:
             doomed = sorted(pods, key=deletion_rank)[: min(-missing, BURST)]
-            await asyncio.gather(*map(self._delete_pod, doomed))
-
-    async def _create_pod(self, replica_set: Object) -> None:
-        template = replica_set["spec"]["template"]
-        metadata = {name: template["metadata"].get(name) or {} for name in ("labels", "annotations")}
-        pod = {
-            "metadata": {
-                **metadata,
-                "namespace": replica_set["metadata"]["namespace"],
-                "generateName": replica_set["metadata"]["name"] + "-",
-                "ownerReferences": [owner_reference(REPLICA_SETS, replica_set)],
-            },
-            "spec": template["spec"],
-        }
-        self._pods.observe(await self._client.create(PODS, pod))
-
-    async def _delete_pod(self, pod: Object) -> None:
-        try:
-            answer = await self._client.delete(PODS, pod)
-        except NotFoundError:
-            self._pods.forget(pod)
-            return
-        if answer.get("kind") == PODS.kind and deleting(answer):
-            self._pods.observe(answer)
-        else:
-            self._pods.forget(pod)
+            await asyncio.gather(*map(self._writer.delete, doomed))
 
     async def _report(self, replica_set: Object, pods: list[Object]) -> None:
         min_ready = field(replica_set, "spec", "minReadySeconds")

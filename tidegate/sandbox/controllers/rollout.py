@@ -39,14 +39,15 @@ def bounds_of(deployment: Object) -> Bounds:
     """
     replicas = desired_replicas(deployment)
     rolling = (deployment["spec"].get("strategy") or {}).get("rollingUpdate") or {}
-    surge = _share(rolling.get("maxSurge", "25%"), replicas, math.ceil)
-    unavailable = _share(rolling.get("maxUnavailable", "25%"), replicas, math.floor)
+    surge = share(rolling.get("maxSurge", "25%"), replicas, math.ceil)
+    unavailable = share(rolling.get("maxUnavailable", "25%"), replicas, math.floor)
     if surge == 0 and unavailable == 0:
         unavailable = 1
     return Bounds(replicas, surge, min(unavailable, replicas))
 
 
-def _share(value: int | str, replicas: int, rounding: type[int] | object) -> int:
+def share(value: int | str, replicas: int, rounding: type[int] | object) -> int:
+    """A bound of a rolling update: a count, or a percentage of the replicas."""
     if isinstance(value, int):
         return value
     if value.endswith("%"):

@@ -68,7 +68,7 @@ def clusters(service: Service, policy: TrafficPolicy) -> Iterator[Json]:
 
 def _workloads(service: Service, port: int) -> list[tuple[str, str]]:
     """Each with its cluster."""
-    # Selected Deployments stay while they have no pods, so that nothing is torn down at zero replicas.
+    # Selected workloads stay while they have no pods, so that nothing is torn down at zero replicas.
     there = {(e.workload, e.cluster) for e in service.endpoints[port] if e.workload}
     return sorted(there | set(product(service.workloads, service.clusters)))
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 from tidegate.sandbox.client import (
+    DAEMON_SETS,
     DEPLOYMENTS,
     ENDPOINT_SLICES,
     PODS,
@@ -33,6 +34,7 @@ _WORKLOADS = {
     "endpoint_slices": ENDPOINT_SLICES,
     "pods": PODS,
     "deployments": DEPLOYMENTS,
+    "daemon_sets": DAEMON_SETS,
 }
 
 

@@ -29,6 +29,12 @@ class Snapshot(BaseModel):
     endpoint_slices: tuple[Manifest, ...] = ()
     pods: tuple[Manifest, ...] = ()
     deployments: tuple[Manifest, ...] = ()
+    daemon_sets: tuple[Manifest, ...] = ()
+
+    @property
+    def owners(self) -> tuple[Manifest, ...]:
+        """All that pods belong to."""
+        return (*self.deployments, *self.daemon_sets)
 
 
 class Key(NamedTuple):
@@ -39,7 +45,7 @@ class Key(NamedTuple):
 
 
 class Endpoint(NamedTuple):
-    """A ready address on this machine behind a port; its workload is None when no Deployment's pod has it.
+    """A ready address on this machine behind a port; its workload is None when no workload's pod has it.
 
     `cluster` is empty but for a further workload cluster.
     """
@@ -51,7 +57,7 @@ class Endpoint(NamedTuple):
 
 
 class Service(NamedTuple):
-    """A service of the mesh; its workloads are the Deployments that its selector selects.
+    """A service of the mesh; its workloads are the Deployments and DaemonSets that its selector selects.
 
     Its clusters are those that declare it, named as an endpoint's.
     """
@@ -108,7 +114,7 @@ def registry(snapshot: Snapshot) -> Registry:
     return Registry(
         service
         for key, manifests in sorted(declared.items())
-        if (service := _service(key, manifests, slices[key], snapshot.deployments, workloads)).ports
+        if (service := _service(key, manifests, slices[key], snapshot.owners, workloads)).ports
     )
 
 
@@ -122,7 +128,7 @@ def _service(
     key: Key,
     manifests: Iterable[Manifest],
     slices: Iterable[Manifest],
-    deployments: Iterable[Manifest],
+    owners: Iterable[Manifest],
     workloads: Mapping[Key, str],
 ) -> Service:
     ports: dict[int, str] = {}
@@ -131,7 +137,7 @@ def _service(
     for manifest in manifests:
         ports |= _ports(manifest)
         clusters.add(_cluster_of(manifest))
-        selected |= _selected(manifest, deployments)
+        selected |= _selected(manifest, owners)
     endpoints = {
         number: tuple(sorted(_endpoints(key, slices, name, workloads))) for number, name in ports.items()
     }
@@ -147,20 +153,18 @@ def _ports(service: Manifest) -> dict[int, str]:
     return {port["port"]: port.get("name") or "" for port in ports if port.get("protocol", "TCP") == "TCP"}
 
 
-def _selected(service: Manifest, deployments: Iterable[Manifest]) -> set[str]:
+def _selected(service: Manifest, owners: Iterable[Manifest]) -> set[str]:
     selector = service.get("spec", {}).get("selector") or {}
     namespace = key_of(service).namespace
     return {
-        key_of(deployment).name
-        for deployment in deployments
-        if selector
-        and key_of(deployment).namespace == namespace
-        and selector.items() <= _labels(deployment).items()
+        key_of(owner).name
+        for owner in owners
+        if selector and key_of(owner).namespace == namespace and selector.items() <= _labels(owner).items()
     }
 
 
-def _labels(deployment: Manifest) -> dict[str, str]:
-    metadata = deployment.get("spec", {}).get("template", {}).get("metadata") or {}
+def _labels(owner: Manifest) -> dict[str, str]:
+    metadata = owner.get("spec", {}).get("template", {}).get("metadata") or {}
     return metadata.get("labels") or {}
 
 
@@ -202,7 +206,7 @@ def _workload(namespace: str, endpoint: Manifest, workloads: Mapping[Key, str]) 
 
 
 def _workloads_of_pods(pods: Iterable[Manifest]) -> dict[Key, str]:
-    """Each pod's Deployment, or an empty name when it has none.
+    """Each pod's Deployment or DaemonSet, or an empty name when it has none.
 
     A ReplicaSet is called `<deployment>-<pod template hash>`: Istio's telemetry reads the name the same way.
     """
@@ -211,6 +215,6 @@ def _workloads_of_pods(pods: Iterable[Manifest]) -> dict[Key, str]:
 
 def _workload_of(metadata: Manifest) -> str:
     template = (metadata.get("labels") or {}).get("pod-template-hash")
-    owners = metadata.get("ownerReferences") or ()
-    replica_set = next((owner["name"] for owner in owners if owner.get("kind") == "ReplicaSet"), "")
-    return str(replica_set).removesuffix(f"-{template}") if template else ""
+    owners = {owner.get("kind"): str(owner["name"]) for owner in metadata.get("ownerReferences") or ()}
+    deployment = owners.get("ReplicaSet", "").removesuffix(f"-{template}") if template else ""
+    return deployment or owners.get("DaemonSet", "")

@@ -1,7 +1,7 @@
 """A node of the sandbox: takes its cluster's pods and runs them as local processes.
 
-It is also the scheduler (there is one node in a cluster, so there is nothing to decide) and speaks to
-the cluster through its API only.
+It is also the scheduler (one node in a cluster runs pods, and takes all but those for another one) and
+speaks to the cluster through its API only.
 """
 
 from __future__ import annotations
@@ -31,6 +31,7 @@ from tidegate.sandbox.node.container import NodeParts
 from tidegate.sandbox.node.pod import PodRunner
 from tidegate.sandbox.node.processes import ZygoteClient
 from tidegate.sandbox.node.status import moment
+from tidegate.sandbox.placement import pinned_node
 
 log = logging.getLogger(__name__)
 
@@ -99,11 +100,12 @@ class Node:
             await self._session.close()
 
     async def _register(self) -> None:
-        """Make this node known to the cluster, as ready."""
-        node: Object = {
-            "metadata": {"name": self.name, "labels": {"kubernetes.io/hostname": self.name}},
-            "spec": {},
-        }
+        """Make this node known to the cluster, as ready.
+
+        A real API server taints a new node, which no controller of the sandbox's takes back.
+        """
+        labels = {"kubernetes.io/hostname": self.name, "kubernetes.io/os": "linux"}
+        node: Object = {"metadata": {"name": self.name, "labels": labels}, "spec": {}}
         with contextlib.suppress(ConflictError):
             await self._client.create(NODES, node)
         ready = {
@@ -120,6 +122,7 @@ class Node:
             "nodeInfo": {"kubeletVersion": "v1.33.0", "operatingSystem": "linux"},
         }
         await self._client.patch(NODES, node, {"status": status}, STATUS)
+        await self._client.patch(NODES, node, {"spec": {"taints": None}})
 
     async def _reconcile(self, key: Key) -> None:
         """Start a pod that is new, end one that is being deleted, forget one that is gone."""
@@ -127,7 +130,7 @@ class Node:
         uid = self._uids.get(key)
         if uid is not None and (pod is None or pod["metadata"]["uid"] != uid):
             self._lost(key, uid)
-        if pod is None or (pod["spec"].get("nodeName") or self.name) != self.name:
+        if pod is None or (pinned_node(pod) or self.name) != self.name:
             return
         if "deletionTimestamp" in pod["metadata"]:
             await self._end(key, pod)
