@@ -12,16 +12,17 @@ from activities.autoscalers import bring_back, bring_to_git, live_autoscaler, re
 from activities.configuration import bring_copies, configuration_of
 from activities.offload import at_once
 from activities.rollout import await_rollout, settled_rollout
-from activities.site import Site, described
+from activities.site import APPS, Site, described
 from activities.surroundings import beside_services
 from tidegate.adapters.kubernetes import Change
-from tidegate.contracts import CANARY_FIELD_MANAGER, CanaryCommand, StepReport
+from tidegate.contracts import CANARY_FIELD_MANAGER, FENCE_ANNOTATION, CanaryCommand, StepReport
 from tidegate.decisions.revision import purpose_of, template_hash
 from tidegate.decisions.rollout import Progress, wanted_replicas
-from tidegate.domain.errors import NotReady
+from tidegate.domain.errors import AccessDenied, NotReady, ReleaseFailed
 from tidegate.domain.manifest import Manifest, dig, name_of, ref_of
+from tidegate.domain.marks import annotations
 from tidegate.domain.plan import Purpose
-from tidegate.domain.workload import kind_of
+from tidegate.domain.workload import KINDS, kind_of
 from tidegate.manifests import promotion
 from tidegate.manifests.autoscaler import min_replicas
 from tidegate.manifests.configuration import Configuration
@@ -95,6 +96,19 @@ def _undo_unfinished(site: Site, command: CanaryCommand, live: Manifest) -> tupl
     except NotReady as error:
         return *said, str(error)
     return said
+
+
+def refuse_other_kind(site: Site) -> None:
+    """ReleaseFailed when a primary of another kind serves: the Services would select its pods as well."""
+    for kind in KINDS.keys() - {site.ref.kind}:
+        with suppress(AccessDenied):  # who may not look has made none
+            ref = site.named(APPS, kind, site.ref.primary)
+            live = site.cluster.get(ref.api_version, kind, ref.namespace, ref.name)
+            if live is not None and FENCE_ANNOTATION in annotations(live):
+                raise ReleaseFailed(
+                    f"{ref} still serves, and the target is a {site.ref.kind} now: run `tidegate uninstall` "
+                    "for the revision that was released last, and start again"
+                )
 
 
 def configured(site: Site) -> Configuration:

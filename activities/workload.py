@@ -18,7 +18,7 @@ from activities.configuration import bring_copies, remove_stale_copies
 from activities.endpoints import await_endpoints
 from activities.homing import kept_home
 from activities.judged import marked, refuse_changed, unmarked
-from activities.preparation import configured, prepare, said_of_size
+from activities.preparation import configured, prepare, refuse_other_kind, said_of_size
 from activities.publication import end_at_best, publication_of
 from activities.restoration import restored
 from activities.rollout import await_no_replicas, await_rollout
@@ -256,6 +256,8 @@ def _look(site: Site) -> _Look:
         target, primary = site.bundle.target, site.primary()
         if primary is not None:
             refuse_stranger(primary, target)
+        else:
+            refuse_other_kind(site)
         digests = configured(site).digests
         shown = publication_of(site, template_hash(target, digests), primary, digests)
     finding = Finding(site.ref.cluster, *purpose_of(primary, target, digests))

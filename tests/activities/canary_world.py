@@ -40,6 +40,7 @@ from tidegate.contracts import (
 from tidegate.domain.errors import Unreachable
 from tidegate.domain.manifest import Manifest, ObjectRef
 from tidegate.domain.plan import Published, Routing
+from tidegate.domain.workload import kind_of
 from tidegate.manifests.bundle import Bundle, Contents, read_contents
 from tidegate.sandbox.client import NAMESPACES, PODS, ApiError, ClusterClient, Object, Resource
 from tidegate.sandbox.cluster_api import ClusterApi, write_kubeconfig
@@ -156,6 +157,7 @@ class World:
         self.git: dict[str, list[Manifest]] = {}
         self.git_down = False
         self.named = True
+        self.kind = "Deployment"
         self._workload = WorkloadActivities(clusters, self, settings)
         self._traffic = TrafficActivities(clusters, self, settings)
         self._recovery = RecoveryActivities(clusters, self, self, settings)
@@ -170,6 +172,8 @@ class World:
         """Have Git hold the manifests with this image; `change` gets Deployment, HPA and Canary."""
         manifests = list(yaml.safe_load_all(MANIFESTS))
         manifests[0]["spec"]["template"]["spec"]["containers"][0]["image"] = image
+        if self.kind == "DaemonSet":
+            _of_daemons(*manifests)
         if change:
             change(*manifests)
         self.git[revision] = manifests
@@ -203,6 +207,8 @@ class World:
         target = deepcopy(self.git[revision][0])
         if replicas is not None:
             target["spec"]["replicas"] = replicas
+        if self.kind == "DaemonSet" and (live := self.deployment("podinfo")):
+            target = kind_of(live).as_live(target, live)
         self.workloads.apply(target, manager="tidegate")
 
     def ref(self, revision: str) -> CanaryRef:
@@ -211,7 +217,9 @@ class World:
             application="podinfo", cluster=WORKLOADS, namespace="test", create_namespace=True, source=source
         )
         names = {"target": "podinfo", "primary": "podinfo-primary"} if self.named else {}
-        return CanaryRef(owner=owner, namespace="test", name="podinfo", service="podinfo", **names)
+        return CanaryRef(
+            owner=owner, namespace="test", name="podinfo", service="podinfo", kind=self.kind, **names
+        )
 
     def fence(self) -> Fence:
         """A token later than all before it."""
@@ -308,13 +316,13 @@ class World:
         self.step("scale_down", revision)
 
     def deployment(self, name: str) -> Any:
-        return self.workloads.get("apps/v1", "Deployment", "test", name)
+        return self.workloads.get("apps/v1", self.kind, "test", name)
 
     def change_deployment(
         self, name: str, change: Callable[[Any], Any], manager: str, fence: Fence | None = None
     ) -> None:
-        """Write a Deployment as that manager, by default with a token later than all before it."""
-        ref = ObjectRef(api_version="apps/v1", kind="Deployment", namespace="test", name=name)
+        """Write a workload as that manager, by default with a token later than all before it."""
+        ref = ObjectRef(api_version="apps/v1", kind=self.kind, namespace="test", name=name)
         self.workloads.fenced_update(ref, fence or self.fence(), change, manager=manager)
 
     def service(self, name: str) -> Any:
@@ -352,6 +360,24 @@ def world(servers: Run, tmp_path: Path) -> Iterator[World]:
     yield World(clusters, settings, lambda: servers(apis[1].stop()))
     clusters.close()
     servers(ending.aclose())
+
+
+@pytest.fixture
+def daemons(world: World) -> World:
+    """The same with a DaemonSet for a target, and two nodes, of which the second one has a fast disk."""
+    for number, labels in enumerate(({}, {"disk": "ssd"}), start=1):
+        metadata = {"name": f"node-{number}", "labels": labels}
+        world.workloads.apply({"apiVersion": "v1", "kind": "Node", "metadata": metadata}, manager="kubelet")
+    world.kind = "DaemonSet"
+    world.commit("a")
+    return world
+
+
+def _of_daemons(target: Manifest, autoscaler: Manifest, canary: Manifest) -> None:
+    """The manifests with a DaemonSet instead; the autoscaler is nobody's."""
+    target["kind"] = canary["spec"]["targetRef"]["kind"] = "DaemonSet"
+    del canary["spec"]["autoscalerRef"]
+    autoscaler["spec"]["scaleTargetRef"]["name"] = "elsewhere"
 
 
 @pytest.fixture

@@ -8,6 +8,7 @@ import pytest
 from tidegate.decisions.revision import changes, purpose_of, template_hash
 from tidegate.domain.marks import CONFIGURATION, INITIALISING, REVISION, ROLLBACK, TEMPLATE_HASH
 from tidegate.domain.plan import Purpose
+from tidegate.domain.workload import DAEMON_SET
 
 
 def target(image: str = "podinfo:1", **spec: Any) -> dict[str, Any]:
@@ -22,6 +23,11 @@ def primary(**marks: str) -> dict[str, Any]:
 HASH = template_hash(target())
 SHA = "0c62d7c" + "0" * 33
 RECORD = json.dumps({"hash": HASH, "revision": SHA, "rollout": {}})
+
+
+def test_a_daemon_set_without_pods_has_the_hash_of_one_with_pods() -> None:
+    daemons = target() | {"kind": "DaemonSet"}
+    assert template_hash(DAEMON_SET.down(daemons)) == template_hash(daemons) == HASH
 
 
 def test_the_hash_is_stable() -> None:

@@ -22,7 +22,50 @@ def deployment(wanted: int | None = 2, **status: Any) -> dict[str, Any]:
     }
 
 
+def daemons(wanted: int, updated: int, available: int, **more: Any) -> dict[str, Any]:
+    """`nodes` is its node selector."""
+    template = {"spec": {"nodeSelector": more.pop("nodes", {})}}
+    status = {"desiredNumberScheduled": wanted, "updatedNumberScheduled": updated}
+    return {
+        "kind": "DaemonSet",
+        "metadata": {"generation": 3},
+        "spec": {"template": template},
+        "status": {"observedGeneration": 3, "numberAvailable": available} | status | more,
+    }
+
+
+NOWHERE = {"flagger.app/scale-to-zero": "true"}
 EXCEEDED = {"type": "Progressing", "status": "False", "reason": "ProgressDeadlineExceeded"}
+
+
+@pytest.mark.parametrize(
+    ("live", "percent", "progress", "reason"),
+    [
+        (
+            daemons(2, 2, 2, observedGeneration=2),
+            100,
+            Progress.UNDER_WAY,
+            "its controller has not seen the new spec yet",
+        ),
+        (daemons(2, 1, 1), 100, Progress.UNDER_WAY, "1 of 2 pods are updated"),
+        (daemons(2, 2, 1), 100, Progress.UNDER_WAY, "1 of 2 pods are available"),
+        (daemons(2, 2, 1), 50, Progress.DONE, "1 of 2 replicas are available, and 50% are enough"),
+        (daemons(2, 2, 0), 0, Progress.UNDER_WAY, "0 of 2 pods are available"),
+        (daemons(2, 2, 2), 100, Progress.DONE, "all replicas are available"),
+        (daemons(2, 2, 2, numberMisscheduled=1), 100, Progress.DONE, "all replicas are available"),
+        (daemons(0, 0, 0, nodes=NOWHERE), 50, Progress.UNDER_WAY, "it is scaled to 0"),
+        (
+            daemons(0, 0, 0),
+            100,
+            Progress.UNDER_WAY,
+            "no node takes its pods; see to its node selector, affinity and tolerations",
+        ),
+    ],
+)
+def test_a_daemon_sets_rollout_is_done_when_every_node_has_its_pod(
+    live: Any, percent: int, progress: Progress, reason: str
+) -> None:
+    assert rollout_of(live, percent) == (progress, reason)
 
 
 def counts(updated: int, total: int, available: int) -> dict[str, int]:

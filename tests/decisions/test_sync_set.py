@@ -110,6 +110,23 @@ def test_replicas_are_left_to_their_owner(
     assert (item.replicas, dig(item.desired(live), "spec", "replicas")) == (owner, replicas)
 
 
+@pytest.mark.parametrize(
+    ("live", "down"),
+    [(None, True), ({"flagger.app/scale-to-zero": "true"}, True), ({}, False), ({"disk": "ssd"}, False)],
+)
+def test_the_pods_of_a_released_daemon_set_are_left_to_the_release(
+    live: dict[str, str] | None, down: bool
+) -> None:
+    template = {"spec": {"nodeSelector": {"disk": "hdd"}}}
+    target = manifest("apps/v1", "DaemonSet") | {"spec": {"template": template}}
+    canary = CANARY | {"spec": {"targetRef": {"kind": "DaemonSet", "name": "podinfo"}}}
+    plan = planned(target, canary)
+    (item,) = (item for item in plan.items if item.ref.kind == "DaemonSet")
+    found = None if live is None else target | {"spec": {"template": {"spec": {"nodeSelector": live}}}}
+    selector = dig(item.desired(found), "spec", "template", "spec", "nodeSelector")
+    assert selector == {"disk": "hdd"} | ({"flagger.app/scale-to-zero": "true"} if down else {})
+
+
 def test_an_autoscaler_of_another_namespace_has_no_say() -> None:
     elsewhere = AUTOSCALER | {"metadata": {"name": "podinfo", "namespace": "other"}}
     plan = planned(DEPLOYMENT, elsewhere)

@@ -12,14 +12,13 @@ from tidegate.domain.errors import InvalidInput
     ("kind", "line"),
     [
         (
-            "DaemonSet",
-            "a DaemonSet is not released yet; release it by a Deployment, or leave this Canary to Flagger",
-        ),
-        (
             "Service",
             "a Service is not released yet; name the Deployment behind it, or leave this Canary to Flagger",
         ),
-        ("StatefulSet", "Input should be 'Deployment'; correct this value (it is 'StatefulSet')"),
+        (
+            "StatefulSet",
+            "Input should be 'Deployment' or 'DaemonSet'; correct this value (it is 'StatefulSet')",
+        ),
     ],
 )
 def test_a_kind_that_is_not_released_is_refused_with_its_mend(samples: Any, kind: str, line: str) -> None:

@@ -133,12 +133,13 @@ class _DaemonSet:
 
 DEPLOYMENT: WorkloadKind = _Deployment()
 DAEMON_SET: WorkloadKind = _DaemonSet()
-_KINDS = {each.name: each for each in (DEPLOYMENT, DAEMON_SET)}
+KINDS = {each.name: each for each in (DEPLOYMENT, DAEMON_SET)}
+"""By name."""
 
 
 def kind_of(workload: Object) -> WorkloadKind:
     """The kind of a workload; whatever else has replicas is as a Deployment."""
-    return _KINDS.get(str(workload.get("kind")), DEPLOYMENT)
+    return KINDS.get(str(workload.get("kind")), DEPLOYMENT)
 
 
 def _with_spec(workload: Manifest, **fields: Any) -> Manifest:

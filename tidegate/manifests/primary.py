@@ -22,6 +22,7 @@ ROLLOUT_FIELDS = (
 OWNER_ANNOTATIONS = (
     "argocd.argoproj.io/",
     "deployment.kubernetes.io/",
+    "deprecated.daemonset.template.generation",
     "kubectl.kubernetes.io/last-applied-configuration",
     "tidegate.dev/",
 )

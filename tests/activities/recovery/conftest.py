@@ -1,5 +1,5 @@
 """The clusters and commands that the tests of a recovery share with the workload's."""
 
-from tests.activities.canary_world import world
+from tests.activities.canary_world import daemons, world
 
-__all__ = ["world"]
+__all__ = ["daemons", "world"]

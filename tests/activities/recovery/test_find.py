@@ -40,6 +40,19 @@ def test_marked_routes_are_found_without_git(world: Any) -> None:
     assert (findings.epoch, findings.limits.drain_seconds) == (1000, 5)
 
 
+def test_a_daemon_set_is_found_by_the_marks_of_its_routes(daemons: Any) -> None:
+    _canary_in_use(daemons)
+    daemons.git_down = True
+    (found,) = daemons.find(release_request("a")).canaries
+    assert (found.ref.kind, found.ref.primary) == ("DaemonSet", "podinfo-primary")
+    assert found.faults == ("traffic 70/30", "podinfo has a pod on each of its nodes")
+
+
+def test_a_daemon_set_without_pods_is_no_fault(daemons: Any) -> None:
+    daemons.initialise()
+    assert _found(daemons.find(release_request("a"))) == {"podinfo.test": ()}
+
+
 def test_where_all_is_well_nothing_is_a_fault(world: Any) -> None:
     world.initialise()
     assert _found(world.find(release_request("a"))) == {"podinfo.test": ()}

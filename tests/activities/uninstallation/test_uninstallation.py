@@ -94,6 +94,21 @@ def test_the_target_serves_what_the_primary_served(world: Any) -> None:
     )
 
 
+def test_a_daemon_set_is_given_back_on_its_nodes(daemons: Any) -> None:
+    def on_fast_disks(target: Any, hpa: Any, canary: Any) -> None:
+        target["spec"]["template"]["spec"]["nodeSelector"] = {"disk": "ssd"}
+
+    daemons.commit("a", change=on_fast_disks)
+    daemons.initialise()
+    raised, *_ = uninstall(daemons)
+    assert raised.notes == ("podinfo runs what podinfo-primary runs, with a pod on each of its nodes",)
+    target = daemons.deployment("podinfo")
+    assert target["spec"]["template"]["spec"]["nodeSelector"] == {"disk": "ssd"}
+    assert target["status"]["numberAvailable"] == 1
+    assert made(daemons) == []
+    assert not any(mark.startswith("tidegate.dev/target") for mark in annotations(daemons.routes()))
+
+
 def test_traffic_goes_over_while_the_primary_still_serves(world: Any) -> None:
     world.initialise()
     _, report = uninstall(world, "raise_target", "hand_over")

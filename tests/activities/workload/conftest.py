@@ -1,5 +1,5 @@
 """The clusters and commands that the workload's and the traffic's tests share."""
 
-from tests.activities.canary_world import flagger, world
+from tests.activities.canary_world import daemons, flagger, world
 
-__all__ = ["flagger", "world"]
+__all__ = ["daemons", "flagger", "world"]

@@ -14,6 +14,7 @@ import pytest
 from tests.tiers import ASSETS, EMULATOR, TIERS
 from tidegate.sandbox.client import DAEMON_SETS, NAMESPACES, NODES, PODS, ClusterClient, Object
 from tidegate.sandbox.control_plane import Emulator, RealControlPlane
+from tidegate.sandbox.controllers.objects import pod_active, pod_ready
 from tidegate.sandbox.informer import Informer
 from tidegate.sandbox.node import Node
 from tidegate.sandbox.placement import pinned_node
@@ -52,7 +53,6 @@ class Daemon:
         self._template = template
         self.namespace = namespace
         self._meta = {"name": "podinfo", "namespace": namespace}
-        self.sets = Informer(client, DAEMON_SETS, namespace)
 
     def _spec(self, nodes: dict[str, str] | None, tag: str) -> Object:
         template = self._template(tag=tag)
@@ -139,14 +139,14 @@ async def test_an_update_leaves_as_many_pods_as_it_may(
     daemon: Daemon, cluster: ClusterClient, rolling: dict[str, int], fewest: int
 ) -> None:
     await daemon.create(**rolling)
-    available: list[int] = []
-    sets = Informer(cluster, DAEMON_SETS, daemon.namespace)
-    sets.on_change(lambda found, _: available.append(found["status"].get("numberAvailable", 0)))
-    await sets.start()
+    pods = Informer(cluster, PODS, daemon.namespace)
+    ready: list[int] = []
+    pods.on_change(lambda *_: ready.append(sum(pod_active(pod) and pod_ready(pod) for pod in pods.all())))
+    await pods.start()
+    ready.clear()
     await daemon.update(tag="6.1.0")
     await daemon.becomes(complete)
-    await sets.stop()
-    assert min(available) == fewest
-    pods = (await cluster.list(PODS, daemon.namespace))["items"]
-    images = {pod["spec"]["containers"][0]["image"].rpartition(":")[2] for pod in pods}
-    assert "6.1.0" in images
+    images = [pod["spec"]["containers"][0]["image"] for pod in pods.all() if pod_active(pod)]
+    await pods.stop()
+    assert min(ready) == fewest
+    assert {image.rpartition(":")[2] for image in images} == {"6.1.0"}

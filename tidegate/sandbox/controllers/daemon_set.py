@@ -100,23 +100,23 @@ class _Node(NamedTuple):
 
     @property
     def pods(self) -> tuple[Object, ...]:
-        return (*self.new, *self.old)
+        """The oldest first."""
+        return (*self.old, *self.new)
 
 
 def _node(daemon_set: Object, name: str, wanted: bool, pods: list[Object]) -> _Node:
     revision = template_hash(daemon_set["spec"]["template"])
     new = tuple(pod for pod in pods if pod["metadata"]["labels"].get(REVISION) == revision)
     old = tuple(pod for pod in pods if pod not in new)
-    renewed, kept = (
-        any(pod_active(pod) and _wait(daemon_set, pod) == 0 for pod in each) for each in (new, old)
-    )
+    renewed, kept = (any(_available(daemon_set, pod) for pod in each) for each in (new, old))
     return _Node(name, wanted, new, old, renewed or kept, renewed)
 
 
 def _status(daemon_set: Object, nodes: list[_Node]) -> Object:
-    """As the API tells it: of the counts that may be missing, none is 0."""
+    """As the API tells it: a node counts by its oldest pod, and zeros that may be missing are."""
     wanted = [node for node in nodes if node.wanted]
-    available = sum(node.available for node in wanted)
+    oldest = [node.pods[0] for node in wanted if node.pods]
+    available = sum(_available(daemon_set, pod) for pod in oldest)
     known = {
         "observedGeneration": daemon_set["metadata"]["generation"],
         "updatedNumberScheduled": sum(bool(node.new) and not node.old for node in wanted),
@@ -125,10 +125,14 @@ def _status(daemon_set: Object, nodes: list[_Node]) -> Object:
     }
     return {
         "desiredNumberScheduled": len(wanted),
-        "currentNumberScheduled": sum(bool(node.pods) for node in wanted),
+        "currentNumberScheduled": len(oldest),
         "numberMisscheduled": sum(bool(node.pods) for node in nodes if not node.wanted),
-        "numberReady": sum(any(map(pod_ready, node.pods)) for node in wanted),
+        "numberReady": sum(map(pod_ready, oldest)),
     } | {name: count for name, count in known.items() if count}
+
+
+def _available(daemon_set: Object, pod: Object) -> bool:
+    return pod_active(pod) and _wait(daemon_set, pod) == 0
 
 
 def _wait(daemon_set: Object, pod: Object) -> float | None:
