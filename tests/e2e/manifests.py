@@ -64,6 +64,20 @@ def deployment(namespace: str, version: str, *flags: str) -> dict[str, Any]:
     }
 
 
+def daemon_set(namespace: str, version: str, *flags: str) -> dict[str, Any]:
+    """The same as a DaemonSet, whose pods are renewed before the old ones go: the sandbox has one node."""
+    target = deployment(namespace, version, *flags)
+    rolling = {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": 1, "maxUnavailable": 0}}
+    return target | {"kind": "DaemonSet", "spec": target["spec"] | {"updateStrategy": rolling}}
+
+
+def daemons(namespace: str, version: str, *flags: str, **analysis: Any) -> str:
+    """All manifests of a version with a DaemonSet."""
+    canary_ = canary(namespace, **analysis)
+    canary_["spec"]["targetRef"]["kind"] = "DaemonSet"
+    return yaml.safe_dump_all([daemon_set(namespace, version, *flags), canary_], sort_keys=False)
+
+
 def canary(namespace: str, **analysis: Any) -> dict[str, Any]:
     """25 % and 50 %, a bake of 1.5 s each, two checks and the load to judge; None leaves a field out."""
     usual = {

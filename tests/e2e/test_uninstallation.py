@@ -18,6 +18,13 @@ async def objects(application: Application, cluster: str, *kinds: str) -> dict[s
 
 async def adopt(application: Application) -> tuple[Any, Any]:
     """A target that its owner's Service and VirtualService lead to, and then the first release of it."""
+    owned = await serve(application)
+    await application.initialise()
+    return owned
+
+
+async def serve(application: Application, *workload: Any) -> tuple[Any, Any]:
+    """What its owner applied before the first release: Service, VirtualService, and perhaps a workload."""
     name = application.namespace
     namespace = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}
     service = {
@@ -36,12 +43,11 @@ async def adopt(application: Application) -> tuple[Any, Any]:
             "http": [{"route": [{"destination": {"host": HOST}}]}],
         },
     }
-    for cluster, manifest in (("mesh02", service), ("asm", routes)):
+    for cluster, manifests_ in (("mesh02", (service, *workload)), ("asm", (routes,))):
         file = application.folder / f"{cluster}.json"
-        for each in (namespace, manifest):
+        for each in (namespace, *manifests_):
             file.write_text(json.dumps(each))
             await application.user.kubectl(cluster, "-n", name, "apply", "-f", str(file))
-    await application.initialise()
     return service, routes
 
 
