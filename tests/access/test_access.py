@@ -144,9 +144,21 @@ async def released(installation: Installation, application: Application) -> Inst
     return installation
 
 
+async def begin_daemons(installation: Installation, folder: Path) -> Application:
+    """An application with a DaemonSet, whose first version serves."""
+    application = Application(installation.admin, "daemons", folder / "daemons")
+    await application.create()
+    await installation.bind(application.namespace)
+    await application.commit_files({"podinfo.yaml": manifests.daemons(application.name, "3.1.0")})
+    ended = await application.start()
+    assert ended.outcome["outcome"] == "initialised", ended
+    return application
+
+
 async def test_the_access_is_enough_and_none_of_it_is_unused(
     released: Installation, application: Application, tmp_path: Path
 ) -> None:
+    daemons = await begin_daemons(released, tmp_path)
     assert released.refusals() == []
     assert await application.end_state() == serves("3.1.1")
     for cluster, folder in NEEDED:
@@ -154,8 +166,9 @@ async def test_the_access_is_enough_and_none_of_it_is_unused(
     assert rights("prometheus") <= released.uses("mesh02")
 
     await configure(application, "3.1.1")
-    ended = await application.tell("uninstall", "--json")
-    assert ended.outcome["outcome"] == "uninstalled", ended
+    for each in (application, daemons):
+        ended = await each.tell("uninstall", "--json")
+        assert ended.outcome["outcome"] == "uninstalled", ended
     assert [line for line in released.refusals() if not line.endswith("at the cluster scope")] == []
     used = released.uses("asm") | released.uses("mesh02")
     assert rights("uninstall") - used - set(UNSEEN) == set()

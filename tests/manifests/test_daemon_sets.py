@@ -36,11 +36,12 @@ def daemon_set(samples: Any) -> dict[str, Any]:
     return target | {"spec": spec}
 
 
-def bundle(samples: Any, target: dict[str, Any]) -> Bundle:
+def bundle(samples: Any, target: dict[str, Any], *more: dict[str, Any]) -> Bundle:
     canary = samples.canary
     canary["spec"]["targetRef"]["kind"] = "DaemonSet"
     del canary["spec"]["autoscalerRef"]
     rendered = [(target, "daemons.yaml"), (canary, "canary.yaml"), (samples.template, "latency.yaml")]
+    rendered += [(each, "more.yaml") for each in more]
     return read_contents(rendered, "test").bundles[0]
 
 
@@ -120,6 +121,18 @@ def test_an_autoscaler_of_a_daemon_set_is_refused(samples: Any) -> None:
     assert str(raised.value).endswith(
         "spec: has autoscalerRef, and its target is a DaemonSet, whose pods follow the nodes; remove it"
     )
+
+
+def test_a_baseline_beside_a_daemon_set_is_refused(samples: Any) -> None:
+    comparison = {"with": "baseline", "metrics": [{"name": "latency"}]}
+    policy = {
+        "apiVersion": "tidegate.dev/v1alpha1",
+        "kind": "ReleasePolicy",
+        "metadata": {"name": "podinfo", "namespace": "test"},
+        "spec": {"canaryRef": {"name": "podinfo"}, "comparison": comparison},
+    }
+    with pytest.raises(InvalidInput, match="a DaemonSet has no baseline; compare with: primary"):
+        bundle(samples, daemon_set(samples), policy)
 
 
 def test_a_daemon_set_that_is_missing_is_named(samples: Any) -> None:

@@ -10,6 +10,7 @@ from tidegate.domain.canary import Canary
 from tidegate.domain.errors import InvalidInput
 from tidegate.domain.manifest import Manifest, dig, name_of
 from tidegate.domain.marks import BASELINE_OF, annotations
+from tidegate.domain.workload import DAEMON_SET, kind_of
 from tidegate.manifests.naming import (
     BASELINE_SUFFIX,
     LONGEST_LABEL,
@@ -47,6 +48,16 @@ def baseline(canary: Canary, primary: Manifest, selector: Selector, replicas: in
 def is_baseline(live: Manifest | None, target: str) -> bool:
     """Whether a live object was made for the baseline beside this target."""
     return annotations(live or {}).get(BASELINE_OF) == target
+
+
+def refuse_daemon_set(target: Manifest) -> None:
+    """InvalidInput for a target whose baseline would be a third pod on every node."""
+    if kind_of(target) is DAEMON_SET:
+        raise InvalidInput(
+            "a DaemonSet has no baseline",
+            field="spec.targetRef.kind",
+            mend="compare with: primary in its ReleasePolicy",
+        )
 
 
 def refuse_long_label(target: Manifest, selector: Selector) -> None:

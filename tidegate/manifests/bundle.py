@@ -16,7 +16,7 @@ from tidegate.domain.metric_template import MetricTemplate
 from tidegate.domain.release_policy import ReleasePolicy
 from tidegate.domain.workload import DAEMON_SET
 from tidegate.manifests import autoscaler, daemon_sets, policies, scaled_object
-from tidegate.manifests.baseline import refuse_long_label
+from tidegate.manifests.baseline import refuse_daemon_set, refuse_long_label
 from tidegate.manifests.clashes import refuse_clashes, refuse_duplicates, refuse_long_names
 from tidegate.manifests.naming import Names, Selector, names, selector_of
 from tidegate.manifests.references import Rendered, api_group, key, providers, referred, templates
@@ -146,6 +146,7 @@ def _bundle(rendered: Rendered, objects: Sequence[Rendered]) -> Bundle:
         )
         refuse_long_names(bundle.names, baseline=bundle.with_baseline)
         if bundle.with_baseline:
+            refuse_daemon_set(bundle.target)
             refuse_long_label(bundle.target, bundle.selector)
     except InvalidInput as error:
         raise rendered.blamed(error) from None

@@ -136,7 +136,7 @@ async def test_a_selector_that_no_node_fits_takes_all_pods_away_until_it_is_gone
     ("rolling", "fewest"), [({}, 1), ({"maxSurge": 1, "maxUnavailable": 0}, 2)], ids=["one by one", "surge"]
 )
 async def test_an_update_leaves_as_many_pods_as_it_may(
-    daemon: Daemon, cluster: ClusterClient, rolling: dict[str, int], fewest: int
+    daemon: Daemon, cluster: ClusterClient, rolling: Any, fewest: int
 ) -> None:
     await daemon.create(**rolling)
     pods = Informer(cluster, PODS, daemon.namespace)
