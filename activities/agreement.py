@@ -45,7 +45,7 @@ def stood_at_home(place: Place, primary: Manifest) -> bool:
 
 
 def _primary_of(cluster: Cluster, place: Place) -> Manifest | None:
-    return cluster.get(APPS, "Deployment", place.namespace, place.ref.primary)
+    return cluster.get(APPS, place.ref.kind, place.namespace, place.ref.primary)
 
 
 def _obeyed_before(home: Manifest, fence: Fence) -> bool:
