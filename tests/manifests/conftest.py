@@ -9,11 +9,10 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.tiers import DEFINITIONS
+from tests.manifests.schemas import check
 from tidegate.adapters.render import render
 from tidegate.domain.canary import Canary
 from tidegate.domain.manifest import Manifest
-from tidegate.sandbox.cluster_api.structural import problems, prune
 
 GOLDEN = Path(__file__).parent / "golden"
 SEED = Path(__file__).parents[3] / "shared" / "seed"
@@ -137,24 +136,5 @@ def golden() -> Callable[[str, Any], None]:
 
 @pytest.fixture
 def schema_checked() -> Callable[[Manifest], None]:
-    """Holds an object of a custom kind against its project's published schema: no fault, no unknown field."""
-
-    def check(manifest: Manifest) -> None:
-        if not DEFINITIONS.is_dir():
-            pytest.skip(f"needs the published CustomResourceDefinitions in {DEFINITIONS}")
-        schema = _published(manifest["apiVersion"], manifest["kind"])
-        assert prune(deepcopy(manifest), schema) == []
-        assert [str(problem) for problem in problems(manifest, schema)] == []
-
+    """Holds an object against its kind's schema: no fault, no unknown field."""
     return check
-
-
-def _published(api_version: str, kind: str) -> Any:
-    group, version = api_version.split("/")
-    for file in sorted(DEFINITIONS.glob("*.yaml")):
-        for definition in yaml.safe_load_all(file.read_text()):
-            spec = (definition or {}).get("spec", {})
-            if (spec.get("group"), spec.get("names", {}).get("kind")) == (group, kind):
-                found = {each["name"]: each["schema"]["openAPIV3Schema"] for each in spec["versions"]}
-                return found[version]
-    raise LookupError(f"no {api_version} {kind} among the published kinds")
