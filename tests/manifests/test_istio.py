@@ -231,6 +231,43 @@ def test_only_the_releases_own_cookie_is_followed(brought: str, fits: bool) -> N
     assert bool(re.fullmatch(pattern, brought)) is fits
 
 
+@pytest.mark.parametrize(
+    ("attribute", "told"),
+    [
+        ({}, ""),
+        ({"domain": "example.com"}, "; Domain=example.com"),
+        ({"path": "/shop"}, "; Path=/shop"),
+        ({"sameSite": "Strict"}, "; SameSite=Strict"),
+        ({"httpOnly": True}, "; HttpOnly"),
+        ({"secure": True}, "; Secure"),
+        ({"partitioned": True}, "; Partitioned"),
+        (
+            {"partitioned": True, "secure": True, "sameSite": "None", "domain": "a.b"},
+            "; Domain=a.b; SameSite=None; Secure; Partitioned",
+        ),
+    ],
+)
+def test_every_cookie_has_the_attributes_that_are_asked_for_its_end_included(
+    attribute: dict[str, Any], told: str
+) -> None:
+    names = {"cookieName": "canary", "primaryCookieName": "primary", "maxAge": 600}
+    canary = _analysed({"stepWeight": 10, "sessionAffinity": names | attribute})
+    assert _cookies(canary, Routing(canary=20)) == [
+        f"primary=abc; Max-Age=30{told}",
+        f"canary=abc; Max-Age=600{told}",
+    ]
+    # A browser takes the end of a cookie for another cookie's, unless Domain and Path are the same.
+    assert _cookies(canary, Routing()) == [f"canary=; Max-Age=-1{told}"]
+
+
+def _cookies(canary: Canary, routing: Routing) -> list[str]:
+    """What the routes' answers set, in the order of their rules and destinations."""
+    spec = virtual_service(canary, VERSION, routing, session="abc")["spec"]
+    parts = [part for rule in spec["http"] for part in (rule, *rule["route"])]
+    added = [(part.get("headers") or {}).get("response", {}).get("add", {}) for part in parts]
+    return [each["Set-Cookie"] for each in added if "Set-Cookie" in each]
+
+
 def test_the_cookie_of_another_release_is_another() -> None:
     canary = analysed(STICKY)
     assert session_of(canary, 1) == session_of(canary, 1) != session_of(canary, 2)
