@@ -18,6 +18,8 @@ class Echo:
         self.asked = 0
         self.told = ""
         """All that it was ever told."""
+        self.bodies: list[str] = []
+        """What was posted to it, without headers and address."""
 
     async def start(self, stack: AsyncExitStack) -> "Echo":
         """Listen until the stack ends."""
@@ -26,7 +28,8 @@ class Echo:
 
     async def _answer(self, request: web.BaseRequest) -> web.Response:
         self.asked += 1
-        told = f"{dict(request.headers)} {request.raw_path} {await request.text()}"
+        self.bodies.append(await request.text())
+        told = f"{dict(request.headers)} {request.raw_path} {self.bodies[-1]}"
         self.told += told
         said = {"kind": "Status", "status": "error", "message": told, "error": told}
         return web.json_response(said, status=self.status)

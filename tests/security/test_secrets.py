@@ -41,6 +41,8 @@ SECRETS = {
         "template-password",
         "metric-secret",
         "metric-header",
+        "chat-address",
+        "chat-token",
         "secret-data",
         "configured-secret",
         "environment",
@@ -50,16 +52,23 @@ SECRETS = {
 OTHERS = {"one": bytes([1] * 32), "two": bytes([2] * 32)}
 """The keys of the other tests' releases in this world."""
 
+KINDS = "deploy,rs,pods,svc,hpa,configmaps,secrets,vs,dr,canaries,events"
+CHATS = "chats"
+"""The namespace where a platform team keeps its AlertProvider."""
+
 NewApplication = Callable[[Installation, str], Awaitable[Application]]
 
 
 class Scene:
     """A worker with every secret, its neighbours, and the traces of all that was done with it."""
 
-    def __init__(self, site: Installation, git: GitServer, echo: Echo, traces: Traces, folder: Path) -> None:
+    def __init__(
+        self, site: Installation, git: GitServer, echo: Echo, chat: Echo, traces: Traces, folder: Path
+    ) -> None:
         self.site = site
         self.git = git
         self.echo = echo
+        self.chat = chat
         self.traces = traces
         self.folder = folder
         self.ended: dict[str, Ended] = {}
@@ -77,6 +86,12 @@ class Scene:
         self.ended[name] = ended
         reference = f"{application.name}@mesh02/{application.namespace}"
         await self.commands(("status", reference))
+        await self.objects("mesh02", application.namespace, "canaries")
+
+    async def objects(self, cluster: str, namespace: str, kinds: str) -> None:
+        """Keep what releases have told of themselves on a cluster's objects."""
+        listed = await self.site.user.kubectl(cluster, "-n", namespace, "get", kinds, "-o", "json")
+        self.traces.add_objects(listed)
 
     async def _run(self, call: tuple[str, ...]) -> Ended:
         return await self.site.user.starter(*call)
@@ -90,11 +105,11 @@ async def scene(
     certificate, context = await asyncio.to_thread(throw_away_certificate, folder)
     async with AsyncExitStack() as stack:
         git = await GitServer("ann", SECRETS["git-token"], context).start(stack)
-        echo = await Echo(500).start(stack)
+        echo, chat = await Echo(500).start(stack), await Echo(500).start(stack)
         await stack.enter_async_context(traces.process_arguments())
         settings = _settings(world, folder, git.address, certificate)
         site = await install("secrets", **settings)
-        scene = Scene(site, git, echo, traces, folder)
+        scene = Scene(site, git, echo, chat, traces, folder)
         await _act(scene, new_application)
         await _gather(scene, world)
         yield scene
@@ -151,7 +166,9 @@ def _files(name: str, version: str, *extra: dict[str, Any], **analysis: Any) -> 
     # Its contents change with every version: each promotion copies them for the primary.
     values = {"TOKEN": f"{SECRETS['configured-secret']} {version}"}
     configured = _secret(stringData=values) | {"metadata": {"name": "configured"}}
-    documents = [deployment, manifests.canary(name, **analysis), secret, configured, *extra]
+    alerts = [{"name": "on-call", "providerRef": {"name": "on-call", "namespace": CHATS}}]
+    canary = manifests.canary(name, alerts=alerts, **analysis)
+    documents = [deployment, canary, secret, configured, *extra]
     return {"all.yaml": yaml.safe_dump_all(documents)}
 
 
@@ -174,6 +191,7 @@ async def _act(scene: Scene, new_application: NewApplication) -> None:
     url = scene.git.publish(application.repository)
     _point(application, url)
     load = _hook("http://loadtester.test/", f"http://podinfo-canary.{application.name}:9898/")
+    await _open_chat(scene)
     await application.commit_files(_files("vault", "3.1.0", webhooks=[load]))
     file = ("-f", str(application.file))
     await scene.commands(("validate", *file), ("plan", *file), ("version",))
@@ -184,6 +202,30 @@ async def _act(scene: Scene, new_application: NewApplication) -> None:
     await _fail_by_credentials(scene, application, url)
     reference = f"{application.name}@mesh02/{application.namespace}"
     await scene.commands(("list",), ("watch", reference))
+
+
+async def _open_chat(scene: Scene) -> None:
+    """A provider of the cluster's, whose chat repeats what it is told, and its Secret."""
+    values = {
+        "address": f"{scene.chat.address}/services/{SECRETS['chat-address']}",
+        "token": SECRETS["chat-token"],
+    }
+    metadata = {"name": "on-call", "namespace": CHATS}
+    provider = {
+        "apiVersion": "flagger.app/v1beta1",
+        "kind": "AlertProvider",
+        "metadata": metadata,
+        "spec": {"type": "slack", "secretRef": {"name": "on-call"}},
+    }
+    namespace = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": CHATS}}
+    await _apply(scene, namespace, provider, _secret(stringData=values) | {"metadata": metadata})
+
+
+async def _apply(scene: Scene, *documents: dict[str, Any]) -> None:
+    """Without the annotation in which a client-side apply keeps a Secret's values."""
+    file = scene.folder / "applied.yaml"
+    file.write_text(yaml.safe_dump_all(documents))
+    await scene.site.user.kubectl("mesh02", "apply", "--server-side", "-f", str(file))
 
 
 def _point(application: Application, url: str) -> None:
@@ -215,10 +257,8 @@ async def _fail_by_metric_secret(scene: Scene, application: Application, load: d
         "headers": {"X-Key": [SECRETS["metric-header"]]},
     }
     credentials = _secret(stringData={"username": "ann", "password": SECRETS["metric-secret"]})
-    credentials["metadata"]["name"] = "metrics"
-    file = scene.folder / "metrics.yaml"
-    file.write_text(yaml.safe_dump(credentials))
-    await scene.site.user.kubectl("mesh02", "-n", application.namespace, "apply", "-f", str(file))
+    credentials["metadata"] = {"name": "metrics", "namespace": application.namespace}
+    await _apply(scene, credentials)
     check = {"name": "rate", "interval": "2s", "templateRef": {"name": "rate"}, "thresholdRange": {"min": 5}}
     files = _files("vault", "3.1.7", template, threshold=1, webhooks=[load], metrics=[check])
     await application.commit_files(files)
@@ -248,10 +288,20 @@ async def _fail_by_credentials(scene: Scene, application: Application, url: str)
         await scene.release("password", application, "--no-validate")
 
 
+async def _gather_what_was_told(scene: Scene, world: World) -> None:
+    """By the clusters' objects and to the chat."""
+    for cluster in world.clusters:
+        for namespace in ("vault", CHATS):
+            await scene.objects(cluster, namespace, KINDS)
+    for body in scene.chat.bodies:
+        scene.traces.add("alert payloads", body)
+
+
 async def _gather(scene: Scene, world: World) -> None:
     traces, folder = scene.traces, scene.folder
     metrics = f"http://{scene.site.settings['TIDEGATE_WORKER__METRICS_ADDRESS']}/metrics"
     traces.add("metrics", await asyncio.to_thread(lambda: urllib.request.urlopen(metrics).read()))
+    await _gather_what_was_told(scene, world)
     assert scene.site.worker is not None
     await scene.site.worker.stop()
     client = await Client.connect(world.temporal_address)
@@ -303,6 +353,23 @@ def test_the_reason_says_who_refused(scene: Scene, name: str, told: str) -> None
     assert told in scene.ended[name].out
 
 
+def test_the_chat_was_told_with_its_secret_and_repeated_it(scene: Scene) -> None:
+    told = scene.chat.told.count
+    assert told(SECRETS["chat-address"]) == told(SECRETS["chat-token"]) == scene.chat.asked > 3
+    told_of = _says(scene, "worker log", "alert on-call: slack")
+    assert told_of == _says(scene, "worker log", "may not have taken it: it answered 500") > 3
+
+
+@pytest.mark.parametrize("where", ["events", "alert payloads", "canary status"])
+def test_what_failed_is_told_where_people_look(scene: Scene, where: str) -> None:
+    assert _says(scene, where, "answered 500")
+
+
+def _says(scene: Scene, where: str, words: str) -> int:
+    """How often the words are said there."""
+    return sum(content.count(words.encode()) for content in scene.traces.found[where])
+
+
 def test_a_url_with_a_password_never_reaches_temporal(scene: Scene) -> None:
     assert scene.ended["password"].code == 2
     assert "in the settings" in scene.ended["password"].err
@@ -319,6 +386,10 @@ def test_a_url_with_a_password_never_reaches_temporal(scene: Scene) -> None:
         "temporary files",
         "world",
         "process arguments",
+        "canary status",
+        "events",
+        "annotations",
+        "alert payloads",
     ],
 )
 def test_no_secret_is_found(scene: Scene, where: str) -> None:
@@ -329,7 +400,19 @@ def test_no_secret_is_found(scene: Scene, where: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "where", ["histories", "output", "metrics", "worker log", "git cache", "process arguments"]
+    "where",
+    [
+        "histories",
+        "output",
+        "metrics",
+        "worker log",
+        "git cache",
+        "process arguments",
+        "canary status",
+        "events",
+        "annotations",
+        "alert payloads",
+    ],
 )
 def test_something_was_searched(scene: Scene, where: str) -> None:
     assert sum(map(len, scene.traces.found[where])) > 50

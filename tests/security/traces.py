@@ -3,6 +3,7 @@
 import asyncio
 import base64
 import contextlib
+import json
 from collections.abc import AsyncIterator, Iterator, Mapping
 from pathlib import Path
 from urllib.parse import quote
@@ -46,6 +47,15 @@ class Traces:
             with contextlib.suppress(RPCError):
                 description = await client.get_workflow_handle(workflow_id).describe()
                 self.add("histories", str(description.raw_description))
+
+    def add_objects(self, listed: str) -> None:
+        """Keep what a release writes beside the specifications that it is given, of a list in JSON."""
+        for each in json.loads(listed)["items"]:
+            self.add("annotations", json.dumps(each["metadata"].get("annotations", {})))
+            if each["kind"] == "Canary":
+                self.add("canary status", json.dumps(each.get("status", {})))
+            if each["kind"] == "Event":
+                self.add("events", json.dumps(each))
 
     @contextlib.asynccontextmanager
     async def process_arguments(self) -> AsyncIterator[None]:
