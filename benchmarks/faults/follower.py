@@ -76,6 +76,11 @@ class Follower:
         self.canary = (workflow_id, run_id)
         self._tasks.append(asyncio.create_task(self._follow(CANARY, *self.canary)))
 
+    async def closed(self) -> None:
+        """Wait until both histories have their last event."""
+        for task in self._tasks:
+            await task
+
     async def stop(self) -> None:
         """Follow no longer."""
         for task in self._tasks:

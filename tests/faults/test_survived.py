@@ -4,7 +4,10 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
+from benchmarks.faults.case import Kind
 from benchmarks.faults.runner import Result
+from benchmarks.faults.scene import Scene
+from benchmarks.faults.worker_faults import EVENTS
 
 CASES = (
     "worker killed: good: after event 67 of the canary",
@@ -28,3 +31,14 @@ CASES = (
 async def test_a_release_survives(name: str, suffer: Callable[[str], Awaitable[Result]]) -> None:
     result = await suffer(name)
     assert result.violations == ()
+
+
+@pytest.mark.parametrize("kind", Kind)
+async def test_the_kills_come_to_the_end_of_each_history(scene: Scene, kind: Kind) -> None:
+    """What is shown to kubectl comes in fewer posts where Temporal is slower."""
+    release = await scene.begin(kind)
+    await release.ended(within=60)
+    await release.follower.closed()
+    for workflow, struck in EVENTS[kind].items():
+        assert struck >= 0.9 * release.follower.of(workflow)[-1].number
+    await scene.settle()
