@@ -51,6 +51,17 @@ def restored(place: Place, fence: Fence, copy_epoch: int) -> Undone | None:
     return Undone(changed, promotion.promoted_by(after), warnings=(*left, *warnings))
 
 
+def replaced(place: Place, before: Manifest | None, fence: Fence) -> tuple[str, ...]:
+    """What another writer did to the primary since the scale-up, which a promotion has written over."""
+    kept = snapshot.kept_in(place.target())
+    if before is None or kept is None or snapshot.epoch(kept) != fence.epoch:
+        return ()
+    if not snapshot.differs(before, kept):
+        return ()
+    told = f"{_described(place)} was changed by {_writer(before)} during the release"
+    return (f"{told}; the promotion has written over it",)
+
+
 def _kept_up(place: Place, fence: Fence) -> Undone:
     change = place.change_deployment(place.ref.primary, fence, promotion.settled)
     said = f"{place.ref.primary} keeps what was promoted: in cluster {place.home.name} it is final"

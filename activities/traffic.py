@@ -8,7 +8,7 @@ from temporalio import activity
 from activities.baseline import refuse_missing_baseline
 from activities.homing import led_home
 from activities.inspection import refuse_missing
-from activities.site import Bundles, Site, Sites, described
+from activities.site import Bundles, Place, Site, Sites, described
 from activities.step import step
 from activities.surroundings import mended
 from activities.whereabouts import named
@@ -24,7 +24,7 @@ from tidegate.manifests import promotion, takeover
 from tidegate.manifests.drift import drift, last_writer
 from tidegate.manifests.istio import virtual_service, weights
 from tidegate.manifests.sessions import is_sticky, session_of
-from tidegate.manifests.splits import leads_elsewhere, shares
+from tidegate.manifests.splits import Split, leads_elsewhere, mirrored, shares
 from tidegate.settings.model import Settings
 
 
@@ -38,33 +38,35 @@ class TrafficActivities:
     @step
     def route(self, command: RouteCommand) -> StepReport:
         """Give canary and baseline their shares and the primary the rest; says what others had changed."""
-        if command.turning_back and self._routed_back(command):
-            return StepReport()
+        if command.turning_back and (warnings := self._routed_back(command)) is not None:
+            return StepReport(warnings=warnings)
         try:
             sites = self._sites.everywhere(command.ref)
         except TidegateError as error:
-            if command.takes_traffic or not self._routed_back(command):
+            warnings = None if command.takes_traffic else self._routed_back(command)
+            if warnings is None:
                 raise
-            return StepReport(warnings=(f"routed back without the manifests: {error}",))
+            return StepReport(warnings=(*warnings, f"routed back without the manifests: {error}"))
         return _routed(sites, command)
 
-    def _routed_back(self, command: RouteCommand) -> bool:
-        """Put the live routes to 100/0 as they are; False when they lead elsewhere.
+    def _routed_back(self, command: RouteCommand) -> tuple[str, ...] | None:
+        """Put the live routes to 100/0 as they are, and say what others had changed.
 
-        The way back needs no manifests then, and so neither Git nor the workload cluster.
+        The way back needs no manifests then, and so neither Git nor the workload cluster. None when the
+        routes lead elsewhere.
         """
         ref = command.ref
         if not ref.service:
-            return False
+            return None
         place = self._sites.place(ref)
         live = place.routes()
         if live is None or shares(live, ref.service) is None:
-            return False
+            return None
 
         change = led_home(place, live, command.fence)
         if is_sticky(live):
             self._end_sessions(command)
-        return not leads_elsewhere(change.after, ref.service)
+        return None if leads_elsewhere(change.after, ref.service) else _changed(place, live, command)
 
     def _end_sessions(self, command: RouteCommand) -> None:
         """Let the cookies expire, now that the traffic is safe: that takes the manifests."""
@@ -186,16 +188,32 @@ def _verify(site: Site, wanted: Manifest, written: Manifest) -> None:
 
 def _is_ours(change: Change, wanted: Manifest, site: Site, command: RouteCommand) -> bool:
     """Whether this very command wrote what was found and nobody told us, or its run did before a reset."""
-    obeyed = Fence.parse(annotations(change.before or {}).get(FENCE_ANNOTATION))
-    if obeyed and _is_before_reset(obeyed, command.after):
+    obeyed = _obeyed(change.before)
+    if _is_before_reset(obeyed, command.after):
         return True
     found = weights(change.before or {}, site.bundle.canary)
     return obeyed == command.fence and found == weights(wanted, site.bundle.canary)
 
 
-def _is_before_reset(obeyed: Fence, after: Fence | None) -> bool:
+def _obeyed(live: Manifest | None) -> Fence | None:
+    return Fence.parse(annotations(live or {}).get(FENCE_ANNOTATION))
+
+
+def _is_before_reset(obeyed: Fence | None, after: Fence | None) -> bool:
     """A run's own token, and later than the last that it knows of: it gave it before it was reset."""
-    return after is not None and obeyed.epoch == after.epoch and after.is_older_than(obeyed)
+    return bool(after and obeyed and obeyed.epoch == after.epoch and after.is_older_than(obeyed))
+
+
+def _changed(place: Place, live: Manifest, command: RouteCommand) -> tuple[str, ...]:
+    """What another writer did since the last routing, as far as it can be told without the manifests."""
+    expected, obeyed, service = command.expected, _obeyed(live), place.ref.service
+    if expected is None or obeyed == command.fence or _is_before_reset(obeyed, command.after):
+        return ()
+    found, asked = shares(live, service), Split.of(expected)
+    if (found, mirrored(live, service)) == (asked, expected.mirror):
+        return ()
+    who = last_writer(live, CANARY_FIELD_MANAGER)
+    return (f"{described(live)} was changed by {who}: weights {found} instead of {asked}; routed back",)
 
 
 def _drift(site: Site, wanted: Manifest, change: Change, command: RouteCommand) -> tuple[str, ...]:

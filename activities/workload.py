@@ -20,7 +20,7 @@ from activities.homing import kept_home
 from activities.judged import marked, refuse_changed, unmarked
 from activities.preparation import configured, prepare, refuse_other_kind, said_of_size
 from activities.publication import end_at_best, publication_of
-from activities.restoration import restored
+from activities.restoration import replaced, restored
 from activities.rollout import await_no_replicas, await_rollout
 from activities.site import Bundles, Place, Site, Sites
 from activities.step import step
@@ -149,6 +149,7 @@ class WorkloadActivities:
             refuse_unjudged(site.primary())
         copied = bring_copies(site, configuration, command.fence)
         change = site.change_deployment(name, command.fence, promoted)
+        warnings += replaced(site, change.before, command.fence)
         scaled = bring_to_git(site, command.fence)
         few = await_rollout(site, name, command.deadline_seconds, site.primary_ready_percent)
         notes = (*copied, *scaled, f"{name} runs {revision[:7]}", *few, *said_of_size(change))

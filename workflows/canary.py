@@ -340,7 +340,8 @@ class Canary:
         told = narration.rolling_back(self._ref.full_name, reason)
         self._logbook.note(told, warning=True)
         self._logbook.alert(Severity.ERROR if outcome is Outcome.ROLLED_BACK else Severity.WARN, told)
-        way = WayBack(self._ref, self._fences, self._limits, self._logbook.report, self._wait_for_way_back)
+        say, tell, given = self._logbook.report, self._wait_for_way_back, self._traffic.given
+        way = WayBack(self._ref, self._fences, self._limits, say, tell, given)
         if self._plan and self._plan.alerts and self._plan.alerts.alarm:
             self._alarm = asyncio.create_task(Alarm(way, self._logbook, self._limits).watch())
         await to_the_end(way.roll_back(self._fences.epoch))

@@ -20,6 +20,7 @@ with workflow.unsafe.imports_passed_through():
     from tidegate.decisions.clusters import told
     from tidegate.domain.base import Model
     from tidegate.domain.errors import StaleCommand
+    from tidegate.domain.plan import Routing
 
 Say = Callable[[StepReport], None]
 Tell = Callable[[str], None]
@@ -85,17 +86,27 @@ def now_ms() -> int:
 class WayBack:
     """One canary's way back to its primary. `say` keeps what was done, `tell` shows what is waited for.
 
-    `routing` holds until the traffic is back, or a later release is in charge of it: then it is `overruled`.
-    `promoted_by` is the epoch of the release whose version the primary runs in the end. `left` says what
-    could not be done, and how it is mended.
+    `given` is the routing that the canary had last, with the token that brought it: what else is found is
+    another writer's. `routing` holds until the traffic is back, or a later release is in charge of it: then
+    it is `overruled`. `promoted_by` is the epoch of the release whose version the primary runs in the end.
+    `left` says what could not be done, and how it is mended.
     """
 
-    def __init__(self, ref: CanaryRef, fences: Fences, limits: Limits, say: Say, tell: Tell) -> None:
+    def __init__(
+        self,
+        ref: CanaryRef,
+        fences: Fences,
+        limits: Limits,
+        say: Say,
+        tell: Tell,
+        given: tuple[Routing | None, Fence | None] = (None, None),
+    ) -> None:
         self._ref = ref
         self._fences = fences
         self._limits = limits
         self._say = say
         self._tell = tell
+        self._given = given
         self.routing = True
         self.overruled = False
         self.promoted_by = 0
@@ -155,7 +166,8 @@ class WayBack:
                 return
 
     def _routing(self, fence: Fence) -> RouteCommand:
-        return RouteCommand(ref=self._ref, fence=fence, turning_back=True)
+        expected, after = self._given
+        return RouteCommand(ref=self._ref, fence=fence, turning_back=True, expected=expected, after=after)
 
     async def _restore(self, copy_epoch: int) -> None:
         report = await self._at_best(

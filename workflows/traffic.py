@@ -32,6 +32,11 @@ class Traffic:
         self.hurried = False
 
     @property
+    def given(self) -> tuple[Routing | None, Fence | None]:
+        """The last routing, with the token that brought it; of the one that is under way nothing is known."""
+        return self.routing, self.routed
+
+    @property
     def share(self) -> float:
         """The canary's, in percent."""
         return self.routing.canary if self.routing else 0

@@ -162,6 +162,39 @@ async def test_one_that_is_ended_in_temporal_takes_the_other_back(pair: Pair, ac
     assert (pair.first.side, pair.other.side) == (OLD_SIDE, OLD_SIDE)
 
 
+@pytest.mark.parametrize(("act", "word"), [("cancel", "cancelled"), ("terminate", "terminated")])
+async def test_one_that_is_ended_in_its_promotion_takes_the_promoted_one_back(
+    pair: Pair, act: str, word: str
+) -> None:
+    pair.other.hang = {"promote"}
+    release = await pair.begin()
+    await pair.until("podinfo1 promote")
+    await pair.stage.until(lambda: pair.first.primary == "new")
+    await getattr(await pair.canary("podinfo1"), act)()
+    await pair.until("podinfo restore")
+    pair.other.hang.clear()
+    canaries, outcome = await pair.outcomes(release)
+    assert outcomes_of(canaries) == [Outcome.ROLLED_BACK, Outcome.ABORTED]
+    assert canaries[0].reason == f"rolled back with podinfo1: {word} in Temporal"
+    assert (pair.first.side, pair.other.side) == (OLD_SIDE, OLD_SIDE)
+    assert "half-released" not in outcome.reason
+
+
+async def test_a_canary_whose_release_is_gone_goes_back_from_its_promotion(pair: Pair) -> None:
+    pair.other.hang = {"promote"}
+    release = await pair.begin()
+    await pair.until("podinfo1 promote")
+    await pair.stage.until(lambda: pair.first.primary == "new")
+    first = await pair.canary()
+    await release.terminate()
+    pair.other.hang.clear()
+    with pytest.raises(WorkflowFailureError):
+        await first.result()
+    with pytest.raises(WorkflowFailureError):
+        await (await pair.canary("podinfo1")).result()
+    assert (pair.first.side, pair.other.side) == (OLD_SIDE, OLD_SIDE)
+
+
 async def test_one_that_is_paused_holds_the_other_up_and_it_says_so(pair: Pair) -> None:
     release = await waiting(pair)
     paused = await pair.canary("podinfo1")

@@ -7,10 +7,11 @@ A canary's routes may have several rules: for matching requests, for a visitor's
 
 from collections.abc import Collection
 from copy import deepcopy
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 from tidegate.domain.manifest import Manifest, dig
 from tidegate.domain.percent import rest, share_of
+from tidegate.domain.plan import Routing
 from tidegate.manifests.naming import BASELINE_SUFFIX, CANARY_SUFFIX, PRIMARY_SUFFIX
 from tidegate.manifests.rules import by_service, destinations, host_of, rules, short
 
@@ -24,6 +25,11 @@ class Split(NamedTuple):
     primary: float
     canary: float
     baseline: float = 0
+
+    @classmethod
+    def of(cls, routing: Routing) -> Self:
+        """The one that a routing asks for."""
+        return cls(rest(sum(routing.shares)), *routing.shares)
 
     def __str__(self) -> str:
         """As messages tell it: 90/10, or 80/10 and 10% to the baseline."""

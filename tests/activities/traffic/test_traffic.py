@@ -77,6 +77,44 @@ def test_drift_is_said_and_corrected(world: Any) -> None:
     assert world.weights() == [85, 15]
 
 
+@pytest.mark.parametrize(
+    ("mine", "theirs", "told"),
+    [
+        (10, _split(70, 30), "weights 70/30 instead of 90/10"),
+        (10, _split(100, 0), "weights 100/0 instead of 90/10"),
+        (0.5, _split(0, 100), "weights 0/100 instead of 99.5/0.5"),
+    ],
+)
+def test_drift_is_said_on_the_way_back_too(
+    world: Any, mine: float, theirs: list[dict[str, Any]], told: str
+) -> None:
+    world.initialise()
+    world.route(mine, expected=0)
+    _edited(world, route=theirs)
+    assert world.route(0, expected=mine, turning_back=True).warnings == (
+        f"VirtualService podinfo.test was changed by kubectl-edit: {told}; routed back",
+    )
+    assert world.weights() == [100, 0]
+
+
+def test_routes_that_were_deleted_are_named_on_the_way_back(world: Any) -> None:
+    world.initialise()
+    world.route(10, expected=0)
+    world.mesh.delete("networking.istio.io/v1", "VirtualService", "test", "podinfo")
+    assert world.route(0, expected=10, turning_back=True).warnings == (
+        "VirtualService podinfo.test was deleted by another writer; created anew",
+    )
+
+
+def test_the_way_back_says_nothing_of_what_its_own_release_wrote(world: Any) -> None:
+    world.initialise()
+    first, second, back = (world.fence() for _ in range(3))
+    world.route(10, expected=0, fence=first)
+    world.route(20, expected=10, after=first, fence=second)
+    for _ in range(2):
+        assert world.route(0, expected=10, after=first, fence=back, turning_back=True).warnings == ()
+
+
 def test_other_drift_is_said_and_corrected_too(world: Any) -> None:
     world.initialise()
     world.route(10, expected=0)

@@ -49,6 +49,19 @@ def test_a_primary_that_somebody_deleted_is_made_anew_as_it_was(released: Any) -
     assert after["status"]["availableReplicas"] == 2
 
 
+def test_a_promotion_names_whose_edit_of_the_primary_it_writes_over(released: Any) -> None:
+    edit(released, "podinfo-primary", run_another_image)
+    assert released.step("promote", "b").warnings == (
+        "Deployment test/podinfo-primary was changed by kubectl-edit during the release; the promotion has "
+        "written over it",
+    )
+    assert released.image("podinfo-primary") == "podinfo:2"
+
+
+def test_a_promotion_says_nothing_where_nobody_edited_the_primary(released: Any) -> None:
+    assert [released.step("promote", "b").warnings for _ in range(2)] == [(), ()]
+
+
 def test_a_primary_that_somebody_edited_is_put_back_and_the_writer_named(released: Any) -> None:
     edit(released, "podinfo-primary", run_another_image)
     report = released.step("restore", "b", turning_back=True)
