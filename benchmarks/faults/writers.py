@@ -82,11 +82,12 @@ def _template(image: str) -> dict[str, Any]:
 
 
 WRITERS = (
-    Writer("sets the weights to 50/50", _even_weights),
-    Writer("replaces the routes by their own", _own_routes),
+    Writer("sets the weights to 50/50", _even_weights, said=r"VirtualService podinfo\S* was changed by"),
+    Writer("replaces the routes by their own", _own_routes, said=r"VirtualService podinfo\S* was changed by"),
     Writer(
         "deletes the VirtualService",
         _away(MESH, VIRTUAL_SERVICES, NAME),
+        said=r"VirtualService podinfo\S* was deleted by another writer",
         until="promote",
         unavoidable="without routes the gateway answers 404 until the next step writes them",
     ),
@@ -94,40 +95,51 @@ WRITERS = (
     Writer(
         "scales the target to 0",
         _on(CLUSTER, DEPLOYMENTS, NAME, {"spec": {"replicas": 0}}),
+        said="podinfo was scaled to 0 by",
         unavoidable="the canary's share has no pods until the judge has looked",
     ),
     Writer(
         "edits the target's template",
         _on(CLUSTER, DEPLOYMENTS, NAME, _template("somebody")),
+        said="podinfo was changed by",
         target_lost=True,
     ),
     Writer(
         "deletes the target",
         _away(CLUSTER, DEPLOYMENTS, NAME),
+        said="podinfo was deleted by another writer",
         target_lost=True,
         unavoidable="the canary's share has no pods until the judge has looked",
     ),
     Writer(
         "deletes the primary",
         _away(CLUSTER, DEPLOYMENTS, PRIMARY),
+        said="podinfo-primary was deleted by another writer",
         until="promote",
         unavoidable="nobody serves the primary's share until it is made anew",
     ),
     Writer(
         "edits the primary's template",
         _on(CLUSTER, DEPLOYMENTS, PRIMARY, _template("somebody")),
+        said="podinfo-primary was changed by",
         until="bake-50",
     ),
     *(
         Writer(
             f"deletes the Service {name}",
             _away(CLUSTER, SERVICES, name),
+            said=rf"Service {name}\S* was deleted by another writer",
             until="bake-50",
             unavoidable="the mesh does not know the host until the next step has made it anew",
         )
         for name in (NAME, PRIMARY, CANARY)
     ),
-    Writer("deletes a DestinationRule", _away(MESH, DESTINATION_RULES, PRIMARY), until="bake-50"),
+    Writer(
+        "deletes a DestinationRule",
+        _away(MESH, DESTINATION_RULES, PRIMARY),
+        said=r"DestinationRule podinfo-primary\S* was deleted by another writer",
+        until="bake-50",
+    ),
     Writer("deletes the primary's autoscaler", _away(CLUSTER, AUTOSCALERS, PRIMARY)),
 )
 
@@ -144,6 +156,12 @@ BOUNDED = {
     f"deletes the Service {PRIMARY}": ("bake-25", Kind.GOOD),
 }
 """What is run without --all: one stage of one kind of release for each of these."""
+
+NOTICED = ("bake-25", "bake-50")
+"""Where every later step looks at what stands around it; right beside a step, it may have looked already."""
+
+OF_THE_TARGET = ("podinfo was scaled", "podinfo was changed", "podinfo was deleted")
+"""Nobody asks how the target is that an abort takes away."""
 
 MID_RELEASE = ("scale-up", "bake-25", "route-50", "bake-50", "promote", "route-back")
 ON_THE_WAY_BACK = ("bake-25", "route-back")
@@ -167,12 +185,18 @@ def _case(writer: Writer, kind: Kind, stage: str, point: Point) -> Case:
         kind=kind,
         inject=_harming(writer.harm, point),
         outcomes=writer.ends if kind is Kind.GOOD else frozenset({USUAL[kind]}) | _may_not_stand(kind),
-        named=writer.said,
+        named=writer.said if _is_noticed(writer, kind, stage) else "",
         # Half of the traffic goes to pods that are not there yet, until the next routing.
         allowed=_anything if writer.unavoidable or stage == "scale-up" else none_allowed,
         target_lost=writer.target_lost,
         bounded=BOUNDED.get(writer.name) == (stage, kind),
     )
+
+
+def _is_noticed(writer: Writer, kind: Kind, stage: str) -> bool:
+    if stage not in NOTICED or (writer.harm is _even_weights and stage == "bake-50"):
+        return False  # The weights are what they were.
+    return kind is not Kind.ABORTED or not writer.said.startswith(OF_THE_TARGET)
 
 
 def _may_not_stand(kind: Kind) -> frozenset[Outcome]:
