@@ -251,7 +251,7 @@ def test_every_cookie_has_the_attributes_that_are_asked_for_its_end_included(
     attribute: dict[str, Any], told: str
 ) -> None:
     names = {"cookieName": "canary", "primaryCookieName": "primary", "maxAge": 600}
-    canary = _analysed({"stepWeight": 10, "sessionAffinity": names | attribute})
+    canary = analysed({"stepWeight": 10, "sessionAffinity": names | attribute})
     assert _cookies(canary, Routing(canary=20)) == [
         f"primary=abc; Max-Age=30{told}",
         f"canary=abc; Max-Age=600{told}",
