@@ -107,7 +107,8 @@ def refuse_other_kind(site: Site) -> None:
             if live is not None and FENCE_ANNOTATION in annotations(live):
                 raise ReleaseFailed(
                     f"{ref} still serves, and the target is a {site.ref.kind} now: run `tidegate uninstall` "
-                    "for the revision that was released last, and start again"
+                    "at the revision that was released last, start again, and then delete the "
+                    f"{kind} {site.ref.target}"
                 )
 
 

@@ -34,7 +34,7 @@ from tidegate.contracts import (
 )
 from tidegate.decisions.clusters import refuse_forgotten
 from tidegate.decisions.health import has_rule
-from tidegate.decisions.ownership import epoch_of, refuse_foreign_routes
+from tidegate.decisions.ownership import epoch_of, refuse_foreign_routes, refuse_turned
 from tidegate.decisions.requirements import Installation, check_requirements
 from tidegate.decisions.sync_action import CREATED, READ
 from tidegate.decisions.sync_set import NeededNamespace, SyncItem, SyncSet, sync_set
@@ -132,6 +132,7 @@ class SyncActivities:
         routes = place.routes()
         refuse_foreign_routes(routes, ref, place.mesh.name)
         refuse_forgotten(routes, ref)
+        refuse_turned(routes, ref)
         return max(epoch_of(routes), epoch_of(place.primary()))
 
     def _create(self, namespace: NeededNamespace) -> ObjectOutcome:

@@ -113,6 +113,31 @@ def test_what_could_never_be_promoted_is_refused(
     assert str(raised.value) == f"daemons.yaml: DaemonSet test/podinfo: {line}"
 
 
+@pytest.mark.parametrize(
+    ("pod", "line"),
+    [
+        ("x", "spec.template.spec: 'x' is no mapping; write a mapping"),
+        (
+            {"nodeSelector": ["x"]},
+            "spec.template.spec.nodeSelector: \"['x']\" is no mapping; write a mapping",
+        ),
+    ],
+)
+def test_what_cannot_be_read_is_refused(samples: Any, pod: Any, line: str) -> None:
+    target = daemon_set(samples)
+    target["spec"]["template"]["spec"] = pod
+    with pytest.raises(InvalidInput) as raised:
+        bundle(samples, target)
+    assert str(raised.value).endswith(line)
+
+
+@pytest.mark.parametrize("containers", [5, "x", ["x"], [{"ports": "x"}], [{"ports": ["x"]}]])
+def test_odd_containers_are_left_to_the_cluster_to_refuse(samples: Any, containers: Any) -> None:
+    target = daemon_set(samples)
+    target["spec"]["template"]["spec"]["containers"] = containers
+    assert bundle(samples, target).target == target
+
+
 def test_an_autoscaler_of_a_daemon_set_is_refused(samples: Any) -> None:
     canary = samples.canary
     canary["spec"]["targetRef"]["kind"] = "DaemonSet"

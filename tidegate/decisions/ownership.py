@@ -72,3 +72,19 @@ def refuse_foreign_routes(live: Manifest | None, ref: CanaryRef, mesh_cluster: s
             mend="give one of the two another name or namespace, or, if that release was given up, remove "
             f"the annotation {RELEASE} from the VirtualService",
         )
+
+
+def refuse_turned(live: Manifest | None, ref: CanaryRef) -> None:
+    """InvalidInput when live routes lead to this target's primary of another kind.
+
+    Marked anew they would not tell of that one any more, and an uninstallation would leave it behind.
+    """
+    marks = annotations(live or {})
+    known = marks.get(TARGET_KIND, DEPLOYMENT.name)
+    if live is not None and marks.get(TARGET) == ref.target and known != ref.kind:
+        raise InvalidInput(
+            f"{ref.target} is a {ref.kind} now, and its {known} was released before",
+            subject=f"Canary {ref.namespace}/{ref.name}",
+            field="spec.targetRef.kind",
+            mend=f"run `tidegate uninstall`, start again, and then delete the {known} {ref.target}",
+        )

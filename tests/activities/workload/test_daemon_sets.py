@@ -10,7 +10,7 @@ from tests.activities.workload.test_configuration import configure, contents, re
 from tidegate.domain.errors import NotReady
 from tidegate.domain.marks import JUDGED_TEMPLATE, PRIMARY, ROLLBACK, annotations
 from tidegate.domain.plan import Purpose
-from tidegate.domain.workload import NO_NODE
+from tidegate.domain.workload import DAEMON_SET, NO_NODE
 
 FAST = {"disk": "ssd"}
 NOWHERE = {NO_NODE: "true"}
@@ -135,6 +135,12 @@ def test_a_target_that_was_edited_in_the_analysis_is_not_promoted(released: Any)
         released.step("promote", "b")
 
 
+def test_pods_that_somebody_takes_away_in_the_analysis_end_it(released: Any) -> None:
+    released.change_deployment("podinfo", DAEMON_SET.down, "kubectl-edit")
+    with pytest.raises(ApplicationError, match="was scaled to 0 by kubectl-edit during the analysis"):
+        released.route(10, "b")
+
+
 def test_pods_that_are_not_ready_are_named(daemons: Any) -> None:
     daemons.initialise()
     daemons.commit("b", BROKEN)
@@ -189,5 +195,6 @@ def test_a_target_that_becomes_another_kind_is_not_served_beside_the_first(daemo
         daemons.plan("b")
     assert str(raised.value).endswith(
         "DaemonSet test/podinfo-primary still serves, and the target is a Deployment now: run `tidegate "
-        "uninstall` for the revision that was released last, and start again"
+        "uninstall` at the revision that was released last, start again, and then delete the DaemonSet "
+        "podinfo"
     )
