@@ -14,6 +14,7 @@ import pytest
 import yaml
 from temporalio.testing import ActivityEnvironment
 
+from activities.inspection import Inspection
 from activities.publication import PublicationActivities, Publisher
 from activities.recovery import RecoveryActivities
 from activities.traffic import TrafficActivities
@@ -40,6 +41,7 @@ from tidegate.contracts import (
 from tidegate.domain.errors import Unreachable
 from tidegate.domain.manifest import Manifest, ObjectRef
 from tidegate.domain.plan import Published, Routing
+from tidegate.domain.verdict import Verdict
 from tidegate.domain.workload import kind_of
 from tidegate.manifests.bundle import Bundle, Contents, read_contents
 from tidegate.sandbox.client import NAMESPACES, PODS, ApiError, ClusterClient, Object, Resource
@@ -162,6 +164,7 @@ class World:
         self._traffic = TrafficActivities(clusters, self, settings)
         self._recovery = RecoveryActivities(clusters, self, self, settings)
         self._uninstallation = UninstallationActivities(clusters, self, settings)
+        self._inspection = Inspection(clusters, self, settings)
         self._publication = PublicationActivities(Publisher(clusters, self, settings))
         self._sequence = itertools.count(1)
         self.commit("a")
@@ -197,6 +200,10 @@ class World:
         """What a recovery finds."""
         command = FindCommand(request=request, by_marks_alone=by_marks_alone)
         return self._call(self._recovery.find, command)
+
+    def look(self, revision: str, *, baseline: bool = False) -> tuple[Verdict, ...]:
+        """What a bake's look at the pods says."""
+        return self._inspection.look(self.ref(revision), baseline=baseline)
 
     def find_traffic(self, request: ReleaseRequest) -> Findings:
         """What a start finds."""

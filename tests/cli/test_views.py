@@ -235,6 +235,7 @@ def test_what_did_not_change_is_not_told_again() -> None:
         ({"paused": True, "phase": Phase.PAUSED}, ["Paused; traffic stays 85/15"]),
         ({"phase": Phase.PROMOTING}, ["Promoting"]),
         ({"weight": 0}, ["traffic 100/0"]),
+        ({"baseline": 15}, ["traffic 70/15, baseline 15"]),
         ({"waiting_for": "the target"}, ["waits for the target"]),
         ({"waiting_for": ""}, []),
         ({"notes": (*CANARY.notes, Note(at=NOON, text="Advance"))}, ["Advance"]),

@@ -151,6 +151,9 @@ def test_what_is_not_compared_passes_and_says_why() -> None:
     verdict = left_out(rule(), 80)
     assert (verdict.passed, verdict.value) == (True, None)
     assert verdict.reason.startswith("request duration is not compared at 80%: above 50% primary has fewer")
+    assert left_out(rule(against="baseline"), 60).reason == (
+        "request duration is not compared at 60%: above 50% a baseline as large has no room"
+    )
 
 
 def test_what_is_no_number_does_not_count() -> None:

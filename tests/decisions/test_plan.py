@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from tidegate.decisions.plan import compile_plan
 from tidegate.domain.canary import Canary
+from tidegate.domain.percent import exact
 from tidegate.domain.plan import (
     Bake,
     Drain,
@@ -263,7 +264,8 @@ def test_in_every_strategy_weights_rise_to_the_promotion_and_fall_to_zero_after_
 def assert_rises_and_falls(stages: Sequence[Stage]) -> None:
     """Weights sum to 100, rise to the promotion, fall after it, and end at 100/0."""
     routes = [stage for stage in stages if isinstance(stage, Route)]
-    assert all(route.primary + route.canary == 100 for route in routes)
+    assert all(exact(route.primary + route.canary + route.baseline) == 100 for route in routes)
+    assert all(route.baseline in (0, route.canary) for route in routes)
     assert (routes[-1].routing, isinstance(stages[-1], ScaleDown)) == (Routing(), True)
     promotion = next((at for at, stage in enumerate(stages) if isinstance(stage, Promote)), 0)
     before = [stage.canary for stage in stages[:promotion] if isinstance(stage, Route)]

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 from tests.decisions.test_plan import STRATEGIES, assert_rises_and_falls, canary
 from tidegate.cli.words import terms_line
 from tidegate.decisions.plan import compile_plan
-from tidegate.domain.plan import Bake, Plan, Purpose, Route, Terms, describe
+from tidegate.domain.percent import exact
+from tidegate.domain.plan import Bake, Plan, Promote, Purpose, Route, Terms, describe
 from tidegate.domain.release_policy import ReleasePolicy
 
 METRICS = [
@@ -133,3 +134,48 @@ def test_a_plan_says_what_is_compared_and_how_long_that_takes() -> None:
     assert terms_line(terms) == (
         "by ReleasePolicy careful; request-duration compared with the primary, which takes 10m30s of analysis"
     )
+
+
+BASELINE = {"with": "baseline", "metrics": [{"name": "request-duration"}]}
+
+
+def test_a_baseline_gets_as_much_as_the_canary_as_far_as_there_is_room() -> None:
+    steps = [{"weight": 0.5}, {"weight": 33.33}, {"weight": 50}, {"weight": 60}]
+    plan = planned({"stepWeight": 10, "metrics": METRICS}, steps=steps, comparison=BASELINE)
+    told = [describe(stage) for stage in plan.stages if stage.kind in ("scale-up", "route")]
+    assert told == [
+        "Scale up target and baseline",
+        "Route 99/0.5, baseline 0.5%",
+        "Route 33.34/33.33, baseline 33.33%",
+        "Route 0/50, baseline 50%",
+        "Route 40/60",
+        "Route 100/0",
+    ]
+    assert Plan.model_validate_json(plan.model_dump_json()) == plan
+
+
+def test_a_plan_says_what_a_baseline_gets() -> None:
+    terms = planned({"stepWeight": 10, "metrics": METRICS}, comparison=BASELINE).terms
+    assert terms is not None
+    assert terms_line(terms) == (
+        "by ReleasePolicy careful; request-duration compared with a fresh baseline (as much traffic as the "
+        "canary, up to 50%; above, it gets none and nothing is compared), which takes 10m30s of analysis"
+    )
+
+
+@given(
+    st.lists(st.integers(1, 10_000).map(lambda hundredths: exact(hundredths / 100)), min_size=1, unique=True),
+    st.integers(0, 60),
+)
+def test_with_a_baseline_the_three_weights_rise_together_and_end_at_home(
+    weights: list[float], receding: int
+) -> None:
+    steps = [{"weight": weight} for weight in sorted(weights)]
+    rules = {"stepWeight": 10, "metrics": METRICS} | ({"stepWeightPromotion": receding} if receding else {})
+    stages = planned(rules, steps=steps, comparison=BASELINE).stages
+    assert_rises_and_falls(stages)
+    promotion = next(at for at, stage in enumerate(stages) if isinstance(stage, Promote))
+    before = [stage for stage in stages[:promotion] if isinstance(stage, Route)]
+    after = [stage for stage in stages[promotion:] if isinstance(stage, Route)]
+    assert all((route.baseline > 0) == (route.canary <= 50) for route in before)
+    assert not any(route.baseline for route in after)

@@ -65,3 +65,47 @@ def test_a_comparison_that_is_never_made_is_refused() -> None:
     policy = ReleasePolicy.parse({"metadata": {"name": "careful"}, "spec": spec})
     with pytest.raises(InvalidInput, match=r"spec\.comparison: is never made, as Canary podinfo has skip"):
         policy.refuse_unfit(canary)
+
+
+@pytest.mark.parametrize(
+    ("analysis", "has"),
+    [
+        ({"iterations": 2}, "iterations"),
+        ({"iterations": 2, "match": [{"headers": {"x": {"exact": "y"}}}]}, "iterations"),
+        ({"stepWeight": 10, "match": [{"headers": {"x": {"exact": "y"}}}]}, "match"),
+        ({"stepWeight": 10, "mirror": True}, "mirror"),
+        (
+            {"stepWeight": 10, "sessionAffinity": {"cookieName": "side"}},
+            "sessionAffinity (its visitors stay, so that it has more than its weight)",
+        ),
+    ],
+)
+def test_a_baseline_is_refused_where_the_canary_gets_other_requests(
+    analysis: dict[str, Any], has: str
+) -> None:
+    metrics = [{"name": "request-duration", "thresholdRange": {"max": 500}}]
+    spec = {
+        "targetRef": {"kind": "Deployment", "name": "podinfo"},
+        "service": {"port": 9898},
+        "analysis": {**analysis, "metrics": metrics},
+    }
+    canary = Canary.parse({"metadata": {"name": "podinfo", "namespace": "test"}, "spec": spec})
+
+    def policy(other: str) -> ReleasePolicy:
+        comparison = PLAIN | {"with": other}
+        said = {"canaryRef": {"name": "podinfo"}, "comparison": comparison}
+        return ReleasePolicy.parse({"metadata": {"name": "careful"}, "spec": said})
+
+    policy("primary").refuse_unfit(canary)
+    with pytest.raises(InvalidInput) as error:
+        policy("baseline").refuse_unfit(canary)
+    assert str(error.value) == (
+        f"spec.comparison.with: needs a split by weights alone, and Canary podinfo has {has}; "
+        f"compare with: primary, or remove {has.split()[0]} from the Canary"
+    )
+
+
+@pytest.mark.parametrize(("weight", "share"), [(0.5, 0.5), (50, 50), (50.01, 0), (100, 0)])
+def test_a_baseline_has_the_canary_s_share_as_far_as_there_is_room(weight: float, share: float) -> None:
+    assert Comparison.parse(PLAIN | {"with": "baseline"}).baseline_share(weight) == share
+    assert Comparison.parse(PLAIN).baseline_share(weight) == 0

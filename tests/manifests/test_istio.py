@@ -14,7 +14,7 @@ from tidegate.domain.plan import Routing
 from tidegate.manifests.drift import drift, last_writer
 from tidegate.manifests.istio import destination_rules, virtual_service, weights
 from tidegate.manifests.sessions import session_of
-from tidegate.manifests.splits import described, routed_back
+from tidegate.manifests.splits import described, exposes, routed_back
 
 PLAIN = Canary.parse(
     {
@@ -91,6 +91,34 @@ def test_fractions_are_written_as_whole_weights_and_read_as_shares(hundredths: i
     assert weights(written, PLAIN) == (rest(share), share, 0, 0)
     assert described(written, "podinfo") == (f"traffic {rest(share)}/{share}" if share else "")
     assert weights(routed_back(written, "podinfo"), PLAIN) == (100, 0, 0, 0)
+
+
+@given(st.integers(1, 5_000))
+def test_three_sides_sum_to_a_hundred_are_read_as_written_and_lead_home(hundredths: int) -> None:
+    share = exact(hundredths / 100)
+    written = virtual_service(PLAIN, VERSION, Routing(canary=share, baseline=share))
+    parts = [each["weight"] for each in written["spec"]["http"][0]["route"]]
+    assert sum(parts) in (100, 1_000, 10_000)
+    assert parts[1] == parts[2] == pytest.approx(share * sum(parts) / 100)
+    assert weights(written, PLAIN) == (rest(2 * share), share, share, 0)
+    assert exposes(written, "podinfo")
+    assert described(written, "podinfo") == (
+        f"traffic {rest(2 * share)}/{share} and {share}% to the baseline"
+    )
+    back = routed_back(written, "podinfo")
+    assert (weights(back, PLAIN), exposes(back, "podinfo")) == ((100, 0, 0, 0), False)
+    assert "baseline" not in str(back)
+
+
+def test_a_baseline_beside_somebody_else_s_destination_gives_its_share_back() -> None:
+    route = [
+        {"destination": {"host": host}, "weight": weight}
+        for host, weight in (("theirs", 70), ("podinfo-baseline", 20), ("podinfo-canary", 10))
+    ]
+    mixed = {"spec": {"http": [{"route": route}]}}
+    assert exposes(mixed, "podinfo")
+    (rule,) = routed_back(mixed, "podinfo")["spec"]["http"]
+    assert rule["route"] == [{"destination": {"host": "theirs"}, "weight": 100}]
 
 
 @given(st.integers().filter(lambda weight: not 0 <= weight <= 100))

@@ -157,6 +157,12 @@ class Neighbours:
     fence: Fence | None = None
     fences: list[Fence] = field(default_factory=list)
     replicas: int = 0
+    beside: float = 0
+    """What a baseline gets."""
+    baselines: int = 0
+    """Its pods."""
+    lost: list[str] = field(default_factory=list)
+    """Calls by which a baseline without pods had traffic."""
     primary: str = "old"
     settled: bool = False
     judged: int = 0
@@ -274,6 +280,8 @@ class Neighbours:
     async def scale_up(self, command: CanaryCommand) -> StepReport:
         self._obey(command.fence)
         self.replicas = 2
+        wanted = any(isinstance(each, ScaleUp) and each.baseline for each in self.plan.stages)
+        self.baselines = 2 if wanted else 0
         await self._did("scale_up")
         return StepReport()
 
@@ -299,7 +307,8 @@ class Neighbours:
     async def scale_down(self, command: CanaryCommand) -> StepReport:
         await self._did("scale_down")
         self._obey(command.fence)
-        self.replicas = 0
+        self.lost += ["scale_down"] if self.beside else []
+        self.replicas = self.baselines = 0
         return StepReport()
 
     @activity.defn(name="uninstall_raise")
@@ -326,6 +335,8 @@ class Neighbours:
         await self._did(f"route {command.routing.canary}{copies}")
         self._obey(command.fence)
         self.weight, self.mirror = command.routing.canary, command.routing.mirror
+        self.beside = command.routing.baseline
+        self.lost += [f"route {self.beside}"] if self.beside and not self.baselines else []
         return StepReport()
 
     @activity.defn(name="load_test_run")

@@ -81,6 +81,10 @@ ANALYSES: tuple[dict[str, Any], ...] = (
 POLICIES: tuple[dict[str, Any], ...] = (
     {"steps": [{"weight": 0.5, "checks": []}, {"weight": 33.33, "duration": "2s"}]},
     {"steps": [{"weight": 100}], "analysis": {"initialDelay": "1s"}},
+    {
+        "steps": [{"weight": 33.33}, {"weight": 50}, {"weight": 60}],
+        "comparison": {"with": "baseline", "metrics": [{"name": "request-success-rate"}]},
+    },
 )
 """What a policy may say of steps, where the strategy has weights."""
 WAITS = BAD.model_copy(update={"result": Result.INCONCLUSIVE, "waits": True})
@@ -110,7 +114,8 @@ def compiled(
             },
         },
     }
-    said = policy if policy and "iterations" not in steps else None
+    unfit = {"iterations", "mirror"} if policy and "comparison" in policy else {"iterations"}
+    said = policy if policy and unfit.isdisjoint(steps) else None
     spec = {"metadata": {"name": "careful"}, "spec": {"canaryRef": {"name": "podinfo"}, **(said or {})}}
     followed = ReleasePolicy.parse(spec) if said else None
     return compile_plan(Canary.parse(manifest), Purpose.RELEASE, 5.0, followed)

@@ -96,6 +96,7 @@ def keeps_its_promises(people: Actors, outcome: Outcome) -> None:
     assert (people.weight, people.replicas) == (0, 0) or not routes, story
     assert not routes or routes[-1] == "route 0", story
     assert all(weight == 0 for step, weight in people.seen_weights if step == "scale_down"), story
+    assert (people.beside, people.baselines, people.lost) == (0, 0, []) or not routes, story
     assert people.calls.count("promote") <= 1, story
     assert (
         "promote" not in people.calls[people.calls.index("restore") :] if "restore" in people.calls else True

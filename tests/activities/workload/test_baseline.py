@@ -1,5 +1,6 @@
 """A baseline's life on the clusters: made beside the canary, given traffic, and gone with nothing left."""
 
+from copy import deepcopy
 from typing import Any
 
 import pytest
@@ -8,7 +9,8 @@ from temporalio.exceptions import ApplicationError
 from activities import baseline
 from tests.workflows.neighbours import release_request
 from tidegate.contracts import Fence
-from tidegate.domain.marks import BASELINE_OF
+from tidegate.domain.errors import ReleaseFailed
+from tidegate.domain.marks import BASELINE_OF, JUDGED_TEMPLATE, annotations
 
 POLICY = {
     "apiVersion": "tidegate.dev/v1alpha1",
@@ -193,6 +195,45 @@ def test_its_service_and_rule_are_made_anew_at_the_next_weight(beside: Any) -> N
     assert left(beside) == [True, True, True]
 
 
+@pytest.mark.parametrize(
+    ("take", "line"),
+    [
+        (lambda world: delete(world), "podinfo-baseline was deleted by another writer"),
+        (lambda world: scale(world, 0), "podinfo-baseline was scaled to 0 by kubectl"),
+    ],
+)
+def test_nothing_is_judged_beside_one_that_is_gone(beside: Any, take: Any, line: str) -> None:
+    assert beside.look("b", baseline=True) == ()
+    take(beside)
+    assert beside.look("b") == ()
+    with pytest.raises(ReleaseFailed, match=line):
+        beside.look("b", baseline=True)
+
+
+def test_one_whose_pods_are_ill_is_a_failed_check(world: Any) -> None:
+    commit(world, "a", "podinfo:1")
+    commit(world, "b", "podinfo:2")
+    world.initialise()
+    world.sync("b")
+    world.change_deployment("podinfo-primary", broken, "kubectl")
+    with pytest.raises(ApplicationError, match="podinfo-baseline is not ready after"):
+        world.step("scale_up", "b", deadline_seconds=1)
+    (verdict,) = world.look("b", baseline=True)
+    assert (verdict.check, verdict.result) == ("workload", "failed")
+    assert verdict.reason.startswith("no pod of podinfo-baseline is ready: ")
+
+
+def test_an_uninstallation_takes_one_away_that_was_left(beside: Any) -> None:
+    beside.route(0, "b")
+    beside.step("scale_down", "b", turning_back=True)
+    beside.step("scale_up", "b")
+    beside.change_deployment("podinfo", unjudged, "kubectl")
+    for step in ("raise_target", "hand_over", "remove"):
+        report = beside.uninstall(step)
+    assert "Deployment test/podinfo-baseline was removed" in report.notes
+    assert left(beside) == [False, False, False]
+
+
 @pytest.mark.parametrize("kind", ["Deployment", "Service"])
 def test_what_somebody_else_has_made_by_that_name_is_left_alone(world: Any, kind: str) -> None:
     commit(world, "a", "podinfo:1")
@@ -230,6 +271,17 @@ def test_without_the_policy_there_is_none(beside: Any) -> None:
     report = beside.step("scale_up", "b")
     assert report.notes == ("podinfo is ready with 3 replicas",)
     assert left(beside) == [False, False, False]
+
+
+def broken(live: Any) -> Any:
+    changed = deepcopy(live)
+    changed["spec"]["template"]["spec"]["containers"][0]["image"] = "podinfo:broken"
+    return changed
+
+
+def unjudged(live: Any) -> Any:
+    kept = {key: value for key, value in annotations(live).items() if key != JUDGED_TEMPLATE}
+    return live | {"metadata": live["metadata"] | {"annotations": kept}}
 
 
 def delete(world: Any) -> None:
