@@ -9,6 +9,7 @@ import yaml
 
 BRANCH = "latest"
 _MANIFESTS = Path(__file__).parent / "podinfo"
+_POLICY = "policy.yaml"
 _AUTHOR = ("-c", "user.name=benchmark", "-c", "user.email=benchmark@example.com")
 
 
@@ -41,18 +42,23 @@ class Repository:
         analysis: dict[str, Any] | None = None,
         flags: Sequence[str] = (),
         container: dict[str, Any] | None = None,
+        policy: dict[str, Any] | None = None,
     ) -> str:
         """Commit podinfo at an image version, with more `flags` for its command; the commit's SHA.
 
         `analysis` replaces fields of the Canary's analysis (None leaves one out), `container` fields of
-        podinfo's container.
+        podinfo's container; `policy` is a ReleasePolicy for it, and this commit's alone.
         """
         for file in sorted(_MANIFESTS.iterdir()):
             manifest = yaml.safe_load(file.read_text())
             self._change(manifest, version, analysis or {}, flags)
             if manifest.get("kind") == "Deployment":
                 manifest["spec"]["template"]["spec"]["containers"][0] |= container or {}
+            if policy and "resources" in manifest:
+                manifest["resources"].append(_POLICY)
             (self._folder / file.name).write_text(yaml.safe_dump(manifest, sort_keys=False))
+        if policy:
+            (self._folder / _POLICY).write_text(yaml.safe_dump(policy, sort_keys=False))
         return await self.commit_all(version)
 
     async def commit_all(self, version: str) -> str:

@@ -115,7 +115,7 @@ def _series(now: float) -> str:
 
     healthy: 995 of 1,000 requests succeed; broken: none does; idle: counted once, no traffic now. All of
     healthy's requests take between 50 and 100 ms, all of slow's between 100 and 250 ms. The primaries of all
-    three are like healthy.
+    are like healthy; the baselines of healthy and slow are like these themselves.
     """
     rates = {
         ("healthy", "200"): 99.5,
@@ -128,8 +128,8 @@ def _series(now: float) -> str:
         ("broken-primary", "503"): 0.5,
     }
     usual = {"50": 0.0, "100": 100.0, "250": 100.0, "+Inf": 100.0}
-    buckets = dict.fromkeys(("healthy", "healthy-primary", "slow-primary"), usual)
-    buckets["slow"] = usual | {"100": 0.0}
+    buckets = dict.fromkeys(("healthy", "healthy-primary", "slow-primary", "healthy-baseline"), usual)
+    buckets |= dict.fromkeys(("slow", "slow-baseline"), usual | {"100": 0.0})
     lines = ["# TYPE istio_requests counter"]
     for (workload, code), rate in rates.items():
         labels = f'{_labels(workload)},response_code="{code}"'

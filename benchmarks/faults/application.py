@@ -18,7 +18,7 @@ from tidegate.sandbox.informer import Informer, key_of
 from tidegate.sandbox.world import World
 
 VIRTUAL_SERVICES = Resource("networking.istio.io/v1", "virtualservices", "VirtualService")
-PRIMARY, CANARY = f"{NAME}-primary", f"{NAME}-canary"
+PRIMARY, CANARY, BASELINE = f"{NAME}-primary", f"{NAME}-canary", f"{NAME}-baseline"
 VISITORS, PERIOD_SECONDS = 8, 0.2
 """Forty requests a second in all."""
 

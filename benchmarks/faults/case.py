@@ -5,6 +5,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from benchmarks.gateway import Answer
+from benchmarks.installation import NAME
 from tidegate.domain.release import Outcome
 
 if TYPE_CHECKING:
@@ -35,6 +36,27 @@ def none_allowed(_: Answer) -> bool:
     return False
 
 
+COMPARED: dict[str, Any] = {
+    "apiVersion": "tidegate.dev/v1alpha1",
+    "kind": "ReleasePolicy",
+    "metadata": {"name": "careful"},
+    "spec": {
+        "canaryRef": {"name": NAME},
+        "comparison": {
+            "with": "baseline",
+            "metrics": [{"name": "request-success-rate"}],
+            "minimumSamples": 5,
+            "step": "1s",
+            "window": "1m",
+        },
+    },
+}
+"""A policy by which a baseline stands beside the canary."""
+
+UNTESTED: dict[str, Any] = {"webhooks": None}
+"""No load test: at the canary's own Service it would spoil the comparison."""
+
+
 class Case(NamedTuple):
     """One case.
 
@@ -44,9 +66,9 @@ class Case(NamedTuple):
     expression that what the release says (reason, notes, warnings, failures in its histories) has to match;
     empty where the fault leaves no trace that a person would miss. `allowed` says which failed requests the
     fault excuses, beside those that the broken version answered itself. `analysis` replaces fields of the
-    Canary's analysis. `failures` are the ends without an outcome that are right: "CancelledError" or
-    "TerminatedError"; `side` is the version that the primary has to run then, "old" or "new", where it is
-    certain. `waiting`: the release does not end by itself, but has to say what it waits for. `target_lost`:
+    Canary's analysis; `policy` is a ReleasePolicy that comes with the new version. `failures` are the ends
+    without an outcome that are right: "CancelledError" or "TerminatedError"; `side` is the version that the
+    primary has to run then, "old" or "new", where it is certain. `waiting`: the release does not end by itself, but has to say what it waits for. `target_lost`:
     the fault took the target or changed its template, so that it does not tell the new one; `all_lost`: it
     took what no release can bring back, and how the release ends is all that counts. `prepare` is done before
     the release is started; `container` replaces fields of the new version's container. `fresh`: the case
@@ -63,6 +85,7 @@ class Case(NamedTuple):
     named: str = ""
     allowed: Callable[[Answer], bool] = none_allowed
     analysis: dict[str, Any] | None = None
+    policy: dict[str, Any] | None = None
     container: dict[str, Any] | None = None
     waiting: bool = False
     target_lost: bool = False

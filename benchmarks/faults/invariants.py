@@ -6,7 +6,7 @@ import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 
-from benchmarks.faults.application import CANARY, PRIMARY, Application, version_of
+from benchmarks.faults.application import BASELINE, CANARY, PRIMARY, Application, version_of
 from benchmarks.faults.case import USUAL, Case, Kind
 from benchmarks.faults.release import Release
 from benchmarks.gateway import Answer
@@ -84,8 +84,18 @@ async def _workload(release: Release, case: Case) -> Violations:
         return [str(error)]
     return [
         *_primary(release, case, primary, target),
+        *await _baseline(application),
         *(_target(target, await application.pods()) if target else ()),
     ]
+
+
+async def _baseline(application: Application) -> Violations:
+    """None stands between releases, whoever made it."""
+    try:
+        live = await application.deployment(BASELINE)
+    except NotFoundError:
+        return []
+    return [f"{live['metadata']['name']} is left with {live['spec'].get('replicas')} replicas"]
 
 
 async def _traffic(application: Application) -> Violations:

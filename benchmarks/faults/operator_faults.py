@@ -7,7 +7,7 @@ from temporalio.api.common.v1 import WorkflowExecution
 from temporalio.api.workflowservice.v1 import ResetWorkflowExecutionRequest
 from temporalio.service import RPCError, RPCStatusCode
 
-from benchmarks.faults.case import Case, Inject, Kind
+from benchmarks.faults.case import COMPARED, UNTESTED, Case, Inject, Kind
 from benchmarks.faults.follower import CANARY, RELEASE, Point
 from benchmarks.faults.release import FIRST_BAKE, PREPARE, STAGES, Release
 from benchmarks.faults.scene import TASK_QUEUE, Scene
@@ -29,6 +29,7 @@ def cases() -> Iterator[Case]:
     """All of them."""
     yield from _cancellations()
     yield from _terminations()
+    yield from _terminations_beside()
     yield from _resets()
     yield from _storms()
     yield from _starts()
@@ -101,6 +102,27 @@ def _terminations() -> Iterator[Case]:
             outcomes=frozenset({Outcome.RECOVERED, Outcome.UNCHANGED}),
             named="put right|nothing was wrong",
             bounded=bounded,
+        )
+
+
+def _terminations_beside() -> Iterator[Case]:
+    """Nobody is left who knows of the baseline but what stands on the clusters."""
+    ends = {
+        "the next start": (_start_again, frozenset({Outcome.PROMOTED}), "new", ""),
+        "recover": (_recover, frozenset({Outcome.RECOVERED}), "old", "put right"),
+    }
+    for name, (then, outcomes, side, named) in ends.items():
+        yield Case(
+            f"both, in bake-25 beside a baseline, then {name}",
+            TERMINATED,
+            Kind.GOOD,
+            _at(STAGES["bake-25"], _terminate_both, then),
+            outcomes=outcomes,
+            side=side,
+            named=named,
+            analysis=UNTESTED,
+            policy=COMPARED,
+            bounded=name == "recover",
         )
 
 

@@ -43,7 +43,7 @@ async def run(scene: Scene, case: Case) -> Result:
         await scene.new_application(initialised=False)
     if case.prepare:
         await case.prepare(scene)
-    release = await scene.begin(case.kind, case.analysis, case.container)
+    release = await scene.begin(case.kind, case.analysis, case.container, case.policy)
     if case.fresh:
         await scene.observe()
     try:

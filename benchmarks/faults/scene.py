@@ -131,6 +131,7 @@ class Scene:
         kind: Kind,
         analysis: dict[str, Any] | None = None,
         container: dict[str, Any] | None = None,
+        policy: dict[str, Any] | None = None,
         **changes: Any,
     ) -> Release:
         """Commit a version of the kind and start its release, as `starter.py start` does; it is followed.
@@ -139,7 +140,7 @@ class Scene:
         request, such as on_conflict.
         """
         application = self.application
-        sha, version = await self.commit(kind, analysis, container)
+        sha, version = await self.commit(kind, analysis, container, policy)
         release = Release(self.client, application, kind, application.version, version)
         release.sha = sha
         with contextlib.suppress(NotFoundError):
@@ -151,7 +152,11 @@ class Scene:
         return release
 
     async def commit(
-        self, kind: Kind, analysis: dict[str, Any] | None = None, container: dict[str, Any] | None = None
+        self,
+        kind: Kind,
+        analysis: dict[str, Any] | None = None,
+        container: dict[str, Any] | None = None,
+        policy: dict[str, Any] | None = None,
     ) -> tuple[str, str]:
         """Commit a version that was never released: its SHA, and the version.
 
@@ -160,7 +165,9 @@ class Scene:
         application = self.application
         version = application.next_version()
         flags = BROKEN if kind is Kind.BAD else ()
-        sha = await application.repository.commit(version, ANALYSIS | (analysis or {}), flags, container)
+        sha = await application.repository.commit(
+            version, ANALYSIS | (analysis or {}), flags, container, policy
+        )
         application.versions[sha] = version
         return sha, version
 

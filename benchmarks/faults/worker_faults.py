@@ -5,9 +5,10 @@ import os
 import signal
 from collections.abc import Iterator
 
-from benchmarks.faults.case import Case, Inject, Kind
+from benchmarks.faults.case import COMPARED, UNTESTED, Case, Inject, Kind
 from benchmarks.faults.follower import CANARY, RELEASE, Point
 from benchmarks.faults.release import (
+    BESIDE_ROUTE,
     FIRST_BAKE,
     FIRST_ROUTE,
     PREPARE,
@@ -48,6 +49,15 @@ ZOMBIES = {
 }
 """The step in which a worker is frozen, by name."""
 
+BESIDE = {
+    "scale-up": SCALE_UP,
+    "route-25": BESIDE_ROUTE,
+    "bake-25": FIRST_BAKE,
+    "promote": PROMOTE,
+    "scale-down": SCALE_DOWN,
+}
+"""Where a baseline stands, or is made, or removed."""
+
 
 def cases() -> Iterator[Case]:
     """All of them."""
@@ -61,6 +71,9 @@ def cases() -> Iterator[Case]:
         # Tasks that the frozen worker swallows hold an abort up: the bake has to outlast them.
         analysis = {"interval": "60s"} if kind is Kind.ABORTED else None
         yield Case(f"{kind}: in {name}", FROZEN, kind, _frozen(point), analysis=analysis)
+    for name, point in BESIDE.items():
+        yield _beside(f"good: in {name} beside a baseline", KILLED, _killed_at(point), name == "bake-25")
+    yield _beside("good: in scale-up beside a baseline", FROZEN, _frozen(SCALE_UP), bounded=False)
     yield Case(
         "first release: in prepare",
         FROZEN,
@@ -70,6 +83,10 @@ def cases() -> Iterator[Case]:
         allowed=_unrouted,
         fresh=True,
     )
+
+
+def _beside(name: str, group: str, inject: Inject, bounded: bool) -> Case:
+    return Case(name, group, Kind.GOOD, inject, analysis=UNTESTED, policy=COMPARED, bounded=bounded)
 
 
 def _unrouted(answer: Answer) -> bool:
@@ -88,6 +105,16 @@ def _killed(kind: Kind, workflow: str, number: int, *, late: bool, bounded: bool
 
     name = f"{kind}: after event {number} of the {workflow}{', replaced after 30 s' if late else ''}"
     return Case(name=name, group=KILLED, kind=kind, inject=inject, bounded=bounded)
+
+
+def _killed_at(point: Point) -> Inject:
+    async def inject(scene: Scene, release: Release) -> None:
+        await release.until(point)
+        with release.fault():
+            await scene.kill_worker()
+            await scene.start_worker()
+
+    return inject
 
 
 def _frozen(point: Point) -> Inject:

@@ -12,6 +12,7 @@ from temporalio.testing import ActivityEnvironment
 from activities.metrics import MetricsActivities
 from tidegate.adapters.manifest_source import ManifestSource
 from tidegate.contracts import CanaryRef, JudgeCommand, Judgement
+from tidegate.domain.verdict import Result, Verdict
 from tidegate.settings import ClusterSettings, Settings
 
 RATE = {"name": "request-success-rate", "interval": "1m", "thresholdRange": {"min": 0}}
@@ -84,6 +85,52 @@ async def test_a_canary_is_compared_with_its_primary(
     assert (verdict.check, verdict.result) == (f"{metric['name']} against primary", result)
     assert verdict.reason.startswith(reason)
     assert verdict.reason.endswith(("10 samples each", "11 samples each"))
+
+
+@pytest.mark.parametrize(("other", "result"), [("primary", Result.FAILED), ("baseline", Result.PASSED)])
+async def test_with_a_baseline_the_canary_is_compared_with_that_and_not_with_the_primary(
+    canary_ref: MakeRef, judged: Judged, other: str, result: Result
+) -> None:
+    careful = policy("request-duration", **{"with": other})
+    ref = canary_ref(careful, metrics=(DURATION,), target="slow")
+    *_, verdict = (await judged(ref, weight=10)).verdicts
+    assert (verdict.check, verdict.result) == (f"request-duration against {other}", result)
+    assert f" of {other}, " in verdict.reason
+
+
+async def test_above_half_of_the_requests_there_is_no_baseline_to_compare_with(
+    canary_ref: MakeRef, judged: Judged
+) -> None:
+    careful = policy("request-duration")
+    careful["spec"]["comparison"]["with"] = "baseline"
+    ref = canary_ref(careful, metrics=(DURATION,), target="slow")
+    *_, verdict = (await judged(ref, weight=60)).verdicts
+    assert verdict.passed
+    assert verdict.reason.endswith("is not compared at 60%: above 50% a baseline as large has no room")
+
+
+@pytest.mark.parametrize(("weight", "asked"), [(10, True), (50, True), (50.5, False), (None, False)])
+async def test_its_pods_are_looked_at_where_it_has_traffic(
+    canary_ref: MakeRef,
+    manifest_source: ManifestSource,
+    prometheus: str,
+    weight: float | None,
+    asked: bool,
+) -> None:
+    looks: list[bool] = []
+
+    class Looks:
+        def look(self, ref: CanaryRef, *, baseline: bool = False) -> tuple[Verdict, ...]:
+            looks.append(baseline)
+            return ()
+
+    careful = policy("request-duration")
+    careful["spec"]["comparison"]["with"] = "baseline"
+    ref = canary_ref(careful, metrics=(DURATION,), target="healthy")
+    settings = Settings(clusters={"mesh02": ClusterSettings(prometheus=prometheus)})
+    activities = MetricsActivities(manifest_source, settings, NoClusters(), {}, inspection=Looks())
+    await ActivityEnvironment().run(activities.judge, JudgeCommand(ref=ref, weight=weight))
+    assert looks == [asked]
 
 
 @pytest.mark.parametrize(("target", "observed"), [("healthy", 60), ("healthy", 5), ("idle", 110)])
