@@ -68,11 +68,12 @@ class Case(NamedTuple):
     fault excuses, beside those that the broken version answered itself. `analysis` replaces fields of the
     Canary's analysis; `policy` is a ReleasePolicy that comes with the new version. `failures` are the ends
     without an outcome that are right: "CancelledError" or "TerminatedError"; `side` is the version that the
-    primary has to run then, "old" or "new", where it is certain. `waiting`: the release does not end by itself, but has to say what it waits for. `target_lost`:
-    the fault took the target or changed its template, so that it does not tell the new one; `all_lost`: it
-    took what no release can bring back, and how the release ends is all that counts. `prepare` is done before
-    the release is started; `container` replaces fields of the new version's container. `fresh`: the case
-    needs an application that was never released, and its release initialises it.
+    primary has to run then, "old" or "new", where it is certain. `waiting`: the release does not end by
+    itself, but has to say what it waits for. `target_lost`: the fault took the target or changed its
+    template, so that it does not tell the new one; `all_lost`: it took what no release can bring back, and
+    how the release ends is all that counts. `prepare` is done before the release is started; `container`
+    replaces fields of the new version's container. `fresh`: the case needs an application that was never
+    released, and its release initialises it.
     """
 
     name: str
