@@ -3,7 +3,7 @@
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from activities.templates import templates_of
+from activities.references import templates_of
 from tidegate.domain.canary import Canary
 from tidegate.domain.manifest import Manifest
 from tidegate.manifests.bundle import Bundle
