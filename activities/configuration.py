@@ -32,7 +32,7 @@ def configuration_of(place: Place, template: Manifest) -> Configuration:
 
     What is missing has no contents: if a pod cannot do without it, its rollout says so.
     """
-    found = at_once(*(partial(_live, place, each) for each in references(template)))
+    found = at_once(*(partial(live_reference, place, each) for each in references(template)))
     tracked = (each for each in found if each is not None and is_tracked(each))
     return Configuration(place.ref.primary, tuple(tracked))
 
@@ -75,12 +75,17 @@ def changed_since(place: Place, copies: list[Manifest], sources: Names) -> tuple
     lines = []
     for reference, name in sources.items():
         source = Reference(reference.kind, name)
-        live = _live(place, source)
+        live = live_reference(place, source)
         if live is None or not same_contents(live, contents[reference]):
             lines.append(
                 f"{source} is not what {place.ref.primary} serves with: its pods read {reference.name}"
             )
     return tuple(lines)
+
+
+def live_reference(place: Place, reference: Reference) -> Manifest | None:
+    """A ConfigMap or Secret in the cluster, or None."""
+    return place.cluster.get("v1", reference.kind, place.namespace, reference.name)
 
 
 def _serving(place: Place, primary: Manifest) -> frozenset[Reference]:
@@ -109,13 +114,9 @@ def _copies(place: Place) -> list[Manifest]:
     return [each for kind in found for each in kind if annotations(each).get(COPIED_FOR) == place.ref.primary]
 
 
-def _live(place: Place, reference: Reference) -> Manifest | None:
-    return place.cluster.get("v1", reference.kind, place.namespace, reference.name)
-
-
 def _bring(place: Place, wanted: Manifest, fence: Fence) -> str:
     reference = _reference(wanted)
-    live = _live(place, reference)
+    live = live_reference(place, reference)
     if live is not None:
         _refuse_stranger(place, live)
         if not same_contents(live, wanted):

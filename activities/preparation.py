@@ -6,7 +6,9 @@ primary's pods are ready.
 
 from contextlib import suppress
 from functools import partial
+from typing import NamedTuple
 
+from activities.adoption import Held, adopted
 from activities.agreement import stood_at_home
 from activities.autoscalers import bring_back, bring_to_git, live_autoscaler, refuse_abandoned
 from activities.configuration import bring_copies, configuration_of
@@ -42,10 +44,14 @@ def prepare(site: Site, command: CanaryCommand) -> StepReport:
     scaler = live_autoscaler(site)
     if purpose is Purpose.RELEASE:
         refuse_abandoned(site, scaler)
-    notes = _surround(site, command, autoscaler=scaler is None)
+    around = _surround(site, command, autoscaler=scaler is None)
+    found = around.found if scaler is None else (*around.found, (site.cluster, scaler))
+    kept = adopted(site, command.fence, found, live)
+    notes = around.notes
     if purpose is Purpose.UPKEEP:
         notes = (*notes, *_keep_up(site, command, configuration))
-    return StepReport(notes=notes, warnings=(*warnings, *_complaints(site)))
+    report = StepReport(notes=notes, warnings=(*warnings, *_complaints(site)))
+    return report.and_then(kept)
 
 
 def _initialise(site: Site, command: CanaryCommand, live: Manifest | None) -> StepReport:
@@ -66,11 +72,11 @@ def _initialise(site: Site, command: CanaryCommand, live: Manifest | None) -> St
     copied = bring_copies(site, configuration, command.fence)
     site.cluster.fenced_apply_to(ref_of(made), unfinished, command.fence, manager=CANARY_FIELD_MANAGER)
     few = await_rollout(site, bundle.names.primary, command.deadline_seconds, site.primary_ready_percent)
-    notes = _surround(site, command, autoscaler=True)
+    around = _surround(site, command, autoscaler=True)
+    kept = adopted(site, command.fence, around.found)
     site.change_deployment(bundle.names.primary, command.fence, promotion.initialised)
-    return StepReport(
-        notes=(*copied, *few, f"{bundle.names.primary} serves with {kind_of(made).size(made)}", *notes)
-    )
+    serves = f"{bundle.names.primary} serves with {kind_of(made).size(made)}"
+    return StepReport(notes=(*copied, *few, serves, *around.notes)).and_then(kept)
 
 
 def _initial_replicas(site: Site, live: Manifest | None) -> int:
@@ -146,32 +152,48 @@ def said_of_size(change: Change) -> tuple[str, ...]:
     )
 
 
-def _surround(site: Site, command: CanaryCommand, *, autoscaler: bool) -> tuple[str, ...]:
-    """Autoscaler and rules at once, and then the services; notes on what was taken over.
+class _Around(NamedTuple):
+    """What stands around a primary as it is now, and notes on what was taken over."""
+
+    found: tuple[Held, ...]
+    notes: tuple[str, ...]
+
+
+class _Served(NamedTuple):
+    """A live Service, and a note on how it was taken over."""
+
+    live: Manifest
+    note: str = ""
+
+
+def _surround(site: Site, command: CanaryCommand, *, autoscaler: bool) -> _Around:
+    """Autoscaler and rules at once, and then the services.
 
     The autoscaler of a primary that serves is a promotion's to change, or an upkeep's.
     """
     if command.ref.owner.create_namespace:
         site.ensure_mesh_namespace()
-    at_once(
+    beside = beside_services(site, autoscaler=autoscaler)
+    changes = at_once(
         *(
             partial(cluster.fenced_apply, manifest, command.fence, manager=CANARY_FIELD_MANAGER)
-            for cluster, manifest in beside_services(site, autoscaler=autoscaler)
+            for cluster, manifest in beside
         )
     )
     # No service is taken over while something that its primary needs is refused.
     wanted = services(site.bundle.canary, site.bundle.target)
-    notes = at_once(*(partial(_serve, site, command, service) for service in wanted))
-    return tuple(filter(None, notes))
+    served = at_once(*(partial(_serve, site, command, service) for service in wanted))
+    found = [(cluster, change.after) for (cluster, _), change in zip(beside, changes, strict=True)]
+    found += [(site.cluster, each.live) for each in served]
+    return _Around(tuple(found), notes=tuple(each.note for each in served if each.note))
 
 
-def _serve(site: Site, command: CanaryCommand, wanted: Manifest) -> str:
+def _serve(site: Site, command: CanaryCommand, wanted: Manifest) -> _Served:
     """Create a Service, or take it over with exactly this selector: a merged one may select no pods."""
     name = name_of(wanted)
     live = site.cluster.get("v1", "Service", site.namespace, name)
     if live is None:
-        site.apply(wanted, command.fence)
-        return ""
+        return _Served(site.apply(wanted, command.fence).after)
     unmanaged = site.bundle.canary.spec.service.unmanaged_metadata
     change = site.change_service(
         name,
@@ -180,7 +202,8 @@ def _serve(site: Site, command: CanaryCommand, wanted: Manifest) -> str:
     )
     before, after = (dig(each, "spec", "selector") for each in (change.before, change.after))
     took = f"{described(wanted)} was taken over: it selects {_pairs(after)} now"
-    return "; ".join(filter(None, ("" if before == after else took, cannot_follow(live, wanted))))
+    said = ("" if before == after else took, cannot_follow(live, wanted))
+    return _Served(change.after, "; ".join(filter(None, said)))
 
 
 def _pairs(labels: dict[str, str]) -> str:

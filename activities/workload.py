@@ -33,7 +33,7 @@ from tidegate.decisions.plan import compile_plan
 from tidegate.decisions.revision import purpose_of, template_hash
 from tidegate.decisions.rollout import wanted_replicas
 from tidegate.domain.errors import NotReady, TidegateError
-from tidegate.domain.manifest import Manifest, dig, name_of
+from tidegate.domain.manifest import Manifest, name_of
 from tidegate.domain.marks import TEMPLATE_HASH, annotations
 from tidegate.domain.plan import Published
 from tidegate.domain.workload import kind_of
@@ -262,7 +262,7 @@ def _look(site: Site) -> _Look:
         digests = configured(site).digests
         shown = publication_of(site, template_hash(target, digests), primary, digests)
     finding = Finding(site.ref.cluster, *purpose_of(primary, target, digests))
-    return _Look(site, finding, shown.published, (*_owned_by_flagger(primary), *shown.warnings))
+    return _Look(site, finding, shown.published, shown.warnings)
 
 
 def _left_serving(place: Place, target: Manifest, command: CanaryCommand) -> str:
@@ -274,18 +274,6 @@ def _left_serving(place: Place, target: Manifest, command: CanaryCommand) -> str
     return (
         f"{place.ref.target} keeps its pods, since Service {place.ref.service} selects them: go on with "
         "`tidegate uninstall`, or start a release, which leads it to the primary"
-    )
-
-
-def _owned_by_flagger(primary: Manifest | None) -> tuple[str, ...]:
-    """Kubernetes deletes with a Canary what Flagger made for it."""
-    owners = dig(primary, "metadata", "ownerReferences") or ()
-    names = [owner["name"] for owner in owners if str(owner.get("apiVersion", "")).startswith("flagger.app/")]
-    if primary is None or not names:
-        return ()
-    return (
-        f"{name_of(primary)} is owned by Flagger's Canary {names[0]}, and goes with it: delete that one "
-        "by --cascade=orphan",
     )
 
 

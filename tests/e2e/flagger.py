@@ -15,6 +15,9 @@ from tests.e2e.user import Application
 MANAGER = "--field-manager=flagger"
 NAME, PRIMARY, CANARY = "podinfo", "podinfo-primary", "podinfo-canary"
 ISTIO = "networking.istio.io/v1beta1"
+STALE = "flags-of-old-primary"
+"""A copy of what an earlier version referred to; Flagger removes none."""
+
 STATUS = {
     "phase": "Succeeded",
     "canaryWeight": 0,
@@ -107,7 +110,7 @@ def _workload(namespace: str, version: str) -> list[dict[str, Any]]:
     scaler = autoscaler(namespace, PRIMARY)
     sides = ((NAME, PRIMARY), (PRIMARY, PRIMARY), (CANARY, NAME))
     services = [_service(namespace, *side) for side in sides]
-    return [config_map(namespace, "flags-primary"), primary, scaler, *services]
+    return [config_map(namespace, "flags-primary"), config_map(namespace, STALE), primary, scaler, *services]
 
 
 def _service(namespace: str, name: str, selected: str) -> dict[str, Any]:

@@ -1,7 +1,20 @@
 """A team moves from Flagger to Tidegate: what Flagger made is taken over under constant traffic."""
 
 from tests.e2e import flagger, manifests
-from tests.e2e.user import Application, serves
+from tests.e2e.user import Application, serves, until
+
+
+async def delete_canary(application: Application) -> None:
+    """Flagger's, as somebody does who has done with Flagger; Kubernetes deletes what belongs to it."""
+    mesh02 = ("mesh02", "-n", application.namespace)
+
+    async def collected() -> bool:
+        get = ("get", "configmap", flagger.STALE, "--ignore-not-found")
+        return not await application.user.kubectl(*mesh02, *get)
+
+    assert not await collected()
+    await application.user.kubectl(*mesh02, "delete", "canary", flagger.NAME)
+    await until(collected)
 
 
 async def test_what_flagger_made_is_taken_over_promoted_and_rolled_back(application: Application) -> None:
@@ -10,6 +23,8 @@ async def test_what_flagger_made_is_taken_over_promoted_and_rolled_back(applicat
         await application.commit_files(flagger.files(application.name, "3.1.1"))
         ended = await application.start()
         assert (ended.code, ended.outcome["outcome"]) == (0, "promoted"), ended
+        assert await application.end_state() == serves("3.1.1")
+        await delete_canary(application)
         assert await application.end_state() == serves("3.1.1")
     assert set(seen.answers) == {200}, seen.answers
     assert seen.weights == [0, 25, 50, 0]

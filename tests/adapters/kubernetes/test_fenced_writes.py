@@ -25,6 +25,10 @@ def painted(**data: str) -> Any:
     return lambda live: live | {"data": data}
 
 
+def merging(**data: str | None) -> Any:
+    return lambda live: {"metadata": {}, "data": data}
+
+
 def live(cluster: Cluster) -> Manifest:
     found = cluster.get(*REF)
     assert found is not None
@@ -52,7 +56,17 @@ def test_a_stale_token_is_refused(cluster: Cluster, epoch: int) -> None:
         cluster.fenced_apply(config_map(sky="grey"), older, manager="tidegate")
     with pytest.raises(StaleCommand):
         cluster.fenced_update(OBJECT, older, painted(sky="grey"), manager="tidegate")
+    with pytest.raises(StaleCommand):
+        cluster.fenced_merge(OBJECT, older, merging(sky="grey"), manager="tidegate")
     assert live(cluster)["data"] == {"sky": "blue"}
+
+
+def test_a_merge_changes_what_it_names_and_no_more(cluster: Cluster) -> None:
+    cluster.fenced_apply(config_map(sky="blue", sea="green", sun="red"), FIRST, manager="somebody")
+    cluster.fenced_merge(OBJECT, SECOND, merging(sky="grey", sun=None), manager="tidegate")
+    found = live(cluster)
+    assert found["data"] == {"sky": "grey", "sea": "green"}
+    assert found["metadata"]["annotations"] == {FENCE_ANNOTATION: "1000.2"}
 
 
 def test_the_same_token_may_write_again(cluster: Cluster) -> None:

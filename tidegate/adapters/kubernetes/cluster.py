@@ -19,6 +19,7 @@ ATTEMPTS = 12
 
 APPLY = "application/apply-patch+yaml"
 JSON_PATCH = "application/json-patch+json"
+MERGE_PATCH = "application/merge-patch+json"
 
 T = TypeVar("T")
 
@@ -95,13 +96,32 @@ class Cluster:
         """Replace an object by `change` of a copy of it; ReleaseFailed when it does not exist."""
 
         def attempt() -> Change:
-            before = self._read(ref)
-            if before is None:
-                raise ReleaseFailed(f"{ref} does not exist in cluster {self.name}")
+            before = self._existing(ref)
             self._refuse_stale(ref, before, fence)
             body = _with_fence(change(copy.deepcopy(before)), fence)
             body["metadata"]["resourceVersion"] = before["metadata"]["resourceVersion"]
             return Change(before, self._replace(ref, body, manager))
+
+        return _reading_anew(attempt)
+
+    def fenced_merge(
+        self, ref: ObjectRef, fence: Fence, patch: Callable[[Manifest], Manifest], *, manager: str
+    ) -> Change:
+        """Merge a patch of the live object into it (RFC 7386); ReleaseFailed when it does not exist.
+
+        It takes no more than the right to patch, where an update would take another one.
+        """
+
+        def attempt() -> Change:
+            before = self._existing(ref)
+            self._refuse_stale(ref, before, fence)
+            body = _with_fence(patch(before), fence)
+            body["metadata"]["resourceVersion"] = before["metadata"]["resourceVersion"]
+            query = {"fieldManager": manager}
+            after: Manifest = self._connection.call(
+                "PATCH", self._path(ref), query=query, body=body, content_type=MERGE_PATCH, subject=str(ref)
+            )
+            return Change(before, after)
 
         return _reading_anew(attempt)
 
@@ -206,6 +226,12 @@ class Cluster:
 
     def _read(self, ref: ObjectRef) -> Manifest | None:
         return self.get(ref.api_version, ref.kind, ref.namespace, ref.name)
+
+    def _existing(self, ref: ObjectRef) -> Manifest:
+        found = self._read(ref)
+        if found is None:
+            raise ReleaseFailed(f"{ref} does not exist in cluster {self.name}")
+        return found
 
     def _create(self, manifest: Manifest, manager: str) -> Manifest:
         """Create, and fail when somebody else did meanwhile: an apply would overwrite a later command.
