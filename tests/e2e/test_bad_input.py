@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
@@ -16,6 +17,12 @@ Files = Callable[[str], dict[str, str]]
 
 def canary(**analysis: Any) -> Files:
     return lambda name: {"podinfo.yaml": manifests.podinfo(name, "3.1.1", **analysis)}
+
+
+def suspended(name: str) -> dict[str, str]:
+    canary = manifests.canary(name)
+    canary["spec"]["suspend"] = True
+    return {"podinfo.yaml": yaml.safe_dump_all([manifests.deployment(name, "3.1.1"), canary])}
 
 
 def without_target(name: str) -> dict[str, str]:
@@ -55,6 +62,10 @@ MANIFESTS: dict[str, tuple[Files, tuple[str, ...]]] = {
     "an interval that is none": (
         canary(interval="soon"),
         ("podinfo.yaml: Canary ", "/podinfo: spec.analysis.interval: ", "'soon'", "as in 30s"),
+    ),
+    "a suspended canary": (
+        suspended,
+        ("Canary ", "/podinfo: spec.suspend: is true", "set it to false"),
     ),
     "a metric without template": (
         canary(metrics=[UNTEMPLATED]),
@@ -124,7 +135,8 @@ async def test_bad_manifests_are_refused_before_a_release_starts(
 
 
 @pytest.mark.parametrize(
-    "case", ["both kinds of steps", "a missing target", "a kustomization that does not build"]
+    "case",
+    ["both kinds of steps", "a missing target", "a kustomization that does not build", "a suspended canary"],
 )
 async def test_a_worker_refuses_bad_manifests_too(podinfo: Application, unchanged: None, case: str) -> None:
     files, words = MANIFESTS[case]
@@ -134,6 +146,37 @@ async def test_a_worker_refuses_bad_manifests_too(podinfo: Application, unchange
     assert (ended.code, ended.outcome["outcome"]) == (2, "invalid"), ended
     assert [word for word in words if word not in ended.outcome["reason"]] == []
     assert f"error: {ended.outcome['reason']}" in ended.err.splitlines()
+
+
+async def test_a_start_beside_a_running_flagger_is_refused(podinfo: Application, unchanged: None) -> None:
+    await podinfo.commit("3.1.1")
+    async with running_flagger(podinfo) as name:
+        ended = await podinfo.start()
+        words = (
+            f"Flagger (Deployment {name}/flagger in cluster mesh02) releases the canaries",
+            "scale flagger to 0",
+        )
+        assert (ended.code, ended.outcome["outcome"]) == (2, "invalid"), ended
+        assert [word for word in words if word not in ended.outcome["reason"]] == []
+        assert f"error: {ended.outcome['reason']}" in ended.err.splitlines()
+
+
+@asynccontextmanager
+async def running_flagger(application: Application) -> AsyncIterator[str]:
+    """A Flagger of a namespace of its own, that leads this application's canaries alone."""
+    name = f"{application.name}-flagger"
+    deployment = manifests.deployment(name, "3.1.0")
+    deployment["metadata"] |= {"name": "flagger", "labels": {"app.kubernetes.io/name": "flagger"}}
+    (container,) = deployment["spec"]["template"]["spec"]["containers"]
+    container |= {"image": "ghcr.io/fluxcd/flagger:1.44.0", "args": [f"-namespace={application.namespace}"]}
+    file = application.folder / "flagger.yaml"
+    namespace = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}
+    file.write_text(yaml.safe_dump_all([namespace, deployment]))
+    await application.user.kubectl("mesh02", "apply", "-f", str(file))
+    try:
+        yield name
+    finally:
+        await application.user.kubectl("mesh02", "delete", "namespace", name, "--wait=false")
 
 
 async def test_a_kind_that_no_cluster_serves_is_refused(podinfo: Application, unchanged: None) -> None:

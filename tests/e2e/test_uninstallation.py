@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 from tests.e2e import manifests
-from tests.e2e.user import Application
+from tests.e2e.user import Application, serves
 
 HOST = "podinfo"
 
@@ -17,9 +17,13 @@ async def objects(application: Application, cluster: str, *kinds: str) -> dict[s
 
 
 async def adopt(application: Application) -> tuple[Any, Any]:
-    """A target that its owner's Service and VirtualService lead to, and then the first release of it."""
-    owned = await serve(application)
-    await application.initialise()
+    """A target that serves, as its owner's Service and VirtualService lead to it, and its first release."""
+    owned = await serve(application, manifests.deployment(application.namespace, "3.1.0"))
+    await application.until_version("3.1.0")
+    async with application.observed() as seen:
+        await application.initialise()
+    assert set(seen.answers) == {200}, seen.answers
+    assert await application.end_state() == serves("3.1.0")
     return owned
 
 
@@ -51,7 +55,9 @@ async def serve(application: Application, *workload: Any) -> tuple[Any, Any]:
     return service, routes
 
 
-async def test_an_uninstallation_loses_no_request_and_gives_everything_back(application: Application) -> None:
+async def test_what_was_there_is_taken_over_and_given_back_without_a_lost_request(
+    application: Application,
+) -> None:
     service, routes = await adopt(application)
     await application.commit("3.1.1")
     ended = await application.start()
