@@ -17,7 +17,7 @@ async def delete_canary(application: Application) -> None:
     await until(collected)
 
 
-async def test_what_flagger_made_is_taken_over_promoted_and_rolled_back(application: Application) -> None:
+async def test_what_flagger_made_is_taken_over_and_can_be_given_back(application: Application) -> None:
     await flagger.install(application, "3.1.0")
     async with application.observed() as seen:
         await application.commit_files(flagger.files(application.name, "3.1.1"))
@@ -35,4 +35,10 @@ async def test_what_flagger_made_is_taken_over_promoted_and_rolled_back(applicat
     ended = await application.start()
     assert (ended.code, ended.outcome["outcome"]) == (1, "rolled back"), ended
     assert await application.end_state() == serves("3.1.1")
+
+    async with application.observed() as seen:
+        ended = await application.tell("uninstall", "--json")
+        assert ended.outcome["outcome"] == "uninstalled", ended
+        assert await application.version() == "3.1.1"
+    assert set(seen.answers) == {200}, seen.answers
     await application.remove()
