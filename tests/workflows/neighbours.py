@@ -150,6 +150,7 @@ class Neighbours:
     canaries: int = 1
     marked: int = 1
     together: bool = False
+    further: tuple[str, ...] = ()
     limits: Limits = field(default_factory=lambda: Limits(drain_seconds=0.1, outage_budget_seconds=60))
     calls: list[str] = field(default_factory=list)
     weight: float = 0
@@ -205,7 +206,7 @@ class Neighbours:
         await self._did(f"resolve {command.request.wanted_revision}")
         sha = self.shas.get(command.request.wanted_revision, command.request.wanted_revision)
         return Resolved(
-            owner=owner_ref(sha),
+            owner=owner_ref(sha, self.further),
             ref="branch latest",
             limits=self.limits,
         )
@@ -225,7 +226,7 @@ class Neighbours:
         faults = [f"traffic {100 - self.weight}/{self.weight}"] if self.weight else []
         faults += [f"podinfo has {self.replicas} replicas"] if self.replicas else []
         refs = [
-            CanaryRef(owner=owner_ref(), namespace="test", name=f"podinfo{n or ''}")
+            CanaryRef(owner=owner_ref(further=self.further), namespace="test", name=f"podinfo{n or ''}")
             for n in range(self.marked if command.by_marks_alone else self.canaries)
         ]
         return Findings(
@@ -386,10 +387,12 @@ class Neighbours:
         return [method for method in found if hasattr(method, "__temporal_activity_definition")]
 
 
-def owner_ref(sha: str = "a" * 40) -> ApplicationRef:
-    """podinfo, as the article has it."""
+def owner_ref(sha: str = "a" * 40, further: tuple[str, ...] = ()) -> ApplicationRef:
+    """podinfo, as the article has it; perhaps in further clusters."""
     source = SourceRef(repo_url="https://git.test/podinfo.git", sha=sha, path="flagger/podinfo")
-    return ApplicationRef(application="podinfo", cluster="mesh02", namespace="test", source=source)
+    return ApplicationRef(
+        application="podinfo", cluster="mesh02", namespace="test", source=source, further_clusters=further
+    )
 
 
 def release_request(revision: str = "a" * 40, name: str = "podinfo", **more: Any) -> ReleaseRequest:
@@ -425,7 +428,8 @@ class Stage:
 
     async def start_canary(self, signals_per_run: int = 250, **more: Any) -> Handle:
         """Start a Canary workflow by itself."""
-        ref = CanaryRef(owner=owner_ref(), namespace="test", name="podinfo")
+        owner = owner_ref(further=self.neighbours.further)
+        ref = CanaryRef(owner=owner, namespace="test", name="podinfo")
         limits = self.neighbours.limits.model_copy(update={"signals_per_run": signals_per_run})
         request = CanaryRequest(ref=ref, limits=limits, revision="a" * 40, **more)
         return await self.client.start_workflow(
