@@ -1,6 +1,7 @@
 """Two cluster APIs with controllers and a node that only pretends, a canary's manifests, and its commands."""
 
 import asyncio
+import contextlib
 import itertools
 from collections.abc import Callable, Coroutine, Iterator, Sequence
 from contextlib import AsyncExitStack
@@ -55,7 +56,7 @@ C = TypeVar("C")
 T = TypeVar("T")
 Run = Callable[[Coroutine[Any, Any, Any]], Any]
 
-MESH, WORKLOADS = "asm", "mesh02"
+MESH, WORKLOADS, FURTHER = "asm", "mesh02", "mesh03"
 BROKEN = "podinfo:broken"
 HALF_BROKEN = "podinfo:half-broken"
 EPOCH = 1_000
@@ -160,6 +161,11 @@ class World:
         self.git_down = False
         self.named = True
         self.kind = "Deployment"
+        self.clusters = clusters
+        self.epoch = EPOCH
+        self.further: tuple[str, ...] = ()
+        self.at = ""
+        """The cluster that steps are for, where there are several."""
         self._workload = WorkloadActivities(clusters, self, settings)
         self._traffic = TrafficActivities(clusters, self, settings)
         self._recovery = RecoveryActivities(clusters, self, self, settings)
@@ -221,16 +227,29 @@ class World:
     def ref(self, revision: str) -> CanaryRef:
         source = SourceRef(repo_url="file:///repo", sha=revision, path=".")
         owner = ApplicationRef(
-            application="podinfo", cluster=WORKLOADS, namespace="test", create_namespace=True, source=source
+            application="podinfo",
+            cluster=WORKLOADS,
+            namespace="test",
+            create_namespace=True,
+            source=source,
+            further_clusters=self.further,
         )
         names = {"target": "podinfo", "primary": "podinfo-primary"} if self.named else {}
-        return CanaryRef(
+        known = CanaryRef(
             owner=owner, namespace="test", name="podinfo", service="podinfo", kind=self.kind, **names
         )
+        return known.model_copy(update={"cluster": self.at})
+
+    @contextlib.contextmanager
+    def within(self, cluster: str) -> Iterator["World"]:
+        """What is done and looked at in one of several workload clusters."""
+        self.at, self.workloads = cluster, self.clusters.cluster(cluster)
+        yield self
+        self.at, self.workloads = "", self.clusters.cluster(WORKLOADS)
 
     def fence(self) -> Fence:
         """A token later than all before it."""
-        return Fence(epoch=EPOCH, sequence=next(self._sequence))
+        return Fence(epoch=self.epoch, sequence=next(self._sequence))
 
     def plan(self, revision: str) -> PlanResult:
         return self._call(self._workload.plan, self.ref(revision))
@@ -357,7 +376,19 @@ class World:
 @pytest.fixture
 def world(servers: Run, tmp_path: Path) -> Iterator[World]:
     """A mesh control plane and a workload cluster, both with the namespace test on the latter only."""
-    apis = [ClusterApi(name=MESH), ClusterApi(name=WORKLOADS)]
+    yield from _made(servers, tmp_path, MESH, WORKLOADS)
+
+
+@pytest.fixture
+def wide(servers: Run, tmp_path: Path) -> Iterator[World]:
+    """The same with a further workload cluster."""
+    for world in _made(servers, tmp_path, MESH, WORKLOADS, FURTHER):
+        world.further = (FURTHER,)
+        yield world
+
+
+def _made(servers: Run, tmp_path: Path, *names: str) -> Iterator[World]:
+    apis = [ClusterApi(name=name) for name in names]
     ending = AsyncExitStack()
     servers(_start(apis, ending))
     kubeconfig = str(write_kubeconfig(tmp_path / "kubeconfig", apis))
@@ -400,9 +431,10 @@ async def _start(apis: list[ClusterApi], ending: AsyncExitStack) -> None:
     for api in apis:
         await api.start()
         ending.push_async_callback(api.stop)
-    mesh, workloads = [await ending.enter_async_context(ClusterClient(api.url)) for api in apis]
+    mesh, *clusters = [await ending.enter_async_context(ClusterClient(api.url)) for api in apis]
     for definition in definitions():
         await mesh.create(DEFINITIONS, definition)
-    await workloads.create(NAMESPACES, {"metadata": {"name": "test"}})
-    await ending.enter_async_context(Controllers(workloads))
-    await ending.enter_async_context(Node(workloads))
+    for workloads in clusters:
+        await workloads.create(NAMESPACES, {"metadata": {"name": "test"}})
+        await ending.enter_async_context(Controllers(workloads))
+        await ending.enter_async_context(Node(workloads))

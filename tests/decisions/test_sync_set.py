@@ -220,3 +220,17 @@ def test_waves_are_counted_from_zero() -> None:
 
     plan = planned(at("5"), at("-3"), at("0"))
     assert [(item.ref.name, item.wave) for item in plan.items] == [("at-3", 0), ("at0", 1), ("at5", 2)]
+
+
+def test_further_clusters_get_all_but_what_is_the_meshs() -> None:
+    owner = OWNER.model_copy(update={"further_clusters": ("mesh03",), "create_namespace": True})
+    found = sync_set([DEPLOYMENT, manifest("networking.istio.io/v1", "Gateway"), CANARY], owner, "asm")
+    placed = {(item.ref.kind, item.cluster) for item in found.items}
+    assert placed == {
+        ("Deployment", "mesh02"),
+        ("Deployment", "mesh03"),
+        ("Gateway", "asm"),
+        ("Canary", "mesh02"),
+    }
+    needed = {(each.cluster, each.name, each.creatable) for each in found.namespaces}
+    assert needed == {(cluster, "test", True) for cluster in ("asm", "mesh02", "mesh03")}
