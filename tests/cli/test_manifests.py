@@ -130,6 +130,40 @@ def test_plan_says_when_each_canary_goes_by_itself(pair: World) -> None:
     assert "Meet" not in printed
 
 
+FURTHER = "{{name: podinfo, annotations: {{tidegate.dev/further-clusters: {}}}}}"
+
+
+def test_plan_says_in_which_clusters(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("ASM", "MESH03"):
+        monkeypatch.setenv(f"TIDEGATE_CLUSTERS__{name}__CONTEXT", name.lower())
+    monkeypatch.setenv("TIDEGATE_MESH__CONTROL_PLANE", "asm")
+    world.edit("application.yaml", "{name: podinfo}", FURTHER.format("mesh03"))
+    result = world.run("plan")
+    told = "in mesh02, mesh03 (tidegate.dev/further-clusters): each step is done in all of them"
+    assert told in " ".join(result.stdout.split()), result.stderr
+
+
+@pytest.mark.parametrize("command", ["validate", "plan", "start"])
+@pytest.mark.parametrize(
+    ("named", "problem"),
+    [
+        ("mesh04", "unknown cluster 'mesh04'"),
+        ("mesh02", "names mesh02, which is the destination"),
+        ('"mesh03, mesh03"', "is 'mesh03, mesh03'; name clusters of the settings, each once"),
+        ('""', "is ''; name clusters of the settings, each once"),
+        ("[mesh03]", "is ['mesh03']; name clusters of the settings, each once"),
+    ],
+)
+def test_further_clusters_that_do_not_fit_are_refused(
+    world: World, command: str, named: str, problem: str
+) -> None:
+    world.edit("application.yaml", "{name: podinfo}", FURTHER.format(named))
+    result = world.run(command)
+    assert result.exit_code == 2
+    line = " ".join(result.stderr.split())
+    assert f"application.yaml: metadata.annotations.tidegate.dev/further-clusters: {problem}" in line
+
+
 @pytest.mark.parametrize("command", ["validate", "plan", "start"])
 def test_any_other_word_for_the_coordination_is_refused(world: World, command: str) -> None:
     world.edit("application.yaml", "{name: podinfo}", COORDINATION.format("off"))

@@ -62,9 +62,7 @@ def test_reasons_that_differ_name_their_clusters() -> None:
 
 def test_a_cluster_does_not_join_while_the_others_run_another_version() -> None:
     findings = [Finding("mesh02", RELEASE, "new"), Finding("mesh03", INIT, "there is none")]
-    with pytest.raises(
-        ReleaseFailed, match="no primary in mesh03 yet, and that in mesh02 runs another version"
-    ):
+    with pytest.raises(ReleaseFailed, match="no primary in mesh03 yet, and that in mesh02 runs another"):
         purpose_of_all(findings)
 
 

@@ -78,9 +78,7 @@ def test_no_canary_gets_traffic_while_one_cluster_has_no_target(wide: Any) -> No
     steps(wide, "scale_up")
     with wide.within("mesh03"):
         wide.workloads.delete("apps/v1", "Deployment", "test", "podinfo")
-    with pytest.raises(
-        ApplicationError, match="mesh03: Deployment test/podinfo was deleted by another writer"
-    ):
+    with pytest.raises(ApplicationError, match="mesh03: Deployment test/podinfo was deleted by"):
         wide.route(10)
     assert wide.weights() == [100, 0]
 
