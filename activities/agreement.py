@@ -8,13 +8,35 @@ from temporalio import activity
 
 from activities.site import APPS, Place
 from tidegate.adapters.kubernetes import Cluster
-from tidegate.contracts import FENCE_ANNOTATION, Fence
+from tidegate.contracts import CANARY_FIELD_MANAGER, FENCE_ANNOTATION, Fence
+from tidegate.decisions.clusters import marked_clusters
+from tidegate.decisions.ownership import other_release
 from tidegate.domain.errors import Conflict, Unreachable
-from tidegate.domain.manifest import Manifest, dig
+from tidegate.domain.manifest import Manifest, dig, ref_of
+from tidegate.domain.marks import FURTHER, RELEASE, annotations
 from tidegate.manifests import promotion
 
 _PATIENCE_ATTEMPTS = 12
 """About ten seconds on the way back. A destination that stays out of reach decides nothing any more."""
+
+
+def announce(place: Place, fence: Fence) -> None:
+    """Before anything is made in a further cluster, live routes bear its name: it cannot be forgotten then.
+
+    What a first release makes before there are routes is found by the manifests alone.
+    """
+    routes = place.routes() if place.ref.is_further else None
+    if routes is None or other_release(routes, place.ref) or RELEASE not in annotations(routes):
+        return
+    every = dict.fromkeys((*marked_clusters(routes), *place.ref.owner.further_clusters))
+    mark = {FURTHER: ",".join(every)}
+    if mark.items() <= annotations(routes).items():
+        return
+
+    def marked(live: Manifest) -> Manifest:
+        return live | {"metadata": live["metadata"] | {"annotations": annotations(live) | mark}}
+
+    place.mesh.fenced_update(ref_of(routes), fence, marked, manager=CANARY_FIELD_MANAGER)
 
 
 def stands_at_home(place: Place, primary: Manifest, fence: Fence) -> bool:

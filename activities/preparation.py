@@ -9,7 +9,7 @@ from functools import partial
 from typing import NamedTuple
 
 from activities.adoption import Held, adopted
-from activities.agreement import stood_at_home
+from activities.agreement import announce, stood_at_home
 from activities.autoscalers import bring_back, bring_to_git, live_autoscaler, refuse_abandoned
 from activities.configuration import bring_copies, configuration_of
 from activities.offload import at_once
@@ -35,6 +35,7 @@ from tidegate.manifests.takeover import with_original
 
 def prepare(site: Site, command: CanaryCommand) -> StepReport:
     """Everything but the primary's template becomes as Git has it; its size where nothing is released."""
+    announce(site, command.fence)
     live = site.primary()
     if live is None or promotion.is_initialising(live):
         return _initialise(site, command, live)

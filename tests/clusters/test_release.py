@@ -53,3 +53,12 @@ async def test_a_version_that_fails_in_one_cluster_only_takes_both_back(wide: Wi
     assert await wide.end_state() == serves("3.1.0")
     (target,) = set(await wide.commands("podinfo"))
     assert target == "stefanprodan/podinfo:3.1.1 0"
+
+
+async def test_an_uninstallation_gives_both_clusters_back_without_a_lost_request(wide: Wide) -> None:
+    async with wide.observed() as seen:
+        ended = await wide.tell("uninstall", "--json")
+    assert ended.outcome["outcome"] == "uninstalled", ended
+    assert await wide.commands("podinfo") == OLD_IN_BOTH
+    assert not any(await wide.in_both("get", "deploy", "podinfo-primary", "--ignore-not-found", "-o", "name"))
+    assert (await wide.version(), set(seen.answers)) == ("3.1.0", {200})

@@ -91,6 +91,9 @@ def test_a_cluster_joins_by_a_release_of_the_same_version_and_of_no_other(wide: 
     with pytest.raises(ApplicationError, match="there is no primary in mesh03 yet"):
         wide.plan("b")
     assert wide.plan("a").plan.purpose is Purpose.INITIALISATION
+    sync(wide, "a")
+    steps(wide, "prepare", "a")
+    assert annotations(wide.routes())[FURTHER] == "mesh03"
     initialise(wide)
     assert (primaries(wide), wide.weights()) == ([OLD, OLD], [100, 0])
 
