@@ -9,6 +9,7 @@ from temporalio import activity
 from temporalio.client import Client
 from temporalio.exceptions import ApplicationError
 
+from tests.decisions.test_plan import STEPS, STRATEGIES
 from tests.workflows.neighbours import BAD, GOOD, Neighbours, Stage
 from tidegate.contracts import ABORT, APPROVE, PAUSE, PROMOTE, RESUME, AskReport, Consent
 from tidegate.decisions.plan import compile_plan
@@ -20,7 +21,7 @@ from tidegate.domain.release_policy import ReleasePolicy
 from tidegate.domain.verdict import Result, Verdict
 
 CANCEL, STORM = "cancel", "storm"
-STEPS = ("plan", "prepare", "scale_up", "route", "judge", "ask", "promote")
+FAILING = ("plan", "prepare", "scale_up", "route", "judge", "ask", "promote")
 """Those that fail. There is no load test: the server that skips time loses workflow tasks that cancel an
 activity which has just ended."""
 HOOKS = tuple(kind for kind in HookType if kind not in (HookType.ROLLOUT, HookType.EVENT))
@@ -60,7 +61,7 @@ class Script:
 
 faults = st.builds(
     Fault,
-    step=st.sampled_from(STEPS),
+    step=st.sampled_from(FAILING),
     nth=st.integers(1, 3),
     times=st.integers(1, 3),
     permanent=st.booleans(),
@@ -73,10 +74,12 @@ ANALYSES: tuple[dict[str, Any], ...] = (
     {"stepWeights": [10], "mirror": True},
     {"stepWeights": [50], "stepWeightPromotion": 20},
     {"iterations": 2, "match": [{"headers": {"x-canary": {"exact": "yes"}}}]},
+    {"iterations": 2},
     {"iterations": 2, "mirror": True, "stepWeightPromotion": 60},
 )
-"""Every strategy, as an analysis has it."""
-
+"""Every strategy, as an analysis has it, so that none is missed; others are generated."""
+LONGEST = 24
+"""Stages of a plan, for a script to be played within seconds."""
 
 POLICIES: tuple[dict[str, Any], ...] = (
     {"steps": [{"weight": 0.5, "checks": []}, {"weight": 33.33, "duration": "2s"}]},
@@ -97,14 +100,19 @@ def compiled(
     seconds: float,
     kinds: tuple[HookType, ...] = HOOKS,
     policy: dict[str, Any] | None = None,
+    skipped: bool = False,
 ) -> Plan:
-    """The plan that a manifest with these steps, hooks and policy becomes; without a load test."""
+    """The plan that a manifest with these steps, hooks and policy becomes; without a load test.
+
+    `skipped` is its skipAnalysis.
+    """
     hooks = [{"name": "sesame", "type": kind.value, "url": "http://gate.test/"} for kind in kinds]
     manifest = {
         "metadata": {"name": "podinfo", "namespace": "test"},
         "spec": {
             "targetRef": {"kind": "Deployment", "name": "podinfo"},
             "service": {"port": 9898},
+            "skipAnalysis": skipped,
             "analysis": {
                 "interval": format_duration(seconds),
                 "threshold": threshold,
@@ -134,16 +142,19 @@ obstacles = st.one_of(
 answers = st.lists(st.sampled_from([Consent.AGREED, Consent.LATER, Consent.LATER, Consent.NEVER]), max_size=3)
 """What the hooks of a type answer at first; after that they all agree, and none wants a rollback."""
 acts = st.tuples(st.integers(2, 14), st.sampled_from([PAUSE, RESUME, PROMOTE, APPROVE, ABORT, CANCEL, STORM]))
+generated = st.builds(lambda steps, strategy: {**steps, **strategy}, STEPS, STRATEGIES)
+plans = st.builds(
+    compiled,
+    steps=st.sampled_from(ANALYSES) | generated,
+    threshold=st.integers(1, 3),
+    seconds=st.sampled_from([0.5, 30.0]),
+    kinds=st.sampled_from([HOOKS, HOOKS, ()]),
+    policy=st.sampled_from([None, None, *POLICIES]),
+    skipped=st.sampled_from([False] * 7 + [True]),
+).filter(lambda plan: len(plan.stages) <= LONGEST)
 scripts = st.builds(
     Script,
-    plan=st.builds(
-        compiled,
-        steps=st.sampled_from(ANALYSES),
-        threshold=st.integers(1, 3),
-        seconds=st.sampled_from([0.5, 30.0]),
-        kinds=st.sampled_from([HOOKS, HOOKS, ()]),
-        policy=st.sampled_from([None, None, *POLICIES]),
-    ),
+    plan=plans,
     verdicts=st.lists(st.sampled_from([GOOD, GOOD, BAD, WAITS, DRY]), max_size=6).map(tuple),
     faults=st.lists(faults, max_size=2).map(tuple),
     answers=st.dictionaries(st.sampled_from(HOOKS), answers, max_size=3),
