@@ -1,7 +1,9 @@
 """Whatever strangers write, the readers answer with a value or with the one error that they promise."""
 
+import json
 from collections.abc import Callable
 from contextlib import suppress
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -15,13 +17,27 @@ from tidegate.adapters.render.documents import load_manifests
 from tidegate.cli.release_name import ReleaseName
 from tidegate.contracts import Fence
 from tidegate.decisions.egress import Egress
+from tidegate.decisions.freezes import frozen
 from tidegate.decisions.hey import parse_hey
+from tidegate.decisions.hook_answers import (
+    GATE_HEADER,
+    LATEST_SECONDS,
+    SOONEST_SECONDS,
+    HookAnswer,
+    later_seconds,
+    word_of,
+)
+from tidegate.decisions.plan import compile_plan
+from tidegate.domain.alert_provider import AlertProvider
 from tidegate.domain.application import Application
 from tidegate.domain.canary import Canary
 from tidegate.domain.duration import format_duration, parse_duration
 from tidegate.domain.errors import InvalidInput
+from tidegate.domain.freeze_rule import FreezeRule
 from tidegate.domain.metric_template import MetricTemplate
+from tidegate.domain.plan import Plan, Purpose
 from tidegate.domain.redaction import redacted
+from tidegate.domain.release_policy import ReleasePolicy
 from tidegate.settings import ClusterSettings, Settings, SettingsError
 
 UNHURRIED = chosen(deadline=None)
@@ -73,7 +89,10 @@ CANARY = {
         "analysis": {
             "interval": "1m",
             "stepWeights": [1, 2],
-            "metrics": [{"name": "request-duration", "thresholdRange": {"max": 1}}],
+            "metrics": [
+                {"name": "request-duration", "thresholdRange": {"max": 1}},
+                {"name": "request-success-rate", "thresholdRange": {"min": 99}},
+            ],
             "webhooks": [{"name": "x", "url": "http://x/", "timeout": "1s", "metadata": {"cmd": "hey"}}],
         },
     },
@@ -84,6 +103,50 @@ TEMPLATE = {
     "metadata": {"name": "x"},
     "spec": {"provider": {"type": "prometheus", "address": "http://x"}, "query": "1"},
 }
+ALERTS = {
+    "apiVersion": "flagger.app/v1beta1",
+    "kind": "AlertProvider",
+    "metadata": {"name": "x"},
+    "spec": {
+        "type": "slack",
+        "channel": "general",
+        "username": "x",
+        "address": "http://x/",
+        "proxy": "http://x",
+        "secretRef": {"name": "x"},
+    },
+}
+POLICY = {
+    "apiVersion": "tidegate.dev/v1alpha1",
+    "kind": "ReleasePolicy",
+    "metadata": {"name": "x"},
+    "spec": {
+        "canaryRef": {"name": "podinfo"},
+        "steps": [{"weight": 0.5, "duration": "1m", "checks": ["request-duration"]}, {"weight": 20}],
+        "analysis": {
+            "initialDelay": "1m",
+            "minimumRequests": 10,
+            "noData": "wait",
+            "checks": [{"name": "request-success-rate", "dryRun": True}],
+        },
+        "comparison": {
+            "with": "primary",
+            "metrics": [{"name": "request-duration", "worse": "increase", "effectSize": 0.1}],
+            "minimumSamples": 20,
+            "step": "30s",
+            "window": "1h",
+            "confidence": 0.98,
+        },
+        "approvals": [{"before": 20, "quorum": 1, "approvers": ["ann", "bob"]}],
+        "freezes": [
+            {"schedule": "0 18 * * FRI", "duration": "62h", "timeZone": "Europe/Berlin", "reason": "weekend"}
+        ],
+    },
+}
+CRON = st.lists(st.text("0123456789*/,-#LWMONFRI", max_size=12), min_size=4, max_size=6).map(" ".join)
+ZONES = st.text() | st.sampled_from(["Europe/Berlin", "../../etc/passwd", "/etc/localtime", "Europe", "\0"])
+NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
+INSTANTS = st.integers(0, 86_400 * 3_650).map(lambda seconds: NOON + timedelta(seconds=seconds))
 
 
 def _places(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
@@ -97,6 +160,15 @@ def _replaced(value: Any, path: tuple[Any, ...], new: Any) -> Any:
     copy = dict(value) if isinstance(value, dict) else list(value)
     copy[path[0]] = _replaced(value[path[0]], path[1:], new)
     return copy
+
+
+def _read_policy(manifest: object) -> Plan:
+    """What becomes of a policy: read, held against its canary, and compiled into the plan."""
+    policy, canary = ReleasePolicy.parse(manifest), Canary.parse(CANARY)
+    policy.refuse_unfit(canary)
+    plan = compile_plan(canary, Purpose.RELEASE, 5.0, policy)
+    assert Plan.model_validate_json(plan.model_dump_json()) == plan
+    return plan
 
 
 def _one_line(error: InvalidInput) -> None:
@@ -144,8 +216,14 @@ def test_a_hey_command_is_read_or_refused(text: str) -> None:
 
 @pytest.mark.parametrize(
     ("read", "valid"),
-    [(Application.from_manifest, APPLICATION), (Canary.parse, CANARY), (MetricTemplate.parse, TEMPLATE)],
-    ids=["Application", "Canary", "MetricTemplate"],
+    [
+        (Application.from_manifest, APPLICATION),
+        (Canary.parse, CANARY),
+        (MetricTemplate.parse, TEMPLATE),
+        (AlertProvider.parse, ALERTS),
+        (_read_policy, POLICY),
+    ],
+    ids=["Application", "Canary", "MetricTemplate", "AlertProvider", "ReleasePolicy"],
 )
 @chosen(UNHURRIED, max_examples=200)
 @given(data=st.data())
@@ -205,3 +283,43 @@ def test_an_address_is_allowed_or_refused(url: str) -> None:
 @given(st.text(), st.text(min_size=4))
 def test_a_known_secret_never_passes_redaction(text: str, secret: str) -> None:
     assert secret not in redacted(f"{text}{secret}{text}", [secret]).replace("***", "")
+
+
+@chosen(UNHURRIED)
+@given(CRON | st.text(), st.sampled_from(["1m", "62h", "8784h"]), ZONES, INSTANTS)
+@example("0 0 30 2 *", "1m", "UTC", datetime(2026, 1, 1, tzinfo=UTC))
+@example("* * * * *", "1m", "UTC", datetime(2026, 1, 1, tzinfo=UTC))
+@example("0 0 29 2 MON#5", "1m", "UTC", datetime(2026, 1, 1, tzinfo=UTC))
+@example("30 2 * * *", "2m", "Europe/Berlin", datetime(2026, 3, 29, 1, 0, tzinfo=UTC))
+def test_a_freeze_is_refused_in_one_line_or_ends_after_the_moment_it_holds_at(
+    schedule: str, duration: str, zone: str, at: datetime
+) -> None:
+    written = {"schedule": schedule, "duration": duration, "timeZone": zone, "reason": "x"}
+    try:
+        rule = FreezeRule.parse(written)
+    except InvalidInput as error:
+        _one_line(error)
+        return
+    found = frozen([rule], at)
+    assert found is None or found.until > at
+
+
+@chosen(UNHURRIED)
+@given(
+    st.none() | st.text() | st.from_regex(r"\AMon, \d+ Jan \d+ \d+:00:00 (GMT|[+-]\d+)\Z"),
+    st.none() | st.text() | st.sampled_from(["never", "LATER"]),
+    st.binary()
+    | st.builds(lambda gate, reason: json.dumps({"gate": gate, "reason": reason}).encode(), JSON, JSON),
+    INSTANTS,
+)
+@example("Mon, 1 Jan 2026 00:00:00 +" + "9" * 30, None, b'{"gate": "later", "reason": "\\ud83d"}', NOON)
+@example("9" * 5000, "later", b"[" * 100_000, NOON)
+def test_a_hook_s_answer_is_understood_or_passed_over_and_can_be_stored(
+    retry_after: str | None, header: str | None, body: bytes, now: datetime
+) -> None:
+    word, reason = word_of({GATE_HEADER: header} if header is not None else {}, body)
+    again = later_seconds(retry_after, now)
+    assert again is None or SOONEST_SECONDS <= again <= LATEST_SECONDS
+    assert "\n" not in reason
+    answer = HookAnswer(reason=reason, word=word, again_seconds=again)
+    assert HookAnswer.model_validate_json(answer.model_dump_json()) == answer

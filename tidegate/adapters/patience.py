@@ -12,7 +12,8 @@ import contextlib
 from collections.abc import Iterator
 from contextvars import ContextVar
 from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
+
+from tidegate.decisions.retry_after import retry_after_seconds
 
 SHORT_SECONDS, LONG_SECONDS = 3.0, 10.0
 WRITE_SECONDS, LONG_WRITE_SECONDS = 12.0, 33.0
@@ -44,12 +45,5 @@ def attempt(number: int) -> Iterator[None]:
 
 def retry_after(header: str | None) -> float | None:
     """Seconds that a Retry-After asks for, in either of its forms; None without one that can be read."""
-    text = (header or "").strip()
-    if text.isdecimal():
-        return min(float(text), LONGEST_PAUSE)
-    try:
-        until = parsedate_to_datetime(text)
-    except ValueError:
-        return None
-    left = (until if until.tzinfo else until.replace(tzinfo=UTC)) - datetime.now(UTC)
-    return min(max(left.total_seconds(), 0.0), LONGEST_PAUSE)
+    asked = retry_after_seconds(header, datetime.now(UTC))
+    return None if asked is None else min(max(asked, 0.0), LONGEST_PAUSE)

@@ -6,10 +6,10 @@ in a JSON body's `gate`: "later", to be asked again after its Retry-After, or "n
 
 import json
 from collections.abc import Mapping
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
+from datetime import datetime
 from enum import StrEnum
 
+from tidegate.decisions.retry_after import retry_after_seconds
 from tidegate.domain.base import Model
 
 GATE_HEADER = "Tidegate-Gate"
@@ -47,7 +47,12 @@ def word_of(headers: Mapping[str, str], body: bytes) -> tuple[Word | None, str]:
     told = _told(body)
     reason = told.get("reason")
     word = headers.get(GATE_HEADER) or told.get("gate")
-    return _word(word), " ".join(reason.split()) if isinstance(reason, str) else ""
+    return _word(word), _line(reason) if isinstance(reason, str) else ""
+
+
+def _line(text: str) -> str:
+    """One line that can be stored: JSON may hold halves of characters, which are none."""
+    return " ".join(text.encode("utf-8", "replace").decode().split())
 
 
 def _told(body: bytes) -> dict[str, object]:
@@ -65,15 +70,5 @@ def _word(said: object) -> Word | None:
 
 def later_seconds(header: str | None, now: datetime) -> float | None:
     """Seconds until a Retry-After, in either of its forms; within bounds, None where it cannot be read."""
-    text = (header or "").strip()
-    if text.isascii() and text.isdecimal():
-        return _bounded(float(text[:12]))
-    try:
-        until = parsedate_to_datetime(text)
-    except ValueError:
-        return None
-    return _bounded(((until if until.tzinfo else until.replace(tzinfo=UTC)) - now).total_seconds())
-
-
-def _bounded(seconds: float) -> float:
-    return min(max(seconds, SOONEST_SECONDS), LATEST_SECONDS)
+    asked = retry_after_seconds(header, now)
+    return None if asked is None else min(max(asked, SOONEST_SECONDS), LATEST_SECONDS)
