@@ -1,6 +1,7 @@
 """A baseline's life: made beside the canary, looked after while it has traffic, and removed once it has none.
 
-Its Deployment is made last and removed last: while anything of a baseline is left, that is there to be found.
+Its Deployment is made first and removed last: while anything of a baseline is left, that is there to be
+found, unless somebody has deleted it.
 """
 
 import time
@@ -13,7 +14,8 @@ from activities.offload import at_once
 from activities.site import APPS, Place, Site
 from tidegate.adapters.kubernetes import Cluster
 from tidegate.contracts import CANARY_FIELD_MANAGER, FIELD_MANAGER, Fence, StepReport
-from tidegate.decisions.rollout import wanted_replicas
+from tidegate.decisions.health.status import observed
+from tidegate.decisions.rollout import available_replicas, rollout_of, wanted_replicas
 from tidegate.domain.errors import AccessDenied, ReleaseFailed, StaleCommand
 from tidegate.domain.manifest import Manifest, ObjectRef, ref_of
 from tidegate.manifests.baseline import baseline, is_baseline
@@ -36,18 +38,26 @@ def bring(site: Site, fence: Fence, replicas: int) -> None:
     made = baseline(site.bundle.canary, primary, site.bundle.selector, replicas)
     canary, version = site.bundle.canary, site.istio_version("DestinationRule")
     _refuse_unremovable(site)
+    _apply(site, site.cluster, made, fence)
     at_once(
         partial(_apply, site, site.cluster, baseline_service(canary, site.bundle.target), fence),
         partial(_apply, site, site.mesh, baseline_rule(canary, version), fence),
     )
-    _apply(site, site.cluster, made, fence)
     _refuse_overtaken(site, fence)
 
 
 def standing(place: Place) -> Manifest | None:
-    """The live baseline's Deployment; None where there is none, or one that somebody else has made."""
-    live = place.deployment(baseline_name(place))
-    return live if is_baseline(live, place.ref.target) else None
+    """What is there of a baseline: its Deployment, else its Service; None where neither is."""
+    found = at_once(partial(_deployment, place), partial(_service, place))
+    return next((live for live in found if is_baseline(live, place.ref.target)), None)
+
+
+def _deployment(place: Place) -> Manifest | None:
+    return place.cluster.get(APPS, "Deployment", place.namespace, baseline_name(place))
+
+
+def _service(place: Place) -> Manifest | None:
+    return place.cluster.get("v1", "Service", place.namespace, place.ref.service + BASELINE_SUFFIX)
 
 
 def baseline_name(place: Place) -> str:
@@ -57,13 +67,21 @@ def baseline_name(place: Place) -> str:
 
 def refuse_missing_baseline(place: Place) -> Manifest:
     """The live baseline; ReleaseFailed when another writer took it away, or its pods."""
-    live, named = standing(place), f"Deployment {place.namespace}/{baseline_name(place)}"
-    if live is None:
+    live, named = _deployment(place), f"Deployment {place.namespace}/{baseline_name(place)}"
+    if live is None or not is_baseline(live, place.ref.target):
         raise ReleaseFailed(f"{named} was deleted by another writer during the release")
     if wanted_replicas(live) == 0:
         who = last_writer(live, FIELD_MANAGER, CANARY_FIELD_MANAGER, part=("spec", "replicas"))
         raise ReleaseFailed(f"{named} was scaled to 0 by {who} during the analysis")
     return live
+
+
+def refuse_unready_baseline(place: Place) -> None:
+    """The same before it gets traffic, and where none of its pods could take any."""
+    live = refuse_missing_baseline(place)
+    if observed(live) and not available_replicas(live):
+        reason = rollout_of(live).reason
+        raise ReleaseFailed(f"no pod of {baseline_name(place)} is ready to take traffic: {reason}")
 
 
 def remove(place: Place, fence: Fence) -> StepReport:
@@ -85,7 +103,11 @@ def remove_stale(place: Place, fence: Fence, drain_seconds: float) -> StepReport
     warnings = kept_home(place, fence)
     _stand_by(drain_seconds)
     said = f"{baseline_name(place)} was left by an earlier release"
-    return StepReport(notes=(said,), warnings=warnings).and_then(remove(place, fence))
+    try:
+        removed = remove(place, fence)
+    except AccessDenied as error:
+        return StepReport(warnings=(*warnings, f"{said}, and stays: {error}"))
+    return StepReport(notes=(said,), warnings=warnings).and_then(removed)
 
 
 def _stand_by(seconds: float) -> None:

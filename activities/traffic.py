@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from temporalio import activity
 
-from activities.baseline import refuse_missing_baseline
+from activities.baseline import refuse_unready_baseline
 from activities.homing import led_home
 from activities.inspection import refuse_missing
 from activities.site import Bundles, Place, Site, Sites, described
@@ -145,7 +145,7 @@ def _look_around(site: Site, command: RouteCommand) -> tuple[str, ...]:
         refuse_missing(site)
         baseline = bool(command.routing.baseline)
         if baseline:
-            refuse_missing_baseline(site)
+            refuse_unready_baseline(site)
         look = mended(site, command.fence, baseline=baseline)
     except Transient:
         return ()

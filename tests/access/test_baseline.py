@@ -1,15 +1,16 @@
 """The access that a comparison with a baseline takes: without it a release says so before anything moves."""
 
-import asyncio
 from collections.abc import AsyncIterator
+from functools import partial
 from pathlib import Path
 
 import pytest
 
-from tests.access.conftest import Installation, rights
+from tests.access.conftest import WORKER, Installation, rights
 from tests.e2e import manifests
 from tests.e2e.test_comparison import baselines, policy
-from tests.e2e.user import Application, serves
+from tests.e2e.user import Application, serves, until
+from tidegate.sandbox.processes import find_program
 
 CLUSTERS = ("asm", "mesh02")
 
@@ -28,6 +29,19 @@ async def beside(installation: Installation, tmp_path: Path) -> AsyncIterator[Ap
         await installation.grant("uninstall", cluster)
 
 
+async def may_delete(installation: Installation, namespace: str) -> bool:
+    """Whether the servers' authorizers have learnt of the grant, which they do by a watch."""
+    worker = ("--as", WORKER.name, "-n", namespace)
+    asked = {"asm": "destinationrules.networking.istio.io", "mesh02": "deployments.apps"}
+    said = [
+        await installation.admin.run(
+            str(find_program("kubectl")), "--context", cluster, "auth", "can-i", "delete", resource, *worker
+        )
+        for cluster, resource in asked.items()
+    ]
+    return all(each.out.strip() == "yes" for each in said)
+
+
 async def test_a_baseline_needs_its_own_access_and_no_other(
     installation: Installation, beside: Application
 ) -> None:
@@ -41,7 +55,7 @@ async def test_a_baseline_needs_its_own_access_and_no_other(
     before = len(installation.refusals())
     for cluster in CLUSTERS:
         await installation.grant("baseline", cluster)
-    await asyncio.sleep(1)  # The server's authorizer learns of it by a watch.
+    await until(partial(may_delete, installation, beside.namespace))
     async with beside.observed() as seen:
         released = await beside.start()
     assert released.outcome["outcome"] == "promoted", released

@@ -59,7 +59,7 @@ async def test_a_fresh_baseline_shares_the_traffic_is_compared_with_and_goes(pod
         assert await podinfo.end_state() == serves("3.1.1")
         assert await baselines(podinfo) == []
 
-    assert "podinfo-baseline is ready with 1 replicas, and runs what podinfo-primary runs" in good.notes
+    assert "podinfo-baseline is ready with 1 replica, and runs what podinfo-primary runs" in good.notes
     name = f"podinfo.{podinfo.namespace}"
     assert f"Advance {name} canary weight 50, baseline weight 50" in good.notes
     assert any("of canary is alike: " in note and " of baseline, " in note for note in good.notes), good.notes

@@ -9,7 +9,7 @@ from temporalio.exceptions import ApplicationError
 from activities import baseline
 from tests.workflows.neighbours import release_request
 from tidegate.contracts import Fence
-from tidegate.domain.errors import ReleaseFailed
+from tidegate.domain.errors import AccessDenied, ReleaseFailed
 from tidegate.domain.marks import BASELINE_OF, JUDGED_TEMPLATE, annotations
 
 POLICY = {
@@ -185,6 +185,40 @@ def test_no_traffic_is_given_to_one_without_pods(beside: Any, take: Any, line: s
     assert raised.value.type == "ReleaseFailed"
     assert line in str(raised.value)
     assert beside.weights() == [100, 0]
+
+
+def test_one_without_a_ready_pod_gets_no_traffic(world: Any) -> None:
+    commit(world, "a", "podinfo:1")
+    commit(world, "b", "podinfo:2")
+    world.initialise()
+    world.sync("b")
+    world.change_deployment("podinfo-primary", broken, "kubectl")
+    with pytest.raises(ApplicationError):
+        world.step("scale_up", "b", deadline_seconds=1)
+    with pytest.raises(ApplicationError, match="no pod of podinfo-baseline is ready to take traffic: 0 of 3"):
+        world.route(10, "b", baseline=10)
+    assert world.weights() == [100, 0]
+
+
+def test_what_is_left_of_one_that_somebody_has_deleted_goes_as_well(beside: Any) -> None:
+    delete(beside)
+    assert left(beside) == [False, True, True]
+    (remains,) = beside.find(release_request("b")).canaries
+    assert "podinfo-baseline is left" in remains.faults
+    beside.step("scale_down", "b", turning_back=True)
+    assert left(beside) == [False, False, False]
+
+
+def test_a_stale_one_that_may_not_be_removed_holds_no_release_up(
+    beside: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def denied(*_: Any) -> Any:
+        raise AccessDenied("cluster mesh02", "deployments is forbidden")
+
+    monkeypatch.setattr(baseline, "_stand_by", lambda _: None)
+    monkeypatch.setattr(baseline, "remove", denied)
+    (line,) = beside.step("prepare", "b").warnings
+    assert line.startswith("podinfo-baseline was left by an earlier release, and stays: ")
 
 
 def test_its_service_and_rule_are_made_anew_at_the_next_weight(beside: Any) -> None:
