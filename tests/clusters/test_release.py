@@ -4,6 +4,7 @@ import yaml
 
 from tests.clusters.conftest import Wide
 from tests.e2e import manifests
+from tests.e2e.test_comparison import policy
 from tests.e2e.user import Ended, Observed, serves
 
 NEW_IN_BOTH = ["stefanprodan/podinfo:3.1.1 1"] * 2
@@ -62,3 +63,16 @@ async def test_an_uninstallation_gives_both_clusters_back_without_a_lost_request
     assert await wide.commands("podinfo") == OLD_IN_BOTH
     assert not any(await wide.in_both("get", "deploy", "podinfo-primary", "--ignore-not-found", "-o", "name"))
     assert (await wide.version(), set(seen.answers)) == ("3.1.0", {200})
+
+
+async def test_each_cluster_compares_with_a_baseline_of_its_own_and_removes_it(wide: Wide) -> None:
+    text = manifests.podinfo(wide.namespace, "3.1.1", interval="3s", webhooks=None)
+    await wide.commit_files({"podinfo.yaml": text, "policy.yaml": policy("baseline")})
+    ended, seen = await released(wide)
+    assert (ended.code, ended.outcome["outcome"]) == (0, "promoted"), ended
+    checks = [verdict["check"] for verdict in ended.canary["verdicts"]]
+    assert checks.count("request-duration against baseline") == 2, checks
+    left = await wide.in_both("get", "deploy,service", "-o", "name")
+    left.append(await wide.user.kubectl("asm", "-n", wide.namespace, "get", "destinationrule", "-o", "name"))
+    assert not any("baseline" in each for each in left)
+    assert (await wide.end_state(), set(seen.answers)) == (serves("3.1.1"), {200})
