@@ -5,7 +5,10 @@ from tests.e2e.user import Application, serves, until
 
 
 async def delete_canary(application: Application) -> None:
-    """Flagger's, as somebody does who has done with Flagger; Kubernetes deletes what belongs to it."""
+    """Flagger's, as somebody does who has done with Flagger; Kubernetes deletes what belongs to it.
+
+    In the foreground: a garbage collector that has just begun to know the kind may take minutes otherwise.
+    """
     mesh02 = ("mesh02", "-n", application.namespace)
 
     async def collected() -> bool:
@@ -13,7 +16,7 @@ async def delete_canary(application: Application) -> None:
         return not await application.user.kubectl(*mesh02, *get)
 
     assert not await collected()
-    await application.user.kubectl(*mesh02, "delete", "canary", flagger.NAME)
+    await application.user.kubectl(*mesh02, "delete", "canary", flagger.NAME, "--cascade=foreground")
     await until(collected)
 
 
