@@ -89,6 +89,14 @@ async def test_a_refusal_is_final(serve: Serve, status: int) -> None:
     assert len(seen) == 1
 
 
+async def test_half_a_character_in_an_answer_can_be_stored_all_the_same(serve: Serve) -> None:
+    handler, _ = answering(403, text=r'{"gate": "later", "reason": "half a \ud83d"}')
+    url = await serve(handler)
+    answer = await ask_webhook(hook(url, "5s", 0), PAYLOAD, Direct(url))
+    assert answer.reason.endswith("later: half a ?")
+    assert HookAnswer.model_validate_json(answer.model_dump_json()) == answer
+
+
 @pytest.mark.parametrize("status", [429, 500, 503])
 async def test_a_busy_receiver_is_asked_again(serve: Serve, status: int) -> None:
     handler, seen = answering(status, status, 200)

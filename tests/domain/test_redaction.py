@@ -35,6 +35,10 @@ def test_what_looks_like_a_secret_is_taken_out(text: str, expected: str) -> None
     assert redacted(text) == expected
 
 
+def test_half_a_character_is_told_as_a_question_mark() -> None:
+    assert redacted("half a \ud83d, all of \U0001f600") == "half a ?, all of \U0001f600"
+
+
 @pytest.mark.parametrize(
     "text",
     [

@@ -321,5 +321,5 @@ def test_a_hook_s_answer_is_understood_or_passed_over_and_can_be_stored(
     again = later_seconds(retry_after, now)
     assert again is None or SOONEST_SECONDS <= again <= LATEST_SECONDS
     assert "\n" not in reason
-    answer = HookAnswer(reason=reason, word=word, again_seconds=again)
+    answer = HookAnswer(reason=redacted(reason), word=word, again_seconds=again)
     assert HookAnswer.model_validate_json(answer.model_dump_json()) == answer

@@ -47,12 +47,7 @@ def word_of(headers: Mapping[str, str], body: bytes) -> tuple[Word | None, str]:
     told = _told(body)
     reason = told.get("reason")
     word = headers.get(GATE_HEADER) or told.get("gate")
-    return _word(word), _line(reason) if isinstance(reason, str) else ""
-
-
-def _line(text: str) -> str:
-    """One line that can be stored: JSON may hold halves of characters, which are none."""
-    return " ".join(text.encode("utf-8", "replace").decode().split())
+    return _word(word), " ".join(reason.split()) if isinstance(reason, str) else ""
 
 
 def _told(body: bytes) -> dict[str, object]:

@@ -41,13 +41,16 @@ LONG_PART = 16
 
 
 def redacted(text: str, secrets: Iterable[str] = ()) -> str:
-    """The text without the known secrets, and without what looks like one."""
+    """The text without the known secrets, and without what looks like one.
+
+    Halves of characters, which JSON may hold and no history takes, become question marks.
+    """
     for secret in sorted(set(secrets), key=len, reverse=True):
         if len(secret) >= SHORTEST:
             text = text.replace(secret, HIDDEN)
     for form, replacement in _FORMS:
         text = form.sub(replacement, text)
-    return text
+    return text.encode("utf-8", "replace").decode()
 
 
 def manifest_secrets(manifest: object) -> list[str]:

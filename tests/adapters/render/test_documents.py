@@ -54,6 +54,7 @@ def test_anchors_and_merge_keys_are_followed() -> None:
         ("a.yaml", "a: *nowhere", "undefined alias"),
         ("a.json", '{"a": }', "is not JSON"),
         ("a.json", "NaN", "no JSON number"),
+        ("a.json", r'{"a": "\ud83d"}', "half of a character"),
         (
             "a.yaml",
             "a: !!python/object/apply:os.system [id]",

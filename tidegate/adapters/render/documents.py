@@ -100,7 +100,16 @@ class _Refused(ValueError):
 def _json(text: str) -> Any:
     value = json.loads(text, object_pairs_hook=_unique, parse_constant=_no_number)
     _check_value(value, MAX_DEPTH)
+    _refuse_halves(value)
     return value
+
+
+def _refuse_halves(value: Any) -> None:
+    """JSON's escapes can say half of a character, which nothing can store; those of YAML cannot."""
+    try:
+        json.dumps(value, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        raise _Refused("holds half of a character, as in \\ud83d without its other half") from None
 
 
 def _no_number(name: str) -> NoReturn:
