@@ -7,6 +7,7 @@ from temporalio.exceptions import ApplicationError
 
 from tests.workflows.neighbours import BAD, GOOD, Neighbours, Stage
 from tests.workflows.scripts import compiled
+from tests.workflows.test_publication import PUBLISHED, standings
 from tidegate.contracts import ABORT, PROMOTE, CanaryStatus
 from tidegate.decisions.details import canary_details
 from tidegate.domain.plan import Plan
@@ -113,3 +114,10 @@ def test_the_details_tell_all_three_shares() -> None:
         baseline=10,
     )
     assert "traffic: primary 80 %, canary 10 %, baseline 10 %" in canary_details(status)
+
+
+async def test_kubectl_is_shown_the_canary_s_weight_alone(beside: Stage) -> None:
+    beside.neighbours.plan = plan(seconds=0.2).model_copy(update={"published": PUBLISHED})
+    await (await beside.start_canary()).result()
+    shown = {weight for phase, weight in standings(beside) if phase == "Progressing"}
+    assert shown == {0, 10, 50, 60}
