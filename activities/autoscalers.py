@@ -59,7 +59,7 @@ def remove_strays(site: Site, fence: Fence) -> tuple[str, ...]:
     strays, replicas = _others(site, site.bundle.primary_autoscaler), site.bundle.replicas
     notes = _removed(site, strays, fence)
     if strays and replicas is not None:
-        site.change_deployment(site.ref.primary, fence, lambda live: promotion.resized(live, replicas))
+        site.change_workload(site.ref.primary, fence, lambda live: promotion.resized(live, replicas))
     return notes
 
 

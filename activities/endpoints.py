@@ -1,9 +1,11 @@
-"""Waiting for a Service to know its pods: a ready Deployment is in its status before it is in the mesh.
+"""Waiting for a Service to know its pods: a ready workload is in its status before it is in the mesh.
 
 Without it the first requests of a new weight would find nobody.
 """
 
 import time
+from collections.abc import Callable
+from functools import partial
 
 from activities.heartbeat import late_heartbeat
 from activities.site import Place
@@ -17,37 +19,42 @@ _PAUSE_SECONDS = 0.2
 
 def await_endpoints(place: Place, service: str) -> tuple[str, ...]:
     """Wait until a pod is behind a Service; a warning when none is in time, and where nobody may look."""
-    beat, ends = late_heartbeat(), time.monotonic() + PATIENCE_SECONDS
+    named = f"Service {service}.{place.namespace}"
+
+    def look() -> str:
+        return "" if _has_pods(place, service) else f"{named} knows no pod after {PATIENCE_SECONDS:g}s"
+
     try:
-        while not _has_pods(place, service):
-            if time.monotonic() >= ends:
-                return (f"Service {service}.{place.namespace} knows no pod after {PATIENCE_SECONDS:g}s",)
-            beat()
-            time.sleep(_PAUSE_SECONDS)
+        problem = _lasting(look)
     except AccessDenied as error:
-        return (f"whether Service {service}.{place.namespace} knows its pods was not looked at: {error}",)
-    return ()
+        return (f"whether {named} knows its pods was not looked at: {error}",)
+    return (problem,) if problem else ()
 
 
-def require_endpoints(place: Place, service: str, deployment: Manifest) -> None:
-    """Wait until all ready pods of a Deployment are behind a Service; ReleaseFailed when that is too late."""
+def require_endpoints(place: Place, service: str, workload: Manifest) -> None:
+    """Wait until all ready pods of a workload are behind a Service; ReleaseFailed when that is too late."""
+    if problem := _lasting(partial(_nobody_behind, place, service, workload)):
+        raise ReleaseFailed(problem)
+
+
+def _lasting(look: Callable[[], str]) -> str:
+    """The problem that is there to the end of our patience; empty as soon as there is none."""
     beat, ends = late_heartbeat(), time.monotonic() + PATIENCE_SECONDS
-    while problem := _nobody_behind(place, service, deployment):
-        if time.monotonic() >= ends:
-            raise ReleaseFailed(problem)
+    while (problem := look()) and time.monotonic() < ends:
         beat()
         time.sleep(_PAUSE_SECONDS)
+    return problem
 
 
-def _nobody_behind(place: Place, service: str, deployment: Manifest) -> str:
+def _nobody_behind(place: Place, service: str, workload: Manifest) -> str:
     """Whom a Service does not know yet, in words; empty when it knows all."""
-    ready = {name_of(pod) for pod in place.pods(deployment) if is_ready(pod)}
+    ready = {name_of(pod) for pod in place.pods(workload) if is_ready(pod)}
     known = {name for each in _slices(place, service) for name in pods_behind(each)}
     if ready and ready <= known:
         return ""
     return (
         f"Service {service}.{place.namespace} leads to {len(ready & known)} of {len(ready)} ready pods of "
-        f"{name_of(deployment)}; see to its selector and ports"
+        f"{name_of(workload)}; see to its selector and ports"
     )
 
 

@@ -75,7 +75,7 @@ def _initialise(site: Site, command: CanaryCommand, live: Manifest | None) -> St
     few = await_rollout(site, bundle.names.primary, command.deadline_seconds, site.primary_ready_percent)
     around = _surround(site, command, autoscaler=True)
     kept = adopted(site, command.fence, around.found)
-    site.change_deployment(bundle.names.primary, command.fence, promotion.initialised)
+    site.change_workload(bundle.names.primary, command.fence, promotion.initialised)
     serves = f"{bundle.names.primary} serves with {kind_of(made).size(made)}"
     return StepReport(notes=(*copied, *few, serves, *around.notes)).and_then(kept)
 
@@ -93,10 +93,10 @@ def _undo_unfinished(site: Site, command: CanaryCommand, live: Manifest) -> tupl
         return ()
     name = site.bundle.names.primary
     if stood_at_home(site, live):
-        site.change_deployment(name, command.fence, promotion.settled)
+        site.change_workload(name, command.fence, promotion.settled)
         return (f"{name} keeps what was promoted: in cluster {site.home.name} it is final",)
     left = bring_back(site, live, command.fence)
-    site.change_deployment(name, command.fence, promotion.restored)
+    site.change_workload(name, command.fence, promotion.restored)
     said = (f"{name} was left by an unfinished promotion; it was restored", *left)
     try:
         await_rollout(site, name, command.deadline_seconds, site.primary_ready_percent)
@@ -135,7 +135,7 @@ def _resize(site: Site, command: CanaryCommand) -> tuple[str, ...]:
     if replicas is None:
         return ()
     name = site.bundle.names.primary
-    change = site.change_deployment(name, command.fence, lambda live: promotion.resized(live, replicas))
+    change = site.change_workload(name, command.fence, lambda live: promotion.resized(live, replicas))
     said = said_of_size(change)
     if said:
         with suppress(NotReady):  # What is not ready yet is told with the primary's other complaints.

@@ -38,7 +38,7 @@ def restored(place: Place, fence: Fence, copy_epoch: int) -> Undone | None:
         return snapshot.put_back(live, own)
 
     left = bring_back(place, live, fence)
-    change = place.change_deployment(name, fence, back)
+    change = place.change_workload(name, fence, back)
     before, after = change.before or change.after, change.after
     unfinished = promotion.is_unfinished(before)
     changed = unfinished or before["spec"]["template"] != after["spec"]["template"]
@@ -63,7 +63,7 @@ def replaced(place: Place, before: Manifest | None, fence: Fence) -> tuple[str, 
 
 
 def _kept_up(place: Place, fence: Fence) -> Undone:
-    change = place.change_deployment(place.ref.primary, fence, promotion.settled)
+    change = place.change_workload(place.ref.primary, fence, promotion.settled)
     said = f"{place.ref.primary} keeps what was promoted: in cluster {place.home.name} it is final"
     return Undone(False, promotion.promoted_by(change.after), notes=(said,))
 

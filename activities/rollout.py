@@ -65,7 +65,7 @@ def settled_rollout(place: Place, name: str, ready_percent: int) -> Rollout:
     try:
         return place.wait(name, seen, _SEEN_SECONDS, late_heartbeat())
     except NotReady:
-        return rollout_of(place.deployment(name), ready_percent)
+        return rollout_of(place.workload(name), ready_percent)
 
 
 def await_no_replicas(place: Place, name: str, deadline_seconds: float) -> None:
@@ -83,7 +83,7 @@ def _not_ready(place: Place, name: str, problem: str) -> NotReady:
 
 def _obstacles(place: Place, name: str) -> str:
     """What holds a workload's pods up, asked anew."""
-    workload = place.deployment(name)
+    workload = place.workload(name)
     reasons = [rollout_of(workload).reason]
     if workload is not None:
         reasons.append(troubles(place.pods(workload)))

@@ -44,11 +44,11 @@ class Place:
 
     def target(self) -> Manifest | None:
         """The live target."""
-        return self.deployment(self.ref.target)
+        return self.workload(self.ref.target)
 
     def primary(self) -> Manifest | None:
         """The live primary."""
-        return self.deployment(self.ref.primary)
+        return self.workload(self.ref.primary)
 
     def routes(self) -> Manifest | None:
         """The live VirtualService."""
@@ -60,7 +60,7 @@ class Place:
         """The live Service that users call."""
         return self.cluster.get("v1", "Service", self.namespace, self.ref.service)
 
-    def deployment(self, name: str) -> Manifest | None:
+    def workload(self, name: str) -> Manifest | None:
         """A live workload of the target's kind in the canary's namespace."""
         return self.cluster.get(APPS, self.ref.kind, self.namespace, name)
 
@@ -90,7 +90,7 @@ class Place:
         """The ReplicaSets that a Deployment's matchLabels select."""
         return self.cluster.list(APPS, "ReplicaSet", self.namespace, _selector(deployment))
 
-    def change_deployment(self, name: str, fence: Fence, change: Callable[[Manifest], Manifest]) -> Change:
+    def change_workload(self, name: str, fence: Fence, change: Callable[[Manifest], Manifest]) -> Change:
         """Replace a workload by `change` of it, unless it obeyed a later command."""
         ref = self.workload_ref(name)
         return self.cluster.fenced_update(ref, fence, change, manager=CANARY_FIELD_MANAGER)

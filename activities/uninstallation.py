@@ -63,7 +63,7 @@ class UninstallationActivities:
             return handback.serving(live, primary, copies)
 
         resume_target(place, command.fence)
-        change = place.change_deployment(place.ref.target, command.fence, serving)
+        change = place.change_workload(place.ref.target, command.fence, serving)
         few = await_rollout(place, place.ref.target, command.deadline_seconds)
         size = kind_of(change.after).size(change.after)
         return StepReport(

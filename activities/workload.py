@@ -94,7 +94,7 @@ class WorkloadActivities:
             raised = kind_of(live).up(live, replicas, site.bundle.target)
             return marked(site, raised, command.fence, primary, scaled_by)
 
-        change = site.change_deployment(name, command.fence, judged)
+        change = site.change_workload(name, command.fence, judged)
         resume(site, command.fence)
         with_baseline = site.bundle.with_baseline
         if with_baseline:
@@ -148,7 +148,7 @@ class WorkloadActivities:
         if configuration.sources:
             refuse_unjudged(site.primary())
         copied = bring_copies(site, configuration, command.fence)
-        change = site.change_deployment(name, command.fence, promoted)
+        change = site.change_workload(name, command.fence, promoted)
         warnings += replaced(site, change.before, command.fence)
         scaled = bring_to_git(site, command.fence)
         few = await_rollout(site, name, command.deadline_seconds, site.primary_ready_percent)
@@ -211,7 +211,7 @@ class WorkloadActivities:
         if primary is None or promotion.is_initialising(primary):
             return StepReport(warnings=(f"{target} was left alone: {place.ref.primary} does not serve yet",))
         if not command.turning_back:
-            settled = place.change_deployment(place.ref.primary, command.fence, promotion.settled)
+            settled = place.change_workload(place.ref.primary, command.fence, promotion.settled)
             notes = (*self._clear_up(command), *remove_stale_copies(place, settled, command.fence))
         live = place.target()
         if live is None:
@@ -220,7 +220,7 @@ class WorkloadActivities:
             return StepReport(notes=notes, warnings=(left,))
         warnings = kept_home(place, command.fence)
         warnings += pause(place, live, command.fence, self._scaled_object(command))
-        place.change_deployment(target, command.fence, lambda live: kind_of(live).down(unmarked(live)))
+        place.change_workload(target, command.fence, lambda live: kind_of(live).down(unmarked(live)))
         gone = _await_gone(place, command)
         shown = end_at_best(place, command) if command.turning_back else ()
         return StepReport(notes=(*notes, *gone.notes), warnings=(*warnings, *gone.warnings, *shown))
@@ -270,7 +270,7 @@ def _left_serving(place: Place, target: Manifest, command: CanaryCommand) -> str
     service = place.apex()
     if service is None or not handback.selects(service, target):
         return ""
-    place.change_deployment(place.ref.target, command.fence, unmarked)
+    place.change_workload(place.ref.target, command.fence, unmarked)
     return (
         f"{place.ref.target} keeps its pods, since Service {place.ref.service} selects them: go on with "
         "`tidegate uninstall`, or start a release, which leads it to the primary"
