@@ -47,7 +47,6 @@ def bring(site: Site, fence: Fence, replicas: int) -> None:
 
 
 def standing(place: Place) -> Manifest | None:
-<<<<<<< HEAD
     """What is there of a baseline: its Deployment, else its Service; None where neither is."""
     found = at_once(partial(_deployment, place), partial(_service, place))
     return next((live for live in found if is_baseline(live, place.ref.target)), None)
@@ -59,11 +58,6 @@ def _deployment(place: Place) -> Manifest | None:
 
 def _service(place: Place) -> Manifest | None:
     return place.cluster.get("v1", "Service", place.namespace, place.ref.service + BASELINE_SUFFIX)
-=======
-    """The live baseline's Deployment; None where there is none, or one that somebody else has made."""
-    live = place.workload(baseline_name(place))
-    return live if is_baseline(live, place.ref.target) else None
->>>>>>> 0fa8ba0 (Call what is released a workload, and wait for its endpoints in one way)
 
 
 def baseline_name(place: Place) -> str:
