@@ -56,10 +56,11 @@ async def install(application: Application, version: str) -> None:
     git = list(yaml.safe_load_all(files(name, version)["podinfo.yaml"]))
     target, *_ = git
     target["spec"]["replicas"] = 0
-    await _create(application, "mesh02", namespace, *git)
-    await _create(application, "asm", namespace, *_mesh(application))
+    for cluster, objects in (("mesh02", git), ("asm", _mesh(application))):
+        await _bring(application, cluster, "apply", namespace)
+        await _bring(application, cluster, "create", *objects)
     owner = await _canary(application)
-    await _create(application, "mesh02", *(_owned(each, owner) for each in _workload(name, version)))
+    await _bring(application, "mesh02", "create", *(_owned(each, owner) for each in _workload(name, version)))
     await application.until_version(version)
 
 
@@ -155,7 +156,7 @@ async def _canary(application: Application) -> dict[str, Any]:
     return {**_described(live), "uid": live["metadata"]["uid"], **flags}
 
 
-async def _create(application: Application, cluster: str, *objects: dict[str, Any]) -> None:
+async def _bring(application: Application, cluster: str, verb: str, *objects: dict[str, Any]) -> None:
     file = application.folder / f"{cluster}.yaml"
     file.write_text(yaml.safe_dump_all(objects))
-    await application.user.kubectl(cluster, "-n", application.namespace, "create", MANAGER, "-f", str(file))
+    await application.user.kubectl(cluster, "-n", application.namespace, verb, MANAGER, "-f", str(file))
