@@ -13,7 +13,7 @@ from tidegate.domain.errors import InvalidInput
     [
         (
             "Service",
-            "a Service is not released yet; name the Deployment behind it, or leave this Canary to Flagger",
+            "a Service is not released yet; name the workload behind it, or leave this Canary to Flagger",
         ),
         (
             "StatefulSet",

@@ -16,7 +16,7 @@ NO_DATA = "tidegate.dev/no-data"
 
 
 UNRELEASED_KINDS = {
-    "Service": "name the Deployment behind it, or leave this Canary to Flagger",
+    "Service": "name the workload behind it, or leave this Canary to Flagger",
 }
 """Kinds of targets that Flagger knows, and how to do without."""
 
