@@ -85,7 +85,7 @@ class Release:
         self._synced = SyncReport()
         self._status = ReleaseStatus(
             application=request.application.name,
-            cluster=request.cluster,
+            cluster=request.told_clusters,
             namespace=request.application.spec.destination.namespace,
             revision=request.wanted_revision,
             phase=Phase.RESOLVING,

@@ -109,6 +109,20 @@ async def rolled_back(stage: Stage) -> Handle:
 
 
 @kind
+async def in_two_clusters(stage: Stage) -> Handle:
+    """Every check passes, in two workload clusters."""
+    stage.neighbours.further = ("mesh03",)
+    return await promoted(stage)
+
+
+@kind
+async def rolled_back_in_two_clusters(stage: Stage) -> Handle:
+    """Too many checks fail there."""
+    stage.neighbours.further = ("mesh03",)
+    return await rolled_back(stage)
+
+
+@kind
 async def alerted(stage: Stage) -> Handle:
     """It rolls back, and its chats hear of it; its plan, of an older worker, knows of no alarm."""
     return await rolled_back(_with_chats(stage))

@@ -75,6 +75,11 @@ class ReleaseRequest(Model):
         return self.revision or self.application.spec.source.target_revision
 
     @property
+    def told_clusters(self) -> str:
+        """Where it goes, for people."""
+        return ", ".join((self.cluster, *self.application.further_clusters))
+
+    @property
     def recovers(self) -> bool:
         """Whether it only puts right what a release left behind."""
         return self.mode is Mode.RECOVER
