@@ -11,13 +11,13 @@ from tidegate.adapters.kubernetes import Cluster
 from tidegate.contracts import CANARY_FIELD_MANAGER, FENCE_ANNOTATION, Fence
 from tidegate.decisions.clusters import marked_clusters
 from tidegate.decisions.ownership import other_release
-from tidegate.domain.errors import Conflict, Unreachable
+from tidegate.domain.errors import Conflict
 from tidegate.domain.manifest import Manifest, dig, ref_of
 from tidegate.domain.marks import FURTHER, RELEASE, annotations
 from tidegate.manifests import promotion
 
 _PATIENCE_ATTEMPTS = 12
-"""About ten seconds on the way back. A destination that stays out of reach decides nothing any more."""
+"""About ten seconds on the way back, in which the destination obeys it."""
 
 
 def announce(place: Place, fence: Fence) -> None:
@@ -43,17 +43,13 @@ def stands_at_home(place: Place, primary: Manifest, fence: Fence) -> bool:
     """Whether the unfinished promotion of a further cluster's primary is there to stay.
 
     Asked on the way back, whose command `fence` shuts out a late final write at the destination: as long as
-    that has not obeyed it, this is a Conflict, and tried again.
+    that has not obeyed it, this is a Conflict, and tried again. A destination out of reach is Unreachable:
+    whoever decided without it might end on another side.
     """
     if not place.ref.is_further or not promotion.is_unfinished(primary):
         return False
     patient = activity.info().attempt < _PATIENCE_ATTEMPTS
-    try:
-        home = _primary_of(place.home, place)
-    except Unreachable:
-        if patient:
-            raise
-        return False
+    home = _primary_of(place.home, place)
     if home is not None and patient and _obeyed_before(home, fence):
         raise Conflict(f"what {place.ref.primary} runs is not decided yet in cluster {place.home.name}")
     return promotion.stands_with(primary, home)

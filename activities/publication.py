@@ -37,18 +37,19 @@ class Publisher:
 
     def show(self, command: PublishCommand) -> None:
         """Show where a canary stands, and what was noted since the last time. It may be shown twice."""
-        failures = [error for ref in command.ref.everywhere if (error := self._tried(ref, command))]
-        for failure in failures[:1]:
-            raise failure
+        home, *further = command.ref.everywhere
+        for ref in further:
+            self._show_at_best(ref, command)
+        with named(home):
+            self._show_in(self._sites.place(home), command)
 
-    def _tried(self, ref: CanaryRef, command: PublishCommand) -> TidegateError | None:
-        """One cluster that is away must not keep the others from being shown."""
+    def _show_at_best(self, ref: CanaryRef, command: PublishCommand) -> None:
+        """What a further cluster does not take costs the destination's view nothing."""
         try:
             with named(ref):
                 self._show_in(self._sites.place(ref), command)
         except TidegateError as error:
-            return error
-        return None
+            activity.logger.warning("not shown: %s", error)
 
     def _show_in(self, place: Place, command: PublishCommand) -> None:
         """Further clusters show what the destination does, where they have the kind."""

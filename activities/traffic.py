@@ -41,13 +41,19 @@ class TrafficActivities:
         if command.turning_back and (warnings := self._routed_back(command)) is not None:
             return StepReport(warnings=warnings)
         try:
-            sites = self._sites.everywhere(command.ref)
+            sites = self._asked(command)
         except TidegateError as error:
             warnings = None if command.takes_traffic else self._routed_back(command)
             if warnings is None:
                 raise
             return StepReport(warnings=(*warnings, f"routed back without the manifests: {error}"))
         return _routed(sites, command)
+
+    def _asked(self, command: RouteCommand) -> Sequence[Site]:
+        """Where it is looked whether the primaries serve: the way back hangs on the destination alone."""
+        if command.turning_back:
+            return (self._sites.find(command.ref.everywhere[0]),)
+        return self._sites.everywhere(command.ref)
 
     def _routed_back(self, command: RouteCommand) -> tuple[str, ...] | None:
         """Put the live routes to 100/0 as they are, and say what others had changed.

@@ -31,14 +31,14 @@ async def everywhere(method: Any, command: CanaryCommand, options: Options) -> S
     return merged_of(refs, reports)
 
 
-async def home_first(method: Any, command: CanaryCommand, options: Options) -> StepReport:
+async def home_first(method: Any, command: CanaryCommand, options: Options, limited: Options) -> StepReport:
     """The step in the destination, by which all is decided, and then in the others: they can only follow.
 
-    What fails there is a warning.
+    What fails there, or is not done within their `limited` options, is a warning.
     """
     home, *further = command.ref.everywhere
     first = await step_in(home, method, command, options)
-    others = await all_or_none([_at_best(ref, method, command, options) for ref in further])
+    others = await all_or_none([_at_best(ref, method, command, limited) for ref in further])
     return merged_of((home, *further), [first, *others])
 
 

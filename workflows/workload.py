@@ -8,11 +8,11 @@ from temporalio.exceptions import ActivityError
 from workflows.clusters import everywhere, home_first
 from workflows.logbook import Logbook
 from workflows.rollback import Fences
-from workflows.steps import reason_of, restoring, waiting
+from workflows.steps import clearing, reason_of, restoring, waiting
 
 with workflow.unsafe.imports_passed_through():
     from activities.workload import WorkloadActivities
-    from tidegate.contracts import CanaryCommand, CanaryRequest
+    from tidegate.contracts import CanaryCommand, CanaryRequest, StepReport
     from tidegate.decisions import narration
     from tidegate.domain.errors import ReleaseFailed
     from tidegate.domain.plan import Plan, Purpose
@@ -56,22 +56,30 @@ class Workload:
         if self._purpose is Purpose.RELEASE:
             self._logbook.note(narration.promoted(self._ref.full_name))
         try:
-            await self._step(WorkloadActivities.scale_down, "Scale down target", last=True)
+            await self._lay_to_rest("Scale down target")
         except (ActivityError, ReleaseFailed) as error:
-            self._logbook.note(f"the target was not scaled down: {reason_of(error)}", warning=True)
+            told = f"the target was not scaled down: {reason_of(error)}"
+            self._logbook.note(narration.without_others(told, self._ref.everywhere), warning=True)
 
-    async def _step(self, method: Any, summary: str, *, last: bool = False) -> None:
-        command = CanaryCommand(ref=self._ref, fence=self._fences.next(), deadline_seconds=self._deadline)
-        self._logbook.update(waiting_for=f"{summary.lower()}, for {self._deadline:g}s at most")
-        options = (
-            restoring(summary, deadline_seconds=self._deadline)
-            if last
-            else waiting(
-                summary,
-                deadline_seconds=self._deadline,
-                budget_seconds=self._limits.outage_budget_seconds,
-            )
+    async def _step(self, method: Any, summary: str) -> None:
+        options = waiting(
+            summary, deadline_seconds=self._deadline, budget_seconds=self._limits.outage_budget_seconds
         )
-        report = await (home_first if last else everywhere)(method, command, options)
+        self._done(await everywhere(method, self._command(summary), options))
+
+    async def _lay_to_rest(self, summary: str) -> None:
+        """In further clusters it is given up as on the way back: a later release settles what was left."""
+        options = restoring(summary, deadline_seconds=self._deadline)
+        limited = clearing(
+            summary, deadline_seconds=self._deadline, total_seconds=self._limits.clearing_seconds
+        )
+        command = self._command(summary)
+        self._done(await home_first(WorkloadActivities.scale_down, command, options, limited))
+
+    def _command(self, summary: str) -> CanaryCommand:
+        self._logbook.update(waiting_for=f"{summary.lower()}, for {self._deadline:g}s at most")
+        return CanaryCommand(ref=self._ref, fence=self._fences.next(), deadline_seconds=self._deadline)
+
+    def _done(self, report: StepReport) -> None:
         self._logbook.update(waiting_for="")
         self._logbook.report(report)

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from tidegate.decisions.comparison import Rule, compare, compare_series, left_out, paired, unanswered
 from tidegate.decisions.judge import Measure
+from tidegate.domain.analysis import ThresholdRange
 from tidegate.domain.comparison import Worse
 from tidegate.domain.verdict import Missing, Result, Verdict
 
@@ -219,3 +220,27 @@ def test_a_larger_minimum_never_makes_a_pass_a_failure(
     low, high = sorted((less, more))
     if results(rule(effect_size=low), canary, primary).passed:
         assert results(rule(effect_size=high), canary, primary).passed
+
+
+@pytest.mark.parametrize(
+    ("measure", "bounds", "other", "reason"),
+    [
+        (RATE, {"min": 99}, [50.0] * 24, "error rate of baseline itself is 50.00% > 1.00%"),
+        (DURATION, {"max": 500}, [900.0] * 24, "request duration of baseline itself is 900ms > 500ms"),
+        (CUSTOM, {"min": 5}, [2.0] * 24, "depth of baseline itself is 2 < 5"),
+    ],
+)
+def test_a_baseline_that_is_broken_itself_is_no_measure(
+    measure: Measure, bounds: dict[str, float], other: list[float], reason: str
+) -> None:
+    sound = ThresholdRange.model_validate(bounds)
+    verdict = compare(rule(measure, against="baseline", sound=sound), [100.0] * 24, other)
+    assert (verdict.result, verdict.reason) == (
+        Result.FAILED,
+        f"{reason}: there is nothing to compare with",
+    )
+
+
+def test_a_sound_baseline_is_compared() -> None:
+    sound = ThresholdRange(min=99)
+    assert compare(rule(RATE, against="baseline", sound=sound), [100.0] * 24, [99.5] * 24).result == "passed"

@@ -99,7 +99,8 @@ def test_the_meeting_lies_right_before_the_promotion_with_the_last_bake() -> Non
 def test_another_meeting_lies_right_behind_the_promotion() -> None:
     stages = with_meeting(release_plan(weights=(10, 20)), ("backend",)).stages
     at = next(index for index, stage in enumerate(stages) if isinstance(stage, Promote))
-    assert stages[at + 1] == Meet(others=("backend",), promoted=True)
+    (*_, bake) = [stage for stage in stages if isinstance(stage, Bake)]
+    assert stages[at + 1] == Meet(others=("backend",), promoted=True, bake=bake)
 
 
 def test_blue_green_meets_before_its_switch_and_behind_its_gates() -> None:

@@ -121,6 +121,26 @@ async def test_what_cannot_be_scaled_down_in_a_further_cluster_is_told_and_stays
     assert "mesh03: left undone: denied" in [note.text for note in outcome.notes if note.warning]
 
 
+async def test_a_further_cluster_that_stays_away_holds_no_promotion_up(wide: Stage) -> None:
+    neighbours = clusters_of(wide)
+    neighbours.limits = neighbours.limits.model_copy(update={"clearing_seconds": 1.0})
+    neighbours.away = {"scale_down mesh03"}
+    outcome = await outcome_of(await wide.start_canary())
+    assert outcome.outcome is Outcome.PROMOTED
+    assert [note.text for note in outcome.notes if note.warning] == [
+        "mesh03: left undone: mesh03 is out of reach"
+    ]
+
+
+async def test_what_fails_in_the_destination_says_that_the_others_were_not_asked(wide: Stage) -> None:
+    clusters_of(wide).broken = {"scale_down mesh02"}
+    outcome = await outcome_of(await wide.start_canary())
+    assert "scale_down mesh03" not in wide.neighbours.calls
+    assert [note.text for note in outcome.notes if note.warning] == [
+        "the target was not scaled down: mesh02: denied; nothing was done in mesh03"
+    ]
+
+
 async def test_what_is_left_in_one_cluster_on_the_way_back_does_not_hold_up_the_other(wide: Stage) -> None:
     clusters_of(wide).broken = {"promote mesh03", "restore mesh02"}
     outcome = await outcome_of(await wide.start_canary())

@@ -108,6 +108,18 @@ async def test_one_that_is_promoted_goes_back_while_another_is_not(pair: Pair) -
     assert (pair.first.side, pair.other.side) == (OLD_SIDE, OLD_SIDE)
 
 
+async def test_one_that_waits_in_its_promotion_is_still_judged(pair: Pair) -> None:
+    pair.other.hang = {"promote"}
+    pair.first.verdicts = lambda _: GOOD if pair.first.primary == "old" else BAD
+    release = await pair.begin()
+    await pair.until("podinfo restore")
+    pair.other.hang.clear()
+    canaries, _ = await pair.outcomes(release)
+    assert outcomes_of(canaries) == BOTH_ROLLED_BACK
+    assert canaries[0].reason.startswith("2 of 2 failed checks")
+    assert (pair.first.side, pair.other.side) == (OLD_SIDE, OLD_SIDE)
+
+
 async def test_one_that_waits_in_its_promotion_continues_as_new(pair: Pair) -> None:
     pair.company.limits = pair.company.limits.model_copy(update={"signals_per_run": 10})
     pair.other.hang = {"promote"}

@@ -35,14 +35,15 @@ class Site:
 class Wide(Neighbours):
     """What is told apart by clusters, as "promote mesh03".
 
-    `broken` are steps that fail for good, `flaky` those that fail at first. `act` is done while the step
-    `act_at` is under way.
+    `broken` are steps that fail for good, `flaky` those that fail at first, `away` those that never come to
+    an end. `act` is done while the step `act_at` is under way.
     """
 
     further: tuple[str, ...] = (FURTHER,)
     sites: dict[str, Site] = field(default_factory=lambda: {name: Site() for name in CLUSTERS})
     broken: set[str] = field(default_factory=set)
     flaky: set[str] = field(default_factory=set)
+    away: set[str] = field(default_factory=set)
     act_at: str = ""
     act: Callable[[], Awaitable[None]] | None = None
 
@@ -53,7 +54,7 @@ class Wide(Neighbours):
         await self._did(call)
         if self.act and first and call == self.act_at:
             await self.act()
-        if call in self.flaky and first:
+        if call in self.away or (call in self.flaky and first):
             raise ApplicationError(f"{cluster} is out of reach", type="Unreachable")
         if call in self.broken:
             raise ApplicationError(f"{cluster}: denied", type="AccessDenied", non_retryable=True)

@@ -12,8 +12,9 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
-from tidegate.decisions.judge import UNITS, WAITS, Measure, duration
+from tidegate.decisions.judge import UNITS, WAITS, Measure, broken_bound, duration
 from tidegate.decisions.mann_whitney import mann_whitney
+from tidegate.domain.analysis import ThresholdRange
 from tidegate.domain.base import Model
 from tidegate.domain.comparison import HEAVIEST, Worse
 from tidegate.domain.verdict import Missing, Result, Verdict
@@ -39,6 +40,8 @@ class Rule(Model):
     minimum_samples: int = 20
     confidence: float = 0.98
     waits: bool = False
+    sound: ThresholdRange | None = None
+    """Where the other's own mean has to be: what nobody else judges may be broken itself."""
 
 
 class _Difference(NamedTuple):
@@ -90,6 +93,8 @@ def left_out(rule: Rule, weight: float) -> Verdict:
 def _compared(rule: Rule, ours: Sequence[float], theirs: Sequence[float], want: str) -> Verdict:
     if min(len(ours), len(theirs)) < max(1, rule.minimum_samples):
         return _inconclusive(rule, len(ours), len(theirs), want)
+    if rule.sound and (fault := _fault(rule, _mean(theirs))):
+        return _failed(rule, fault, _mean(ours))
     found = _difference(ours, theirs, rule.confidence)
     failed = _matters(rule, found) and found.direction in _WORSE[_worse(rule)]
     return Verdict(
@@ -97,6 +102,28 @@ def _compared(rule: Rule, ours: Sequence[float], theirs: Sequence[float], want: 
         result=Result.FAILED if failed else Result.PASSED,
         reason=_reason(rule, found, len(ours), len(theirs)),
         value=100 - found.canary if rule.measure is Measure.SUCCESS_RATE else found.canary,
+        unit=UNITS[rule.measure],
+    )
+
+
+def _fault(rule: Rule, mean: float) -> str:
+    """Why there is nothing to compare with."""
+    value = 100 - mean if rule.measure is Measure.SUCCESS_RATE else mean
+    if rule.sound is None or not (broken := broken_bound(rule.sound, value)):
+        return ""
+    sign, bound = broken
+    worst = 100 - bound if rule.measure is Measure.SUCCESS_RATE else bound
+    turned = {"<": ">", ">": "<"}[sign] if rule.measure is Measure.SUCCESS_RATE else sign
+    told = f"{_told(rule, mean)} {turned} {_told(rule, worst)}"
+    return f"{_subject(rule)} of {rule.against} itself is {told}: there is nothing to compare with"
+
+
+def _failed(rule: Rule, reason: str, mean: float) -> Verdict:
+    return Verdict(
+        check=name_of(rule),
+        result=Result.FAILED,
+        reason=reason,
+        value=100 - mean if rule.measure is Measure.SUCCESS_RATE else mean,
         unit=UNITS[rule.measure],
     )
 

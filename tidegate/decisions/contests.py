@@ -94,6 +94,7 @@ def _rule(
         minimum_samples=comparison.minimum_samples,
         confidence=comparison.confidence,
         waits=waits,
+        sound=metric.range if comparison.with_ == "baseline" else None,
     )
 
 

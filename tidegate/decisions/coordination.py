@@ -74,15 +74,19 @@ def with_meeting(plan: Plan, others: tuple[str, ...], freezes: tuple[FreezeRule,
         return plan
     before, after = plan.stages[:at], plan.stages[at:]
     promoted = 1 + next(index for index, stage in enumerate(after) if isinstance(stage, Promote))
-    bake = next((stage for stage in reversed(before) if isinstance(stage, Bake)), None)
     stages = (
         *before,
-        Meet(others=others, bake=bake),
+        Meet(others=others, bake=_last_bake(before)),
         *after[:promoted],
-        Meet(others=others, promoted=True),
+        Meet(others=others, promoted=True, bake=_last_bake((*before, *after[:promoted]))),
         *after[promoted:],
     )
     return plan.model_copy(update={"stages": _frozen(stages, freezes) if freezes else stages})
+
+
+def _last_bake(stages: Sequence[Stage]) -> Bake | None:
+    """The one that goes on while a canary waits: its traffic stays as it is then."""
+    return next((stage for stage in reversed(stages) if isinstance(stage, Bake)), None)
 
 
 def _frozen(stages: Sequence[Stage], rules: tuple[FreezeRule, ...]) -> tuple[Stage, ...]:

@@ -98,7 +98,7 @@ def _verdict(criterion: Criterion, sample: Sample) -> Verdict:
         return _too_few(criterion, sample.requests)
     if sample.value is None or not math.isfinite(sample.value):
         return _no_values(criterion, sample)
-    broken = _broken_bound(criterion.range, sample.value)
+    broken = broken_bound(criterion.range, sample.value)
     told = _comparison(criterion, sample.value, broken) if broken else _pass(criterion, sample.value)
     return Verdict(
         check=criterion.check,
@@ -143,7 +143,8 @@ def _want(sample: Sample) -> str:
     return "its query gives no number" if sample.series else "its query has no result"
 
 
-def _broken_bound(bounds: ThresholdRange, value: float) -> tuple[str, float] | None:
+def broken_bound(bounds: ThresholdRange, value: float) -> tuple[str, float] | None:
+    """How a value leaves its range: "<" or ">", and what it should not."""
     if bounds.min is not None and not value >= bounds.min:
         return "<", bounds.min
     if bounds.max is not None and not value <= bounds.max:

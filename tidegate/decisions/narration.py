@@ -209,6 +209,12 @@ def stays(canary: str, others: Sequence[str]) -> str:
     return f"{canary} and {', '.join(others)} are all promoted, and stay"
 
 
+def without_others(told: str, everywhere: Sequence[CanaryRef]) -> str:
+    """What failed in the destination, and that nothing was done in the further clusters."""
+    others = ", ".join(ref.cluster for ref in everywhere[1:])
+    return f"{told}; nothing was done in {others}" if others else told
+
+
 def alone(reason: str, others: Sequence[str]) -> str:
     """Why a canary turned back after all had been promoted, and that it does so by itself."""
     return f"{reason}; it had been promoted together with {', '.join(others)}, which goes on"

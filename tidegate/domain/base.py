@@ -79,13 +79,16 @@ def _invalid_input(fault: ErrorDetails, file: str, prefix: str) -> InvalidInput:
     if fault["type"] == "extra_forbidden":
         problem, mend = "is not a known field", "check the spelling or remove it"
     elif not mend:
-        mend = _MENDS.get(fault["type"], f"correct this value (it is {_shown(fault.get('input'))})")
+        mend = _MENDS.get(fault["type"], f"correct this value (it is {_shown(fault)})")
     return InvalidInput(problem, file=file, field=".".join(part for part in path if part), mend=mend)
 
 
 _MENDS = {"missing": "add it"}
 
 
-def _shown(value: object) -> str:
-    text = redacted(repr(value))
+def _shown(fault: ErrorDetails) -> str:
+    """An address may be a secret as a whole, as a chat's is; one without a scheme does not look like it."""
+    if fault["loc"][-1:] in (("address",), ("proxy",)):
+        return "not shown, for it may be a secret"
+    text = redacted(repr(fault.get("input")))
     return text if len(text) <= 60 else f"{text[:57]}..."

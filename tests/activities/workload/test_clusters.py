@@ -121,6 +121,13 @@ def test_a_further_cluster_waits_until_the_destination_has_decided(promoted: Any
     assert primaries(promoted) == [NEW, OLD]
 
 
+def test_without_the_destination_a_further_cluster_decides_nothing(promoted: Any) -> None:
+    promoted.lose_workloads()
+    with pytest.raises(ApplicationError) as error:
+        steps(promoted, "restore", "b", clusters=("mesh03",), attempt=20)
+    assert error.value.type == "Unreachable"
+
+
 def test_a_release_after_that_follows_the_destination_too(promoted: Any) -> None:
     steps(promoted, "scale_down", "b", clusters=("mesh02",))
     steps(promoted, "prepare", "b")
