@@ -20,7 +20,7 @@ from tidegate.adapters.kubernetes import Clusters
 from tidegate.contracts import CanaryRef, FindCommand, Findings, ReleaseRequest, Remains
 from tidegate.decisions.clusters import told
 from tidegate.decisions.ownership import epoch_of
-from tidegate.domain.errors import AccessDenied, Permanent, TidegateError, Unreachable
+from tidegate.domain.errors import AccessDenied, Permanent, TidegateError
 from tidegate.domain.manifest import Manifest
 from tidegate.manifests import istio
 from tidegate.manifests.splits import exposes
@@ -127,7 +127,7 @@ class RecoveryActivities:
         return [ref_to(bundle, owner) for bundle in self._manifests.contents(owner).bundles]
 
     def _look(self, ref: CanaryRef) -> tuple[Remains, int]:
-        """The traffic can come back while the workload cluster is out of reach: that is one fault more."""
+        """The traffic can come back while a workload cluster gives no answer: that is one fault more."""
         place = connected(ref, self._clusters, self._settings)
         routes = place.routes()
         looks = [self._look_in(each, routes) for each in ref.everywhere]
@@ -136,10 +136,11 @@ class RecoveryActivities:
 
     def _look_in(self, ref: CanaryRef, routes: Manifest | None) -> tuple[tuple[str, ...], int]:
         """The faults of one workload cluster and of the routes, and the latest epoch."""
-        place, of_routes = connected(ref, self._clusters, self._settings), faults(ref, routes, None, None)
+        of_routes = faults(ref, routes, None, None)
         try:
+            place = connected(ref, self._clusters, self._settings)
             primary, target, baseline = place.primary(), place.target(), standing(place)
-        except Unreachable as error:
+        except TidegateError as error:
             return (*of_routes, told(ref.cluster, str(error))), epoch_of(routes)
         every = faults(ref, routes, primary, target, baseline)
         named = (told("" if fault in of_routes else ref.cluster, fault) for fault in every)

@@ -15,6 +15,7 @@ from temporalio import activity
 from activities.elapsed import seconds_since_scheduled
 from activities.flagger_watch import refuse_controllers
 from activities.heartbeat import late_heartbeat
+from activities.leaving import refuse_to_leave
 from activities.references import providers_of, templates_of
 from activities.site import connected, ref_to
 from activities.step import step
@@ -32,7 +33,6 @@ from tidegate.contracts import (
     SyncCommand,
     SyncReport,
 )
-from tidegate.decisions.clusters import refuse_forgotten
 from tidegate.decisions.health import has_rule
 from tidegate.decisions.ownership import epoch_of, refuse_foreign_routes, refuse_turned
 from tidegate.decisions.requirements import Installation, check_requirements
@@ -127,11 +127,15 @@ class SyncActivities:
         return [self._clusters.cluster(name) for name in owner.clusters], self._clusters.cluster(mesh)
 
     def _own_routes(self, ref: CanaryRef) -> int:
-        """The epoch of the canary's live routes; InvalidInput when they are another release's."""
+        """The epoch of the canary's live routes; InvalidInput when they are another release's.
+
+        InvalidInput too when a cluster that serves is left out.
+        """
         place = connected(ref, self._clusters, self._settings)
         routes = place.routes()
         refuse_foreign_routes(routes, ref, place.mesh.name)
-        refuse_forgotten(routes, ref)
+        if not ref.is_further:
+            refuse_to_leave(place, routes, self._clusters, self._settings)
         refuse_turned(routes, ref)
         return max(epoch_of(routes), epoch_of(place.primary()))
 

@@ -76,12 +76,15 @@ class UninstallationActivities:
     def hand_over(self, command: CanaryCommand) -> StepReport:
         """Let the apex Service select the target's pods, and only then the routes lead to it.
 
-        ReleaseFailed when a request would meet nobody there.
+        ReleaseFailed when a request would meet nobody there. In a further cluster whose primary never served
+        there is nobody to lead elsewhere.
         """
         place = self._sites.named_place(command.ref)
-        target, service = place.target(), place.apex()
-        if not _is_installed(place, place.primary()):
+        target, service, primary = place.target(), place.apex(), place.primary()
+        if not _is_installed(place, primary):
             return StepReport()
+        if place.ref.is_further and not promotion.serves(primary):
+            return StepReport(notes=() if target is None else _serve(place, command, target))
         if target is None:
             raise ReleaseFailed(_no_target(place))
         _refuse_unmarked(place)

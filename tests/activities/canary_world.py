@@ -18,6 +18,7 @@ from temporalio.testing import ActivityEnvironment
 from activities.inspection import Inspection
 from activities.publication import PublicationActivities, Publisher
 from activities.recovery import RecoveryActivities
+from activities.sync import SyncActivities
 from activities.traffic import TrafficActivities
 from activities.uninstallation import UninstallationActivities
 from activities.workload import WorkloadActivities
@@ -38,6 +39,7 @@ from tidegate.contracts import (
     SourceRef,
     Standing,
     StepReport,
+    Survey,
 )
 from tidegate.domain.errors import Unreachable
 from tidegate.domain.manifest import Manifest, ObjectRef
@@ -167,6 +169,7 @@ class World:
         self.at = ""
         """The cluster that steps are for, where there are several."""
         self._workload = WorkloadActivities(clusters, self, settings)
+        self._sync = SyncActivities(clusters, self, settings)
         self._traffic = TrafficActivities(clusters, self, settings)
         self._recovery = RecoveryActivities(clusters, self, self, settings)
         self._uninstallation = UninstallationActivities(clusters, self, settings)
@@ -250,6 +253,10 @@ class World:
     def fence(self) -> Fence:
         """A token later than all before it."""
         return Fence(epoch=self.epoch, sequence=next(self._sequence))
+
+    def survey(self, revision: str) -> Survey:
+        """What a start looks at before it changes anything."""
+        return self._call(self._sync.survey, self.ref(revision).owner)
 
     def plan(self, revision: str) -> PlanResult:
         return self._call(self._workload.plan, self.ref(revision))

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from tidegate.contracts import CanaryRef, StepReport
 from tidegate.decisions.queries import Check
 from tidegate.domain.errors import InvalidInput, ReleaseFailed
-from tidegate.domain.manifest import Manifest, ref_of
+from tidegate.domain.manifest import Manifest
 from tidegate.domain.marks import FURTHER, annotations
 from tidegate.domain.plan import Purpose
 from tidegate.domain.verdict import Verdict
@@ -47,9 +47,11 @@ def _refusal(findings: Sequence[Finding]) -> str:
         ", ".join(finding.cluster for finding in findings if finding.purpose is purpose)
         for purpose in (Purpose.INITIALISATION, Purpose.RELEASE)
     )
+    joins = findings[0].purpose is not Purpose.INITIALISATION
     return (
         f"there is no primary in {new} yet, and that in {old} runs another version: first release what it "
-        "runs once more, which makes the missing ones, or uninstall the canary and begin anew"
+        f"runs once more, which makes the missing ones, {f'or leave {new} out, ' if joins else ''}"
+        "or uninstall the canary and begin anew"
     )
 
 
@@ -79,18 +81,35 @@ def merged(reports: Sequence[tuple[str, StepReport]]) -> StepReport:
     )
 
 
-def marked_clusters(routes: Manifest | None) -> tuple[str, ...]:
-    """The further clusters that live routes lead to, by their mark."""
-    return tuple(filter(None, annotations(routes or {}).get(FURTHER, "").split(",")))
+def marked_clusters(live: Manifest | None) -> tuple[str, ...]:
+    """The further clusters of live routes, by their mark."""
+    return tuple(filter(None, annotations(live or {}).get(FURTHER, "").split(",")))
 
 
-def refuse_forgotten(routes: Manifest | None, ref: CanaryRef) -> None:
-    """InvalidInput for a cluster whose primary serves, and that the Application no longer names."""
-    left = [name for name in marked_clusters(routes) if name not in ref.owner.clusters]
-    if routes is not None and left:
-        raise InvalidInput(
-            f"{ref_of(routes)} leads to {', '.join(left)} too, which the Application no longer names",
-            subject=f"Canary {ref.namespace}/{ref.name}",
-            field=f"metadata.annotations.{FURTHER}",
-            mend="name it again, or uninstall the canary first, and release it anew where it is to stay",
-        )
+def forgotten_clusters(live: Manifest | None, ref: CanaryRef) -> tuple[str, ...]:
+    """Those of them that the Application no longer names."""
+    return tuple(name for name in marked_clusters(live) if name not in ref.owner.clusters)
+
+
+def refusal_to_leave(ref: CanaryRef, cluster: str) -> InvalidInput:
+    """The Application no longer names a cluster whose primary serves."""
+    return _refused_to_leave(
+        ref,
+        f"{ref.primary} serves in {cluster} too, which the Application no longer names",
+        "name it again, or uninstall the canary first, and release it anew where it is to stay",
+    )
+
+
+def refusal_to_forget(ref: CanaryRef, cluster: str, why: str, marked: str) -> InvalidInput:
+    """It no longer names a cluster that does not say whether its primary serves; `marked` knows of it."""
+    return _refused_to_leave(
+        ref,
+        f"{ref.primary} may serve in {cluster} too, which the Application no longer names: {why}",
+        f"name it again, or, if the cluster is gone for good, take it out of the annotation {FURTHER} of "
+        f"{marked}",
+    )
+
+
+def _refused_to_leave(ref: CanaryRef, problem: str, mend: str) -> InvalidInput:
+    subject = f"Canary {ref.namespace}/{ref.name}"
+    return InvalidInput(problem, subject=subject, field=f"metadata.annotations.{FURTHER}", mend=mend)

@@ -7,6 +7,7 @@ nothing but that record.
 import json
 from copy import deepcopy
 
+from tidegate.contracts import FENCE_ANNOTATION
 from tidegate.domain.manifest import Manifest
 from tidegate.domain.marks import (
     CONFIGURATION,
@@ -54,6 +55,11 @@ def initialised(primary: Manifest) -> Manifest:
 def is_initialising(primary: Manifest) -> bool:
     """Whether the primary is still being made, and serves nobody yet."""
     return INITIALISING in annotations(primary)
+
+
+def serves(primary: Manifest | None) -> bool:
+    """Whether a release has made this primary, and finished it: it has users."""
+    return primary is not None and FENCE_ANNOTATION in annotations(primary) and not is_initialising(primary)
 
 
 def is_unfinished(primary: Manifest) -> bool:

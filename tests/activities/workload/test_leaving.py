@@ -1,0 +1,148 @@
+"""A cluster that never served can be left, one that serves cannot; one that is gone holds up no way back."""
+
+from typing import Any
+
+import pytest
+from temporalio.exceptions import ApplicationError
+
+from tests.activities.canary_world import BROKEN
+from tests.activities.workload.test_clusters import BOTH, NEW, OLD, initialise, steps, sync
+from tests.workflows.neighbours import release_request
+from tidegate.domain.errors import AccessDenied, TidegateError, Unreachable
+from tidegate.domain.manifest import Manifest, ref_of
+from tidegate.domain.marks import FURTHER, annotations
+
+
+@pytest.fixture
+def joining(wide: Any) -> Any:
+    """mesh02 serves, and mesh03 was named with another version: the routes bear its mark already."""
+    wide.further = ()
+    wide.initialise()
+    wide.further, wide.epoch = ("mesh03",), wide.epoch + 1000
+    wide.commit("b", NEW)
+    wide.route(0, "b")
+    sync(wide, "b")
+    with pytest.raises(ApplicationError, match="or leave mesh03 out"):
+        wide.plan("b")
+    wide.epoch += 1000
+    return wide
+
+
+def marks(wide: Any) -> str | None:
+    return annotations(wide.routes()).get(FURTHER)
+
+
+def mark(wide: Any, clusters: str) -> None:
+    """Have the routes name these clusters."""
+
+    def marked(live: Manifest) -> Manifest:
+        return live | {
+            "metadata": live["metadata"] | {"annotations": annotations(live) | {FURTHER: clusters}}
+        }
+
+    wide.mesh.fenced_update(ref_of(wide.routes()), wide.fence(), marked, manager="tidegate-canary")
+
+
+def gone(wide: Any, monkeypatch: pytest.MonkeyPatch, error: TidegateError) -> None:
+    """mesh03 answers so."""
+
+    def refuse(*_: object) -> None:
+        raise error
+
+    monkeypatch.setattr(wide.clusters.cluster("mesh03"), "get", refuse)
+
+
+def test_a_cluster_that_did_not_join_is_left_and_the_next_release_goes_on(joining: Any) -> None:
+    assert marks(joining) == "mesh03"
+    joining.further = ()
+    joining.survey("b")
+    joining.route(0, "b")
+    assert marks(joining) is None
+    assert joining.plan("b").plan.purpose == "release"
+
+
+def test_one_whose_primary_never_got_ready_is_left_as_well(wide: Any) -> None:
+    wide.further = ()
+    wide.initialise()
+    wide.further, wide.epoch = ("mesh03",), wide.epoch + 1000
+    wide.commit("a", BROKEN)
+    wide.route(0)
+    with pytest.raises(ApplicationError, match="podinfo-primary"):
+        steps(wide, "prepare", clusters=("mesh03",), deadline_seconds=0.5)
+    assert marks(wide) == "mesh03"
+    wide.further = ()
+    wide.survey("a")
+    wide.route(0)
+    assert marks(wide) is None
+
+
+def test_one_that_serves_is_not(wide: Any) -> None:
+    initialise(wide)
+    wide.further = ()
+    with pytest.raises(ApplicationError, match="podinfo-primary serves in mesh03 too, which the Application"):
+        wide.survey("a")
+
+
+def test_one_that_was_cut_off_after_its_services_is_not(wide: Any) -> None:
+    initialise(wide)
+    with wide.within("mesh03"):
+        wide.workloads.delete("apps/v1", "Deployment", "test", "podinfo-primary")
+    wide.further = ()
+    with pytest.raises(ApplicationError, match="serves in mesh03 too"):
+        wide.survey("a")
+
+
+@pytest.mark.parametrize(
+    "error", [Unreachable("cluster mesh03", "gone"), AccessDenied("cluster mesh03", "no")]
+)
+def test_one_that_gives_no_answer_is_refused_with_the_way_to_forget_it(
+    wide: Any, monkeypatch: pytest.MonkeyPatch, error: TidegateError
+) -> None:
+    initialise(wide)
+    gone(wide, monkeypatch, error)
+    wide.further = ()
+    with pytest.raises(
+        ApplicationError, match=f"may serve in mesh03 too.*: {error}; .* gone for good"
+    ) as raised:
+        wide.survey("a")
+    assert raised.value.type == "InvalidInput"
+    assert f"{FURTHER} of VirtualService test/podinfo in cluster asm" in str(raised.value)
+
+
+def test_an_uninstallation_needs_nobody_in_a_cluster_that_did_not_join(joining: Any) -> None:
+    for step in ("raise_target", "hand_over"):
+        for cluster in BOTH:
+            with joining.within(cluster):
+                joining.uninstall(step)
+    for cluster in reversed(BOTH):
+        with joining.within(cluster):
+            joining.uninstall("remove")
+            assert joining.deployment("podinfo-primary") is None
+    assert (marks(joining), joining.image("podinfo")) == (None, OLD)
+
+
+def names_mesh09(wide: Any, _: pytest.MonkeyPatch) -> str:
+    """It is out of the settings."""
+    mark(wide, "mesh03,mesh09")
+    return "mesh09: "
+
+
+def denies(wide: Any, monkeypatch: pytest.MonkeyPatch) -> str:
+    gone(wide, monkeypatch, AccessDenied("cluster mesh03", "expired"))
+    return "mesh03: cluster mesh03 denied access: expired"
+
+
+@pytest.mark.parametrize("lose", [names_mesh09, denies])
+def test_a_recovery_names_a_cluster_that_is_gone_and_routes_the_traffic_home(
+    wide: Any, monkeypatch: pytest.MonkeyPatch, lose: Any
+) -> None:
+    initialise(wide)
+    wide.epoch += 1000
+    wide.route(50)
+    fault = lose(wide, monkeypatch)
+    (remains,) = wide.find(release_request("a"), by_marks_alone=True).canaries
+    assert "traffic 50/50" in remains.faults
+    assert [each for each in remains.faults if each.startswith(fault)]
+    wide.further = remains.ref.owner.further_clusters
+    wide.route(0, turning_back=True)
+    assert wide.weights() == [100, 0]
