@@ -43,7 +43,7 @@ def restored(place: Place, fence: Fence, copy_epoch: int) -> Undone | None:
     unfinished = promotion.is_unfinished(before)
     changed = unfinished or before["spec"]["template"] != after["spec"]["template"]
     warnings: tuple[str, ...] = ()
-    if changed and not unfinished:
+    if changed and (not unfinished or (own is not None and snapshot.differs(before, own))):
         warnings = (f"{_described(place)} was changed by {_writer(before)} during the release; restored",)
     elif own is None and kept and snapshot.differs(after, kept):
         who = _writer(after)

@@ -58,6 +58,15 @@ def test_a_promotion_names_whose_edit_of_the_primary_it_writes_over(released: An
     assert released.image("podinfo-primary") == "podinfo:2"
 
 
+def test_an_edit_that_a_promotion_wrote_over_is_named_when_that_is_undone(released: Any) -> None:
+    edit(released, "podinfo-primary", run_another_image)
+    released.step("promote", "b")
+    assert released.step("restore", "b", turning_back=True).warnings == (
+        "Deployment test/podinfo-primary was changed by another writer during the release; restored",
+    )
+    assert released.image("podinfo-primary") == "podinfo:1"
+
+
 def test_a_promotion_says_nothing_where_nobody_edited_the_primary(released: Any) -> None:
     assert [released.step("promote", "b").warnings for _ in range(2)] == [(), ()]
 
