@@ -5,28 +5,44 @@ name have in common.
 """
 
 from activities.site import Place, connected
-from tidegate.adapters.kubernetes import Clusters
+from tidegate.adapters.kubernetes import Cluster, Clusters
 from tidegate.contracts import FENCE_ANNOTATION
 from tidegate.decisions.clusters import forgotten_clusters, refusal_to_forget, refusal_to_leave
 from tidegate.domain.errors import TidegateError
 from tidegate.domain.manifest import Manifest, ref_of
-from tidegate.domain.marks import annotations
+from tidegate.domain.marks import RELEASE, annotations
 from tidegate.manifests import promotion
 from tidegate.manifests.naming import PRIMARY_SUFFIX
 from tidegate.settings.model import Settings
 
 
-def refuse_to_leave(place: Place, routes: Manifest | None, clusters: Clusters, settings: Settings) -> None:
+def bearer_of(routes: Manifest | None, primary: Manifest | None) -> Manifest | None:
+    """What bears further clusters' mark: our routes, or the destination's primary before there are any."""
+    return routes if RELEASE in annotations(routes or {}) else primary
+
+
+def refuse_to_leave(
+    place: Place,
+    routes: Manifest | None,
+    primary: Manifest | None,
+    clusters: Clusters,
+    settings: Settings,
+) -> None:
     """InvalidInput for a cluster that serves, or does not say so, and that the Application forgot."""
-    for name in forgotten_clusters(routes, place.ref):
+    bearer = bearer_of(routes, primary)
+    for name in forgotten_clusters(bearer, place.ref):
         ref = place.ref.model_copy(update={"cluster": name})
         try:
             serving = _serves(connected(ref, clusters, settings))
         except TidegateError as error:
-            marked = f"{ref_of(routes or {})} in cluster {place.mesh.name}"
-            raise refusal_to_forget(ref, name, str(error), marked) from error
+            where = place.mesh if bearer is routes else place.home
+            raise refusal_to_forget(ref, name, str(error), _told(bearer, where)) from error
         if serving:
             raise refusal_to_leave(ref, name)
+
+
+def _told(bearer: Manifest | None, where: Cluster) -> str:
+    return f"{ref_of(bearer or {})} in cluster {where.name}"
 
 
 def _serves(place: Place) -> bool:

@@ -18,6 +18,7 @@ from activities.site import APPS, Site, described
 from activities.surroundings import beside_services
 from tidegate.adapters.kubernetes import Change
 from tidegate.contracts import CANARY_FIELD_MANAGER, FENCE_ANNOTATION, CanaryCommand, StepReport
+from tidegate.decisions.ownership import cluster_marks
 from tidegate.decisions.revision import purpose_of, template_hash
 from tidegate.decisions.rollout import Progress, wanted_replicas
 from tidegate.domain.errors import AccessDenied, NotReady, ReleaseFailed
@@ -61,6 +62,7 @@ def _initialise(site: Site, command: CanaryCommand, live: Manifest | None) -> St
     hash_ = template_hash(bundle.target, configuration.digests)
     revision, epoch = command.ref.owner.source.sha, command.fence.epoch
     marks = promotion.initial_marks(hash_, revision, epoch, configuration)
+    marks |= {} if site.ref.is_further else cluster_marks(site.ref)
     replicas = _initial_replicas(site, live)
     made = primary(bundle.target, replicas=replicas, annotations=marks, copies=configuration.names)
 

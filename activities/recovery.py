@@ -5,20 +5,22 @@ whose VirtualService was deleted, or bears no marks, only Git tells.
 """
 
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from typing import Protocol
 
 from temporalio import activity
 
 from activities.baseline import standing
 from activities.git import limits_of
+from activities.leaving import bearer_of
 from activities.remains import faults, marked_canary
-from activities.site import connected, ref_to
+from activities.site import Place, connected, ref_to
 from activities.step import step
 from activities.sync import ContentsSource
 from tidegate.adapters.git import ResolvedRevision
 from tidegate.adapters.kubernetes import Clusters
 from tidegate.contracts import CanaryRef, FindCommand, Findings, ReleaseRequest, Remains
-from tidegate.decisions.clusters import told
+from tidegate.decisions.clusters import told, with_clusters
 from tidegate.decisions.ownership import epoch_of
 from tidegate.domain.errors import AccessDenied, Permanent, TidegateError
 from tidegate.domain.manifest import Manifest
@@ -130,6 +132,7 @@ class RecoveryActivities:
         """The traffic can come back while a workload cluster gives no answer: that is one fault more."""
         place = connected(ref, self._clusters, self._settings)
         routes = place.routes()
+        ref = _with_marked(place, routes)
         looks = [self._look_in(each, routes) for each in ref.everywhere]
         found = {fault: None for faults_found, _ in looks for fault in faults_found}
         return Remains(ref=ref, faults=tuple(found)), max(epoch for _, epoch in looks)
@@ -145,6 +148,14 @@ class RecoveryActivities:
         every = faults(ref, routes, primary, target, baseline)
         named = (told("" if fault in of_routes else ref.cluster, fault) for fault in every)
         return tuple(named), max(map(epoch_of, (routes, primary, target, baseline)))
+
+
+def _with_marked(place: Place, routes: Manifest | None) -> CanaryRef:
+    """With the clusters that a first release was cut off in: the primary alone tells of them."""
+    with suppress(TidegateError):
+        bearer = bearer_of(routes, None) or place.primary()
+        return with_clusters(place.ref, bearer)
+    return place.ref
 
 
 def _marked(routes: Iterable[Manifest], request: ReleaseRequest) -> list[tuple[CanaryRef, Manifest]]:

@@ -1,7 +1,7 @@
 """What a release that was cut off has left: read from the live objects, as faults in words."""
 
 from tidegate.contracts import CanaryRef, ReleaseRequest
-from tidegate.decisions.clusters import marked_clusters
+from tidegate.decisions.clusters import with_clusters
 from tidegate.domain.manifest import Manifest, dig, name_of
 from tidegate.domain.marks import CANARY, RELEASE, REVISION, TARGET, TARGET_KIND, annotations
 from tidegate.domain.workload import DEPLOYMENT, kind_of
@@ -16,9 +16,8 @@ def marked_canary(virtual_service: Manifest, request: ReleaseRequest) -> CanaryR
     if marks.get(RELEASE) != request.workflow_id or not (marks.get(CANARY) and marks.get(TARGET)):
         return None
     owner = request.owner_at(marks.get(REVISION) or request.wanted_revision)
-    every = dict.fromkeys((*owner.further_clusters, *marked_clusters(virtual_service)))
-    return CanaryRef(
-        owner=owner.model_copy(update={"further_clusters": tuple(every)}),
+    ref = CanaryRef(
+        owner=owner,
         namespace=str(dig(virtual_service, "metadata", "namespace")),
         name=marks[CANARY],
         service=name_of(virtual_service),
@@ -26,6 +25,7 @@ def marked_canary(virtual_service: Manifest, request: ReleaseRequest) -> CanaryR
         primary=marks[TARGET] + PRIMARY_SUFFIX,
         kind=marks.get(TARGET_KIND, DEPLOYMENT.name),
     )
+    return with_clusters(ref, virtual_service)
 
 
 def faults(

@@ -134,10 +134,11 @@ class SyncActivities:
         place = connected(ref, self._clusters, self._settings)
         routes = place.routes()
         refuse_foreign_routes(routes, ref, place.mesh.name)
-        if not ref.is_further:
-            refuse_to_leave(place, routes, self._clusters, self._settings)
         refuse_turned(routes, ref)
-        return max(epoch_of(routes), epoch_of(place.primary()))
+        primary = place.primary()
+        if not ref.is_further:
+            refuse_to_leave(place, routes, primary, self._clusters, self._settings)
+        return max(epoch_of(routes), epoch_of(primary))
 
     def _create(self, namespace: NeededNamespace) -> ObjectOutcome:
         manifest = namespace.manifest

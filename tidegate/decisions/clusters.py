@@ -82,8 +82,14 @@ def merged(reports: Sequence[tuple[str, StepReport]]) -> StepReport:
 
 
 def marked_clusters(live: Manifest | None) -> tuple[str, ...]:
-    """The further clusters of live routes, by their mark."""
+    """The further clusters of live routes, or of a primary that has none yet, by their mark."""
     return tuple(filter(None, annotations(live or {}).get(FURTHER, "").split(",")))
+
+
+def with_clusters(ref: CanaryRef, live: Manifest | None) -> CanaryRef:
+    """The reference with the clusters that live routes or a live primary know of besides its own."""
+    every = dict.fromkeys((*ref.owner.further_clusters, *marked_clusters(live)))
+    return ref.model_copy(update={"owner": ref.owner.model_copy(update={"further_clusters": tuple(every)})})
 
 
 def forgotten_clusters(live: Manifest | None, ref: CanaryRef) -> tuple[str, ...]:

@@ -40,12 +40,17 @@ def with_marks(virtual_service: Manifest, ref: CanaryRef) -> Manifest:
         TARGET: ref.target,
         REVISION: ref.owner.source.sha,
     }
-    if ref.owner.further_clusters:
-        marks[FURTHER] = ",".join(ref.owner.further_clusters)
+    marks |= cluster_marks(ref)
     if ref.kind != DEPLOYMENT.name:
         marks[TARGET_KIND] = ref.kind
     metadata = virtual_service["metadata"]
     return virtual_service | {"metadata": metadata | {"annotations": annotations(virtual_service) | marks}}
+
+
+def cluster_marks(ref: CanaryRef) -> dict[str, str]:
+    """What tells of the clusters beside the destination; nothing where there are none."""
+    further = ref.owner.further_clusters
+    return {FURTHER: ",".join(further)} if further else {}
 
 
 def release_of(ref: CanaryRef) -> str:

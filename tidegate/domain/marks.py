@@ -60,7 +60,10 @@ GIVEN_BACK = "tidegate.dev/given-back"
 """On a Service that was there before its first release, and that an uninstallation gave back: it stays."""
 
 FURTHER = "tidegate.dev/further-clusters"
-"""On the VirtualService of a canary in several workload clusters: those beside the destination, by commas."""
+"""On the VirtualService of a canary in several workload clusters: those beside the destination, by commas.
+
+On the destination's primary as well, which is there before the routes are; once they are, only theirs counts.
+"""
 
 TARGET = "tidegate.dev/target"
 """On a VirtualService: name of the canary's target."""

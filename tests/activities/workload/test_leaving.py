@@ -121,6 +121,50 @@ def test_an_uninstallation_needs_nobody_in_a_cluster_that_did_not_join(joining: 
     assert (marks(joining), joining.image("podinfo")) == (None, OLD)
 
 
+@pytest.fixture
+def half_made(wide: Any) -> Any:
+    """A first release made mesh03's primary; that of mesh02 did not get ready, so there are no routes."""
+    sync(wide, "a")
+    wide.commit("ill", BROKEN)
+    with pytest.raises(ApplicationError, match="podinfo-primary"):
+        steps(wide, "prepare", "ill", clusters=("mesh02",), deadline_seconds=0.5)
+    steps(wide, "prepare", clusters=("mesh03",))
+    assert wide.routes() is None
+    wide.further = ()
+    return wide
+
+
+def test_a_cluster_that_served_before_there_were_routes_is_not_left(half_made: Any) -> None:
+    with pytest.raises(ApplicationError, match="podinfo-primary serves in mesh03 too, which the Application"):
+        half_made.survey("a")
+    half_made.further = ("mesh03",)
+    half_made.survey("a")
+
+
+def test_such_a_cluster_is_forgotten_by_the_mark_on_the_primary(
+    half_made: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gone(half_made, monkeypatch, Unreachable("cluster mesh03", "gone"))
+    with pytest.raises(ApplicationError, match="Deployment test/podinfo-primary in cluster mesh02"):
+        half_made.survey("a")
+
+
+def test_a_recovery_finds_such_a_cluster(half_made: Any) -> None:
+    (remains,) = half_made.find(release_request("a")).canaries
+    assert remains.ref.owner.further_clusters == ("mesh03",)
+    assert "mesh03: VirtualService podinfo is missing" in remains.faults
+
+
+def test_once_there_are_routes_their_mark_alone_counts(wide: Any) -> None:
+    initialise(wide)
+    mark(wide, "")
+    assert annotations(wide.deployment("podinfo-primary"))[FURTHER] == "mesh03"
+    wide.further = ()
+    wide.survey("a")
+    (remains,) = wide.find(release_request("a")).canaries
+    assert remains.ref.owner.further_clusters == ()
+
+
 def names_mesh09(wide: Any, _: pytest.MonkeyPatch) -> str:
     """It is out of the settings."""
     mark(wide, "mesh03,mesh09")
