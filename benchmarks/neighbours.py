@@ -1,7 +1,8 @@
 """`python -m benchmarks.neighbours FOLDER`: the neighbours of a fleet of releases, without pods.
 
-Two clusters whose Deployments are ready at once, a Prometheus that is content with everything, and a load
-tester that accepts every hook. They have a process of their own, so that a worker's CPU is measured alone.
+Two clusters whose Deployments are ready and whose Services know pods at once, a Prometheus that is content
+with everything, and a load tester that accepts every hook. They have a process of their own, so that a
+worker's CPU is measured alone.
 Once up, FOLDER holds `kubeconfig` and `neighbours.json`, an `Addresses`; a SIGTERM ends them.
 """
 
@@ -22,10 +23,13 @@ from tidegate.sandbox.cluster_api.kinds import Storage
 from tidegate.sandbox.cluster_api.objects import Object, meta
 from tidegate.sandbox.cluster_api.requests import parse_target, truth
 from tidegate.sandbox.cluster_api.store import Change, Store
+from tidegate.sandbox.controllers.endpoints import SERVICE_NAME
 from tidegate.sandbox.inventory import CONTROL_PLANE, WORKLOADS, Surroundings, definitions, furnish
 
 _DEPLOYMENTS: Storage = ("apps", "deployments")
 _AUTOSCALERS: Storage = ("autoscaling", "horizontalpodautoscalers")
+_SERVICES: Storage = ("", "services")
+_SLICES: Storage = ("discovery.k8s.io", "endpointslices")
 _NOTHING_ELSE = Surroundings(prometheus_port=9, egress_url="", definitions=tuple(definitions()))
 _ANSWER = {
     "status": "success",
@@ -48,6 +52,7 @@ class CountingCluster(ClusterApi):
         super().__init__(name=name)
         self.calls: Counter[str] = Counter()
         Readiness(self.store).keep()
+        Endpoints(self.store).keep()
 
     async def _handle(self, request: web.Request) -> web.StreamResponse:
         self.calls[call_of(request.method, request.path, dict(request.query), request.content_type)] += 1
@@ -75,6 +80,34 @@ class Readiness:
         live = self._store.get(storage, namespace, name)
         if live is not None and live["spec"] == seen["spec"]:
             self._store.put(storage, {**live, "metadata": {**meta(live)}, "status": status})
+
+
+class Endpoints:
+    """Gives every Service that selects pods one, though there is none."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def keep(self) -> None:
+        """From now on, for each that is made."""
+        self._store.observe(self._look)
+
+    def _look(self, storage: Storage, change: Change) -> None:
+        selects = storage == _SERVICES and change.object["spec"].get("selector")
+        if selects and change.type == "ADDED":
+            asyncio.get_running_loop().call_soon(self._lead, change.object)
+
+    def _lead(self, service: Object) -> None:
+        name = meta(service)["name"]
+        metadata = {
+            "name": name,
+            "namespace": meta(service)["namespace"],
+            "uid": f"endpoints-of-{meta(service)['uid']}",
+            "labels": {SERVICE_NAME: name},
+        }
+        ready = {"addresses": ["192.0.2.1"], "conditions": {"ready": True}}
+        slice_ = {"apiVersion": "discovery.k8s.io/v1", "kind": "EndpointSlice", "metadata": metadata}
+        self._store.put(_SLICES, {**slice_, "addressType": "IPv4", "endpoints": [ready], "ports": []})
 
 
 def call_of(method: str, path: str, query: dict[str, str], content_type: str) -> str:
