@@ -23,7 +23,7 @@ _PATIENCE_ATTEMPTS = 12
 def announce(place: Place, fence: Fence) -> None:
     """Before anything is made in a further cluster, live routes bear its name: it cannot be forgotten then.
 
-    What a first release makes before there are routes is found by the manifests alone.
+    What a first release makes before there are routes is found by the destination's primary.
     """
     routes = place.routes() if place.ref.is_further else None
     if routes is None or other_release(routes, place.ref) or RELEASE not in annotations(routes):
