@@ -10,7 +10,7 @@ from activities.configuration import live_reference
 from activities.site import Site, described
 from tidegate.adapters.kubernetes import Cluster
 from tidegate.contracts import CANARY_FIELD_MANAGER, Fence, StepReport
-from tidegate.domain.errors import AccessDenied
+from tidegate.domain.errors import AccessDenied, ReleaseFailed, StaleCommand
 from tidegate.domain.manifest import Manifest, ref_of
 from tidegate.manifests.configuration import references
 from tidegate.manifests.owners import disowning, owning_canary
@@ -33,7 +33,7 @@ def adopted(site: Site, fence: Fence, found: Iterable[Held], primary: Manifest |
         for cluster, live in (*_beside(site, primary), *seen)
         if (canary := owning_canary(live))
     ]
-    freed = ", ".join(each.name for each in tried if not each.warning)
+    freed = ", ".join(each.name for each in tried if each.name and not each.warning)
     note = f"{freed}: no longer owned by Flagger's Canary, whose deletion does not reach them now"
     warnings = tuple(each.warning for each in tried if each.warning)
     return StepReport(notes=(note,) if freed else (), warnings=warnings)
@@ -54,17 +54,22 @@ def _beside(site: Site, primary: Manifest | None) -> Iterator[Held]:
 
 
 class _Tried(NamedTuple):
-    """An object, and why it goes with its Canary yet."""
+    """An object that was taken away, no name for none, and why it goes with its Canary yet."""
 
-    name: str
+    name: str = ""
     warning: str = ""
 
 
 def _adopt(cluster: Cluster, live: Manifest, canary: str, fence: Fence) -> _Tried:
-    name = described(live)
+    """Canaries of one application may share configuration, and take it away side by side."""
+    ref, name = ref_of(live), described(live)
     try:
-        cluster.fenced_merge(ref_of(live), fence, disowning, manager=CANARY_FIELD_MANAGER)
+        cluster.fenced_merge(ref, fence, disowning, manager=CANARY_FIELD_MANAGER)
     except AccessDenied as error:
         owned = f"{name} is owned by Flagger's Canary {canary}, and goes with it"
         return _Tried(name, f"{owned}: delete that one by --cascade=orphan ({error})")
+    except (StaleCommand, ReleaseFailed):
+        if owning_canary(cluster.get(ref.api_version, ref.kind, ref.namespace, ref.name)):
+            raise
+        return _Tried()
     return _Tried(name)

@@ -25,7 +25,7 @@ from tidegate.decisions.rollout import available_replicas, rollout_of
 from tidegate.domain.errors import ReleaseFailed
 from tidegate.domain.manifest import Manifest, ObjectRef, name_of, ref_of
 from tidegate.domain.marks import GIVEN_BACK, JUDGED_TEMPLATE, RELEASE, annotations
-from tidegate.domain.workload import kind_of
+from tidegate.domain.workload import DAEMON_SET, kind_of
 from tidegate.manifests import handback, promotion
 from tidegate.manifests.naming import CANARY_SUFFIX, PRIMARY_SUFFIX
 from tidegate.manifests.splits import exposes, shares
@@ -53,7 +53,7 @@ class UninstallationActivities:
         unseen = refuse_controllers([place.cluster], place.mesh, [(place.namespace, place.ref.name)])
         if primary is None or promotion.is_initialising(primary):
             resume_target(place, command.fence)
-            left = f"{place.ref.primary} does not serve: {place.ref.target} is left alone"
+            left = f"{place.ref.primary} does not serve: {_let_alone(place, target, command)}"
             return StepReport(notes=(left,), warnings=unseen)
         _refuse_cut_off(place, target, primary)
         copies = copies_of(place)
@@ -117,6 +117,14 @@ class UninstallationActivities:
         if not place.ref.is_further:
             notes += _released(place, command, routes)
         return StepReport(notes=tuple(notes), warnings=terminate_at_best(place, command))
+
+
+def _let_alone(place: Place, target: Manifest | None, command: CanaryCommand) -> str:
+    """A DaemonSet without nodes would stay so: nothing in Git takes away what keeps it from them."""
+    if target is None or kind_of(target) is not DAEMON_SET or not DAEMON_SET.is_down(target):
+        return f"{place.ref.target} is left alone"
+    place.change_workload(place.ref.target, command.fence, lambda live: DAEMON_SET.up(live, 1, live))
+    return f"{place.ref.target} is as in Git, on its nodes"
 
 
 def _is_installed(place: Place, primary: Manifest | None) -> bool:

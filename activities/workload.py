@@ -5,6 +5,7 @@ from typing import NamedTuple
 from temporalio import activity
 
 from activities import baseline
+from activities.agreement import stood_at_home
 from activities.autoscalers import (
     bring_to_git,
     live_autoscaler,
@@ -257,6 +258,7 @@ def _look(site: Site) -> _Look:
         target, primary = site.bundle.target, site.primary()
         if primary is not None:
             refuse_stranger(primary, target)
+            primary = promotion.settled(primary) if stood_at_home(site, primary) else primary
         else:
             refuse_other_kind(site)
         digests = configured(site).digests

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from tidegate.domain.marks import ASKED_FOR
 from tidegate.manifests.owners import disowning, owning_canary
 
 CANARY = {"apiVersion": "flagger.app/v1beta1", "kind": "Canary", "name": "podinfo", "uid": "1"}
@@ -42,6 +43,13 @@ def test_what_has_no_owner_any_more_loses_argo_cds_marks_in_the_same_write() -> 
         "annotations": {"argocd.argoproj.io/tracking-id": None},
     }
     assert disowning(owned(CANARY)) == {"metadata": {"ownerReferences": None, **marks}}
+
+
+def test_what_the_canary_asks_for_itself_stays() -> None:
+    live = owned(CANARY)
+    asked = '{"annotations":[],"labels":["app.kubernetes.io/instance"]}'
+    live["metadata"] |= {"annotations": ANNOTATIONS | {ASKED_FOR: asked}}
+    assert disowning(live)["metadata"]["labels"] == {}
 
 
 def test_other_owners_stay_and_with_them_all_marks() -> None:

@@ -1,8 +1,7 @@
 """What a sync does with an application's manifests: which objects go where, in which order, and how.
 
 Istio's own objects go to the mesh control plane, all others to the destination, and to every further
-cluster; what tells Tidegate how
-to release is read and not applied.
+cluster; what tells Tidegate how to release is read and not applied.
 """
 
 from collections import Counter

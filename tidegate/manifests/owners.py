@@ -2,6 +2,7 @@
 
 from tidegate.domain.manifest import Manifest, dig
 from tidegate.manifests.naming import OWNER_LABELS
+from tidegate.manifests.services import asked_for
 
 GROUP = "flagger.app/"
 ARGO_CD = "argocd.argoproj.io/"
@@ -24,8 +25,10 @@ def disowning(live: Manifest) -> Manifest:
 
 
 def _without_marks(live: Manifest, part: str) -> dict[str, None]:
-    known = dig(live, "metadata", part) or {}
-    return {key: None for key in known if key in OWNER_LABELS or key.startswith(ARGO_CD)}
+    """What the Canary itself asks for is no copy."""
+    known, asked = dig(live, "metadata", part) or {}, asked_for(live)[part]
+    marks = (key for key in known if key in OWNER_LABELS or key.startswith(ARGO_CD))
+    return {key: None for key in marks if key not in asked}
 
 
 def _is_canary(owner: Manifest) -> bool:

@@ -53,7 +53,7 @@ def taken_over(live: Manifest, wanted: Manifest, unmanaged: UnmanagedMetadata | 
         port | ({"nodePort": node_ports[port["port"]]} if port["port"] in node_ports else {})
         for port in wanted["spec"]["ports"]
     ]
-    given_up = _asked_for(live)["fields"]
+    given_up = asked_for(live)["fields"]
     kept = {key: value for key, value in spec.items() if key not in given_up}
     asked = {key: wanted["spec"][key] for key in _FIELDS if key in wanted["spec"]}
     changed = kept | asked | {"selector": wanted["spec"]["selector"], "ports": ports}
@@ -62,7 +62,7 @@ def taken_over(live: Manifest, wanted: Manifest, unmanaged: UnmanagedMetadata | 
 
 def without_asked(live: Manifest) -> Manifest:
     """A Service without what its Canary asks for, or asked for before."""
-    asked = _asked_for(live)
+    asked = asked_for(live)
     metadata = dict(live["metadata"])
     for part in ("labels", "annotations"):
         metadata[part] = {
@@ -139,7 +139,7 @@ def _container_ports(target: Manifest) -> Iterator[tuple[str, Manifest]]:
 
 
 def _metadata(live: Manifest, wanted: Manifest, unmanaged: UnmanagedMetadata) -> Manifest:
-    before, asked = _asked_for(live), _asked_for(wanted)
+    before, asked = asked_for(live), asked_for(wanted)
     metadata = dict(live["metadata"])
     for part, foreign in (("labels", unmanaged.labels), ("annotations", unmanaged.annotations)):
         known, given = metadata.get(part) or {}, wanted["metadata"].get(part) or {}
@@ -162,7 +162,8 @@ def _mark(*asked_for: Mapping[str, str]) -> dict[str, str]:
     return {ASKED_FOR: json.dumps(asked, separators=(",", ":"))} if any(asked.values()) else {}
 
 
-def _asked_for(service: Manifest) -> dict[str, list[str]]:
+def asked_for(service: Manifest) -> dict[str, list[str]]:
+    """The labels and annotations that the Canary asked for, by their keys; none of what is no Service."""
     try:
         found = json.loads(annotations(service).get(ASKED_FOR, "{}"))
     except ValueError:  # anybody may have written it

@@ -9,10 +9,11 @@ from temporalio.exceptions import ApplicationError
 
 from activities import endpoints
 from tests.activities.workload.test_autoscaling import CRD, KEDA, is_paused, scaled
-from tidegate.contracts import FENCE_ANNOTATION, Standing
+from tidegate.contracts import FENCE_ANNOTATION, FIELD_MANAGER, Standing
 from tidegate.domain.manifest import dig
 from tidegate.domain.marks import COPIED_FOR, ORIGINAL, RELEASE, annotations
 from tidegate.domain.release import Phase
+from tidegate.domain.workload import DAEMON_SET
 
 ISTIO = "networking.istio.io/v1"
 STEPS = ("raise_target", "hand_over", "remove")
@@ -107,6 +108,17 @@ def test_a_daemon_set_is_given_back_on_its_nodes(daemons: Any) -> None:
     assert target["status"]["numberAvailable"] == 1
     assert made(daemons) == []
     assert not any(mark.startswith("tidegate.dev/target") for mark in annotations(daemons.routes()))
+
+
+def test_a_daemon_set_whose_first_release_failed_gets_its_nodes_back(daemons: Any) -> None:
+    daemons.commit("a")
+    daemons.sync("a")
+    daemons.change_deployment("podinfo", DAEMON_SET.down, FIELD_MANAGER)
+    with pytest.raises(ApplicationError):
+        daemons.step("prepare", "a", deadline_seconds=0.0)
+    (raised,) = uninstall(daemons, "raise_target")
+    assert raised.notes == ("podinfo-primary does not serve: podinfo is as in Git, on its nodes",)
+    assert "nodeSelector" not in daemons.deployment("podinfo")["spec"]["template"]["spec"]
 
 
 def test_traffic_goes_over_while_the_primary_still_serves(world: Any) -> None:

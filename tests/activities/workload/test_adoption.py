@@ -5,11 +5,12 @@ from typing import Any
 
 import pytest
 
-from tests.activities.canary_world import World
+from tests.activities.canary_world import EPOCH, World
 from tidegate.adapters.kubernetes import Cluster
+from tidegate.contracts import Fence
 from tidegate.domain.canary import API_VERSION
 from tidegate.domain.errors import AccessDenied
-from tidegate.domain.manifest import Manifest, name_of
+from tidegate.domain.manifest import Manifest, ObjectRef, name_of
 from tidegate.domain.plan import Purpose
 from tidegate.manifests.owners import owning_canary
 
@@ -125,6 +126,24 @@ def test_nothing_goes_with_the_canary_after_the_first_step_of_a_release(led: Wor
     delete_canary(led)
     assert [name_of(each) for each in every(led)] == before
     assert led.deployment("podinfo-primary")["status"]["availableReplicas"] == 2
+
+
+def test_what_another_canary_of_the_application_takes_away_first_is_taken_away(
+    led: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Both refer to one ConfigMap, and prepare side by side."""
+    merge, later = Cluster.fenced_merge, Fence(epoch=EPOCH, sequence=10**15)
+
+    def after_another(self: Cluster, ref: ObjectRef, fence: Fence, patch: Any, *, manager: str) -> Any:
+        if ref.name == "flags-primary":
+            merge(self, ref, later, patch, manager=manager)
+        return merge(self, ref, fence, patch, manager=manager)
+
+    monkeypatch.setattr(Cluster, "fenced_merge", after_another)
+    report = led.step("prepare", "b")
+    assert report.warnings == ()
+    assert "flags-primary" not in str(report.notes)
+    assert [owning_canary(each) for each in every(led)] == [""] * 9
 
 
 def test_argo_cd_finds_nothing_to_prune_in_what_has_no_owner_any_more(led: World) -> None:
