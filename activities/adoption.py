@@ -12,6 +12,7 @@ from tidegate.adapters.kubernetes import Cluster
 from tidegate.contracts import CANARY_FIELD_MANAGER, Fence, StepReport
 from tidegate.domain.errors import AccessDenied, ReleaseFailed, StaleCommand
 from tidegate.domain.manifest import Manifest, ref_of
+from tidegate.domain.workload import pod_template
 from tidegate.manifests.configuration import references
 from tidegate.manifests.owners import disowning, owning_canary
 
@@ -44,7 +45,7 @@ def _beside(site: Site, primary: Manifest | None) -> Iterator[Held]:
     routes = site.routes()
     if routes is not None:
         yield site.mesh, routes
-    for each in references(primary["spec"]["template"]) if primary else ():
+    for each in references(pod_template(primary)) if primary else ():
         try:
             live = live_reference(site, each)
         except AccessDenied:  # What the target refers to cannot be read either: the release will say so.

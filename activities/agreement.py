@@ -4,20 +4,20 @@ A promotion becomes final with one write, and there is one for each cluster. The
 where it was made, the others follow; where it was not, and cannot be any more, all go back.
 """
 
-from temporalio import activity
+from dataclasses import replace
 
-from activities.site import APPS, Place
-from tidegate.adapters.kubernetes import Cluster
-from tidegate.contracts import CANARY_FIELD_MANAGER, FENCE_ANNOTATION, Fence
+from activities.heartbeat import late_heartbeat
+from activities.site import Place
+from tidegate.contracts import CANARY_FIELD_MANAGER, Fence
 from tidegate.decisions.clusters import marked_clusters
 from tidegate.decisions.ownership import other_release
-from tidegate.domain.errors import Conflict
-from tidegate.domain.manifest import Manifest, dig, ref_of
+from tidegate.domain.errors import NotReady
+from tidegate.domain.manifest import Manifest, ref_of
 from tidegate.domain.marks import FURTHER, RELEASE, annotations
 from tidegate.manifests import promotion
 
-_PATIENCE_ATTEMPTS = 12
-"""About ten seconds on the way back, in which the destination obeys it."""
+_PATIENCE_SECONDS = 30.0
+"""How long a destination that answers may take to obey: longer than a dead worker goes unnoticed."""
 
 
 def announce(place: Place, fence: Fence) -> None:
@@ -42,30 +42,47 @@ def announce(place: Place, fence: Fence) -> None:
 def stands_at_home(place: Place, primary: Manifest, fence: Fence) -> bool:
     """Whether the unfinished promotion of a further cluster's primary is there to stay.
 
-    Asked on the way back, whose command `fence` shuts out a late final write at the destination: as long as
-    that has not obeyed it, this is a Conflict, and tried again. A destination out of reach is Unreachable:
-    whoever decided without it might end on another side.
+    Asked on the way back, whose command `fence` shuts out a late final write at the destination: until that
+    has obeyed it, this waits. A destination out of reach is Unreachable: whoever decided without it might end
+    on another side.
     """
-    if not place.ref.is_further or not promotion.is_unfinished(primary):
-        return False
-    patient = activity.info().attempt < _PATIENCE_ATTEMPTS
-    home = _primary_of(place.home, place)
-    if home is not None and patient and _obeyed_before(home, fence):
-        raise Conflict(f"what {place.ref.primary} runs is not decided yet in cluster {place.home.name}")
-    return promotion.stands_with(primary, home)
+    return _hangs_on_home(place, primary) and promotion.stands_with(primary, _decided_at_home(place, fence))
 
 
 def stood_at_home(place: Place, primary: Manifest) -> bool:
     """The same before a release, when nobody else is under way."""
-    if not place.ref.is_further or not promotion.is_unfinished(primary):
-        return False
-    return promotion.stands_with(primary, _primary_of(place.home, place))
+    return _hangs_on_home(place, primary) and promotion.stands_with(primary, _primary_at_home(place))
 
 
-def _primary_of(cluster: Cluster, place: Place) -> Manifest | None:
-    return cluster.get(APPS, place.ref.kind, place.namespace, place.ref.primary)
+def kept_up(place: Place, fence: Fence) -> tuple[Manifest, str]:
+    """Make the promotion of a further cluster's primary final, as it is at the destination; and say so."""
+    change = place.change_workload(place.ref.primary, fence, promotion.settled)
+    told = f"{place.ref.primary} keeps what was promoted: in cluster {place.home.name} it is final"
+    return change.after, told
+
+
+def _hangs_on_home(place: Place, primary: Manifest) -> bool:
+    return place.ref.is_further and promotion.is_unfinished(primary)
+
+
+def _decided_at_home(place: Place, fence: Fence) -> Manifest | None:
+    """The destination's primary once it has obeyed the command, or will not any more."""
+    home, beat = replace(place, cluster=place.home), late_heartbeat()
+    told = f"what {place.ref.primary} runs is not decided yet in cluster {place.home.name}"
+
+    def decided(live: Manifest | None) -> tuple[Manifest | None] | None:
+        return None if live is not None and _obeyed_before(live, fence) else (live,)
+
+    try:
+        return home.wait(place.ref.primary, decided, _PATIENCE_SECONDS, lambda: beat(told))[0]
+    except NotReady:
+        return home.primary()
+
+
+def _primary_at_home(place: Place) -> Manifest | None:
+    return replace(place, cluster=place.home).primary()
 
 
 def _obeyed_before(home: Manifest, fence: Fence) -> bool:
-    obeyed = Fence.parse(dig(home, "metadata", "annotations", FENCE_ANNOTATION))
+    obeyed = Fence.obeyed_by(home)
     return obeyed is None or obeyed.is_older_than(fence)

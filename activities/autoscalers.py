@@ -10,7 +10,7 @@ from tidegate.domain.errors import AccessDenied, InvalidInput, Permanent, Releas
 from tidegate.domain.manifest import Manifest, dig, name_of, ref_of
 from tidegate.domain.marks import SCALED_BY, annotations
 from tidegate.manifests import promotion, scaled_object
-from tidegate.manifests.autoscaler import CURRENT, KIND, scales_for_us
+from tidegate.manifests.autoscaler import CURRENT, KIND, scales, scales_for_us
 
 
 def live_autoscaler(site: Site) -> Manifest | None:
@@ -42,8 +42,11 @@ def bring_back(place: Place, primary: Manifest, fence: Fence) -> tuple[str, ...]
     This comes before the primary is restored, whose record says how it was.
     """
     before = promotion.autoscaler_before(primary)
-    if before is None or _live(place, before) is None:
+    live = None if before is None else _live(place, before)
+    if before is None or live is None:
         return ()
+    if not scales(live, primary):
+        return (f"{live['kind']} {name_of(live)} was not brought back: it scales something else now",)
     try:
         place.cluster.fenced_apply(before, fence, manager=CANARY_FIELD_MANAGER)
     except Permanent as error:
@@ -103,8 +106,12 @@ def _paused_by_us(place: Place) -> list[Manifest]:
         each
         for each in _scaled_objects(place)
         if {FENCE_ANNOTATION, scaled_object.PAUSED} <= annotations(each).keys()
-        and dig(each, "spec", "scaleTargetRef", "name") == place.ref.target
+        and _scales_target(place, each)
     ]
+
+
+def _scales_target(place: Place, scaler: Manifest) -> bool:
+    return bool(dig(scaler, "spec", "scaleTargetRef", "name") == place.ref.target)
 
 
 def _removed(place: Place, strays: list[Manifest], fence: Fence) -> tuple[str, ...]:
@@ -126,10 +133,15 @@ def marks(site: Site) -> dict[str, str]:
     return {} if scaler is None else {SCALED_BY: name_of(scaler)}
 
 
-def resume(site: Site, fence: Fence) -> None:
-    """Let KEDA scale the target, where it does; the target has its marks already."""
+def resume(site: Site, fence: Fence, marked: Callable[[Manifest], Manifest]) -> None:
+    """Let KEDA scale the target, where it does.
+
+    The target gets its marks before, so that it is paused again whatever happens, and its pods after it:
+    KEDA takes them from one that is still paused.
+    """
     scaler = scaled_object_of(site)
     if scaler is not None:
+        site.change_workload(site.ref.target, fence, marked)
         _update(site, scaler, fence, scaled_object.resumed)
 
 
@@ -156,7 +168,8 @@ def pause(place: Place, target: Manifest, fence: Fence, known: str = "") -> tupl
     metadata = {"name": name, "namespace": place.namespace}
     scaler = {"apiVersion": scaled_object.API_VERSION, "kind": scaled_object.KIND, "metadata": metadata}
     try:
-        if _live(place, scaler) is not None:
+        live = _live(place, scaler)
+        if live is not None and _scales_target(place, live):
             _update(place, scaler, fence, scaled_object.paused)
     except Permanent as error:
         return (f"ScaledObject {name} was not paused: {error}",)

@@ -5,26 +5,30 @@ found, unless somebody has deleted it.
 """
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import partial
 
+from activities.elapsed import seconds_since_scheduled
 from activities.heartbeat import late_heartbeat
 from activities.homing import kept_home
+from activities.judged import gone, refuse_scaled_down
 from activities.offload import at_once
 from activities.site import APPS, Place, Site
 from tidegate.adapters.kubernetes import Cluster
-from tidegate.contracts import CANARY_FIELD_MANAGER, FIELD_MANAGER, Fence, StepReport
+from tidegate.contracts import CANARY_FIELD_MANAGER, Fence, StepReport
 from tidegate.decisions.health.status import observed
-from tidegate.decisions.rollout import available_replicas, rollout_of, wanted_replicas
-from tidegate.domain.errors import AccessDenied, ReleaseFailed, StaleCommand
-from tidegate.domain.manifest import Manifest, ObjectRef, ref_of
+from tidegate.decisions.rollout import available_replicas, rollout_of
+from tidegate.domain.errors import AccessDenied, ReleaseFailed, StaleCommand, Transient
+from tidegate.domain.manifest import Manifest, ObjectRef, name_of, ref_of
 from tidegate.manifests.baseline import baseline, is_baseline
-from tidegate.manifests.drift import last_writer
 from tidegate.manifests.istio import baseline_rule
 from tidegate.manifests.naming import BASELINE_SUFFIX
 from tidegate.manifests.services import baseline_service
 
 _PAUSE_SECONDS = 0.2
+
+_MOMENT_SECONDS = 60.0
+"""How long the next weight waits for a baseline that was ready before."""
 
 
 def bring(site: Site, fence: Fence, replicas: int) -> None:
@@ -48,16 +52,13 @@ def bring(site: Site, fence: Fence, replicas: int) -> None:
 
 def standing(place: Place) -> Manifest | None:
     """What is there of a baseline: its Deployment, else its Service; None where neither is."""
-    found = at_once(partial(_deployment, place), partial(_service, place))
+    service = place.ref.service + BASELINE_SUFFIX
+    found = at_once(partial(_deployment, place), partial(place.service, service))
     return next((live for live in found if is_baseline(live, place.ref.target)), None)
 
 
 def _deployment(place: Place) -> Manifest | None:
     return place.cluster.get(APPS, "Deployment", place.namespace, baseline_name(place))
-
-
-def _service(place: Place) -> Manifest | None:
-    return place.cluster.get("v1", "Service", place.namespace, place.ref.service + BASELINE_SUFFIX)
 
 
 def baseline_name(place: Place) -> str:
@@ -67,21 +68,19 @@ def baseline_name(place: Place) -> str:
 
 def refuse_missing_baseline(place: Place) -> Manifest:
     """The live baseline; ReleaseFailed when another writer took it away, or its pods."""
-    live, named = _deployment(place), f"Deployment {place.namespace}/{baseline_name(place)}"
+    live = _deployment(place)
     if live is None or not is_baseline(live, place.ref.target):
-        raise ReleaseFailed(f"{named} was deleted by another writer during the release")
-    if wanted_replicas(live) == 0:
-        who = last_writer(live, FIELD_MANAGER, CANARY_FIELD_MANAGER, part=("spec", "replicas"))
-        raise ReleaseFailed(f"{named} was scaled to 0 by {who} during the analysis")
+        raise gone(place.named(APPS, "Deployment", baseline_name(place)))
+    refuse_scaled_down(live)
     return live
 
 
 def refuse_unready_baseline(place: Place) -> None:
-    """The same before it gets traffic, and where none of its pods could take any."""
+    """The same before it gets traffic; Transient where no pod is ready, and ReleaseFailed if that lasts."""
     live = refuse_missing_baseline(place)
     if observed(live) and not available_replicas(live):
-        reason = rollout_of(live).reason
-        raise ReleaseFailed(f"no pod of {baseline_name(place)} is ready to take traffic: {reason}")
+        line = f"no pod of {baseline_name(place)} is ready to take traffic: {rollout_of(live).reason}"
+        raise (Transient if seconds_since_scheduled() < _MOMENT_SECONDS else ReleaseFailed)(line)
 
 
 def remove(place: Place, fence: Fence) -> StepReport:
@@ -89,7 +88,7 @@ def remove(place: Place, fence: Fence) -> StepReport:
     if standing(place) is None:
         return StepReport()
     warnings = kept_home(place, fence)
-    for cluster, ref in parts(place):
+    for cluster, ref in left_parts(place):
         live = cluster.get(ref.api_version, ref.kind, ref.namespace, ref.name)
         if is_baseline(live, place.ref.target):
             cluster.fenced_delete(ref, fence)
@@ -117,11 +116,17 @@ def _stand_by(seconds: float) -> None:
         time.sleep(min(_PAUSE_SECONDS, left))
 
 
-def parts(place: Place) -> Iterator[tuple[Cluster, ObjectRef]]:
+def left_parts(place: Place) -> Iterator[tuple[Cluster, ObjectRef]]:
+    """All that belongs to one that was left, be it by a revision in which the Service had another name."""
+    found = place.cluster.list("v1", "Service", place.namespace)
+    return _parts(place, [name_of(each) for each in found if is_baseline(each, place.ref.target)])
+
+
+def _parts(place: Place, services: Sequence[str] = ()) -> Iterator[tuple[Cluster, ObjectRef]]:
     """All that belongs to a baseline, in the order in which it goes."""
-    service = place.ref.service + BASELINE_SUFFIX
-    yield place.mesh, place.named(place.istio_version("DestinationRule"), "DestinationRule", service)
-    yield place.cluster, place.named("v1", "Service", service)
+    for service in dict.fromkeys((place.ref.service + BASELINE_SUFFIX, *services)):
+        yield place.mesh, place.named(place.istio_version("DestinationRule"), "DestinationRule", service)
+        yield place.cluster, place.named("v1", "Service", service)
     yield place.cluster, place.named(APPS, "Deployment", baseline_name(place))
 
 
@@ -139,7 +144,7 @@ def _apply(site: Site, cluster: Cluster, wanted: Manifest, fence: Fence) -> None
 def _refuse_unremovable(place: Place) -> None:
     """What the worker may not delete would be left behind by every release."""
     try:
-        for cluster, ref in parts(place):
+        for cluster, ref in _parts(place):
             cluster.refuse_undeletable(ref)
     except AccessDenied as error:
         raise ReleaseFailed(
@@ -155,6 +160,6 @@ def _refuse_overtaken(place: Place, fence: Fence) -> None:
     try:
         place.change_workload(place.ref.target, fence, lambda live: live)
     except StaleCommand:
-        for cluster, ref in parts(place):
+        for cluster, ref in _parts(place):
             cluster.fenced_delete(ref, fence)
         raise

@@ -3,6 +3,7 @@
 from functools import partial
 
 from activities.answers import all_of, is_outage
+from activities.inspection import Inspects, answerable_in
 from activities.offload import offload
 from activities.whereabouts import named
 from tidegate.adapters.metrics import Servers
@@ -12,6 +13,7 @@ from tidegate.decisions.comparison import compare, compare_series, left_out, una
 from tidegate.decisions.contests import Contest, contests
 from tidegate.decisions.queries import TemplateOf, waits_for_data
 from tidegate.domain.comparison import HEAVIEST, Comparison
+from tidegate.domain.duration import format_duration
 from tidegate.domain.errors import InvalidInput, Unreachable
 from tidegate.domain.verdict import Verdict
 from tidegate.manifests.bundle import Bundle
@@ -20,15 +22,18 @@ from tidegate.manifests.bundle import Bundle
 class Comparisons:
     """Asks metrics servers for samples of both versions. Errors are those of metrics_judge."""
 
-    def __init__(self, servers: Servers) -> None:
+    def __init__(self, servers: Servers, inspection: Inspects | None = None) -> None:
+        """`inspection` tells the workloads behind a Service."""
         self._servers = servers
+        self._inspection = inspection
 
     async def judge(self, command: JudgeCommand, bundle: Bundle, template_of: TemplateOf) -> Judgement:
         """A verdict for every comparison, in the policy's order; none without a policy that has some."""
         comparison = bundle.policy.spec.comparison if bundle.policy else None
         if comparison is None:
             return Judgement()
-        asked = await offload(_contests, bundle, comparison, command, template_of)
+        found = await offload(_contests, bundle, comparison, command, template_of)
+        asked = [_as_young(each, comparison, command.observed_seconds) for each in found]
         if command.weight is not None and command.weight > HEAVIEST:
             return Judgement(verdicts=tuple(left_out(each.rule, command.weight) for each in asked))
         seconds = min(comparison.window, command.observed_seconds) - comparison.step
@@ -45,10 +50,10 @@ class Comparisons:
 
     async def _verdict(self, ref: CanaryRef, contest: Contest, seconds: float, *, young: bool) -> Verdict:
         with named(ref):
-            verdict = await self._compared(ref.workload_cluster, contest, seconds, young=young)
+            verdict = await self._compared(ref, contest, seconds, young=young)
         return verdict_in(ref.cluster if contest.check.asks_own_prometheus else "", verdict)
 
-    async def _compared(self, cluster: str, contest: Contest, seconds: float, *, young: bool) -> Verdict:
+    async def _compared(self, ref: CanaryRef, contest: Contest, seconds: float, *, young: bool) -> Verdict:
         """Samples reach back for so many seconds; each counts what happened in the step before its time.
 
         `young`: the analysis is shorter than the window, and too few samples may just need more time.
@@ -58,9 +63,11 @@ class Comparisons:
         if seconds < check.window_seconds:
             return compare(patient, (), ())
         try:
-            server = await offload(self._servers.prometheus, cluster, check)
+            server = await offload(self._servers.prometheus, ref.workload_cluster, check)
             ask = partial(server.samples, seconds=seconds, step=check.window_seconds)
-            canary, other = await all_of(ask(check.query), ask(contest.other))
+            sides = (check.query, contest.other)
+            queries = [await answerable_in(self._inspection, ref, each) for each in sides]
+            canary, other = await all_of(*map(ask, queries))
         except Unreachable as error:
             if not is_outage():
                 raise
@@ -68,6 +75,16 @@ class Comparisons:
         except InvalidInput as error:
             raise error.within(f"the comparison of {rule.check}") from None
         return compare_series(patient, canary, other)
+
+
+def _as_young(contest: Contest, comparison: Comparison, seconds: float) -> Contest:
+    """Before there can be enough samples, nothing is wrong with those that there are."""
+    if seconds >= comparison.shortest_seconds:
+        return contest
+    after = format_duration(comparison.shortest_seconds)
+    return contest.model_copy(
+        update={"rule": contest.rule.model_copy(update={"enough_after": after, "waits": True})}
+    )
 
 
 def _contests(

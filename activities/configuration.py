@@ -7,14 +7,14 @@ import contextlib
 from functools import partial
 
 from activities.offload import at_once
-from activities.site import Place
+from activities.site import Place, Site
 from tidegate.adapters.kubernetes import Change
 from tidegate.contracts import CANARY_FIELD_MANAGER, Fence
 from tidegate.decisions.rollout import wanted_replicas
 from tidegate.domain.errors import AccessDenied, ReleaseFailed, TidegateError
 from tidegate.domain.manifest import Manifest, name_of, number, ref_of
 from tidegate.domain.marks import COPIED_FOR, COPY_LABEL, annotations
-from tidegate.domain.workload import DAEMON_SET, kind_of
+from tidegate.domain.workload import DAEMON_SET, kind_of, pod_template
 from tidegate.manifests import promotion
 from tidegate.manifests.configuration import (
     KINDS,
@@ -25,6 +25,11 @@ from tidegate.manifests.configuration import (
     references,
     same_contents,
 )
+
+
+def configured(site: Site) -> Configuration:
+    """What the target of the manifests is configured with, as it is in the cluster."""
+    return configuration_of(site, pod_template(site.bundle.target))
 
 
 def configuration_of(place: Place, template: Manifest) -> Configuration:

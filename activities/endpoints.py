@@ -49,13 +49,18 @@ def _lasting(look: Callable[[], str]) -> str:
 def _nobody_behind(place: Place, service: str, workload: Manifest) -> str:
     """Whom a Service does not know yet, in words; empty when it knows all."""
     ready = {name_of(pod) for pod in place.pods(workload) if is_ready(pod)}
-    known = {name for each in _slices(place, service) for name in pods_behind(each)}
+    known = known_pods(place, service)
     if ready and ready <= known:
         return ""
     return (
         f"Service {service}.{place.namespace} leads to {len(ready & known)} of {len(ready)} ready pods of "
         f"{name_of(workload)}; see to its selector and ports"
     )
+
+
+def known_pods(place: Place, service: str) -> set[str]:
+    """The names of the ready pods that a Service leads to."""
+    return {name for each in _slices(place, service) for name in pods_behind(each)}
 
 
 def _has_pods(place: Place, service: str) -> bool:

@@ -1,23 +1,22 @@
 """A look at what is judged: numbers say little of a target that was scaled to 0, or whose pods are ill."""
 
+from functools import partial
 from typing import Protocol
 
 from activities.baseline import refuse_missing_baseline
-from activities.judged import refuse_changed
-from activities.offload import at_once
+from activities.behind import told_apart
+from activities.judged import gone, refuse_changed, refuse_scaled_down
+from activities.offload import at_once, offload
+from activities.readiness import readiness_of
 from activities.site import Bundles, Place, Sites
 from activities.whereabouts import named
 from tidegate.adapters.kubernetes import Clusters
-from tidegate.contracts import CANARY_FIELD_MANAGER, FIELD_MANAGER, CanaryRef
+from tidegate.contracts import CanaryRef
 from tidegate.decisions.clusters import verdict_in
-from tidegate.decisions.health.status import observed
-from tidegate.decisions.rollout import available_replicas, rollout_of, troubles
-from tidegate.domain.errors import ReleaseFailed
-from tidegate.domain.manifest import Manifest, name_of, ref_of
+from tidegate.decisions.queries import answerable, asks_behind
+from tidegate.domain.manifest import Manifest, name_of
 from tidegate.domain.marks import JUDGED_TEMPLATE, annotations
 from tidegate.domain.verdict import Result, Verdict
-from tidegate.domain.workload import kind_of
-from tidegate.manifests.drift import last_writer
 from tidegate.settings.model import Settings
 
 CHECK = "workload"
@@ -31,6 +30,16 @@ class Inspects(Protocol):
 
         ReleaseFailed when there is nothing to judge.
         """
+
+    def answerable(self, ref: CanaryRef, query: str) -> str:
+        """A query as the cluster can answer it, by the workloads behind a Service that is judged."""
+
+
+async def answerable_in(inspects: Inspects | None, ref: CanaryRef, query: str) -> str:
+    """The same without waiting for anything where the query asks for none; so it stays without inspection."""
+    if inspects is None or not asks_behind(query):
+        return query
+    return await offload(inspects.answerable, ref, query)
 
 
 class Inspection:
@@ -47,6 +56,11 @@ class Inspection:
             found += _readiness(place, refuse_missing_baseline(place)) if baseline else ()
         return tuple(verdict_in(ref.cluster, verdict) for verdict in found)
 
+    def answerable(self, ref: CanaryRef, query: str) -> str:
+        """As `Inspects` has it; Unreachable when the cluster is."""
+        place = self._sites.named_place(ref)
+        return answerable(query, partial(told_apart, place))
+
 
 def refuse_missing(place: Place) -> Manifest:
     """The live target; ReleaseFailed when another writer took away the primary, the target or its pods.
@@ -55,24 +69,16 @@ def refuse_missing(place: Place) -> Manifest:
     """
     target, primary = at_once(place.target, place.primary)
     if primary is None:
-        raise ReleaseFailed(_gone(place, place.ref.primary))
+        raise gone(place.workload_ref(place.ref.primary))
     if target is None:
-        raise ReleaseFailed(_gone(place, place.ref.target))
+        raise gone(place.workload_ref(place.ref.carrier))
     refuse_changed(place, target)
-    kind = kind_of(target)
-    if kind.is_down(target) and JUDGED_TEMPLATE in annotations(target):
-        who = last_writer(target, FIELD_MANAGER, CANARY_FIELD_MANAGER, part=kind.size_field)
-        raise ReleaseFailed(f"{ref_of(target)} was scaled to 0 by {who} during the analysis")
+    if JUDGED_TEMPLATE in annotations(target):
+        refuse_scaled_down(target)
     return target
 
 
 def _readiness(place: Place, live: Manifest) -> tuple[Verdict, ...]:
-    if not observed(live) or kind_of(live).is_down(live) or available_replicas(live):
-        return ()
-    ill = "; ".join(filter(None, (rollout_of(live).reason, troubles(place.pods(live)))))
+    ill = readiness_of(place).nobody(place, live)
     reason = f"no pod of {name_of(live)} is ready: {ill}"
-    return (Verdict(check=CHECK, result=Result.FAILED, reason=reason),)
-
-
-def _gone(place: Place, name: str) -> str:
-    return f"{place.workload_ref(name)} was deleted by another writer during the release"
+    return (Verdict(check=CHECK, result=Result.FAILED, reason=reason),) if ill else ()

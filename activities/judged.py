@@ -8,11 +8,12 @@ from collections.abc import Mapping
 
 from activities.configuration import configuration_of
 from activities.site import Place
-from tidegate.contracts import CANARY_FIELD_MANAGER, FENCE_ANNOTATION, FIELD_MANAGER, Fence
+from tidegate.contracts import CANARY_FIELD_MANAGER, FIELD_MANAGER, Fence
 from tidegate.decisions.revision import changes, read_digests, template_hash
 from tidegate.domain.errors import ReleaseFailed
-from tidegate.domain.manifest import Manifest, ref_of
+from tidegate.domain.manifest import Manifest, ObjectRef, ref_of
 from tidegate.domain.marks import JUDGED_CONFIGURATION, JUDGED_TEMPLATE, PRIMARY, SCALED_BY, annotations
+from tidegate.domain.workload import kind_of, pod_template
 from tidegate.manifests import snapshot
 from tidegate.manifests.configuration import Configuration, references, written
 from tidegate.manifests.drift import last_writer
@@ -28,7 +29,7 @@ def marked(
     A command that is tried again keeps what it found first.
     """
     marks = annotations(target)
-    if JUDGED_TEMPLATE in marks and Fence.parse(marks.get(FENCE_ANNOTATION)) == fence:
+    if JUDGED_TEMPLATE in marks and Fence.obeyed_by(target) == fence:
         return target
     kept = {key: value for key, value in marks.items() if key not in _OWN} | snapshot.taken(primary, fence)
     judged = {JUDGED_TEMPLATE: template_hash(target), **_configured(place, target)}
@@ -41,6 +42,32 @@ def unmarked(target: Manifest) -> Manifest:
     return _annotated(target, {key: value for key, value in marks.items() if key not in _OWN})
 
 
+def gone(ref: ObjectRef) -> ReleaseFailed:
+    """Why there is nothing to judge: it was there when the release made it."""
+    return ReleaseFailed(f"{ref} was deleted by another writer during the release")
+
+
+def refuse_scaled_down(live: Manifest) -> None:
+    """ReleaseFailed, naming the writer, for a workload under judgement that is to have no pods."""
+    kind = kind_of(live)
+    if kind.is_down(live):
+        who = last_writer(live, FIELD_MANAGER, CANARY_FIELD_MANAGER, part=kind.size_field)
+        raise ReleaseFailed(f"{ref_of(live)} was scaled to 0 by {who} during the analysis")
+
+
+def refuse_unsynced(target: Manifest, synced: str | None) -> None:
+    """ReleaseFailed, naming the writer, when the live template is not the one that the sync left.
+
+    A release may wait for days between the two. Nothing is refused where no hash was remembered.
+    """
+    if synced and synced != template_hash(target):
+        who = last_writer(target, FIELD_MANAGER, CANARY_FIELD_MANAGER, part=kind_of(target).version_field)
+        raise ReleaseFailed(
+            f"{ref_of(target)} was changed by {who} before its scale-up: "
+            "what would be judged is not what Git describes"
+        )
+
+
 def refuse_changed(place: Place, target: Manifest | None, configuration: Configuration | None = None) -> None:
     """ReleaseFailed, naming the writer, when the live template or configuration is not the one remembered.
 
@@ -50,7 +77,7 @@ def refuse_changed(place: Place, target: Manifest | None, configuration: Configu
     if target is None or judged is None:
         return
     if judged != template_hash(target):
-        who = last_writer(target, FIELD_MANAGER, CANARY_FIELD_MANAGER, part=("spec", "template"))
+        who = last_writer(target, FIELD_MANAGER, CANARY_FIELD_MANAGER, part=kind_of(target).version_field)
         raise ReleaseFailed(
             f"{ref_of(target)} was changed by {who} during the analysis: "
             "what was judged is not what Git describes"
@@ -64,7 +91,7 @@ def _refuse_reconfigured(
 ) -> None:
     """What is promoted is compared itself: it may have been edited after it was read."""
     read = known is not None and known.digests.keys() == judged.keys()
-    live = known if known and read else configuration_of(place, target["spec"]["template"])
+    live = known if known and read else configuration_of(place, pod_template(target))
     if changed := changes(judged, live.digests):
         raise ReleaseFailed(
             f"{'; '.join(changed)} in namespace {place.namespace} during the analysis: "
@@ -74,7 +101,7 @@ def _refuse_reconfigured(
 
 def _configured(place: Place, target: Manifest) -> dict[str, str]:
     """The mark of the configuration; none for a template that refers to nothing."""
-    template = target["spec"]["template"]
+    template = pod_template(target)
     if not references(template):
         return {}
     return {JUDGED_CONFIGURATION: written(configuration_of(place, template).digests)}

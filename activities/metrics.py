@@ -9,7 +9,7 @@ from temporalio import activity
 from activities.answers import all_of, is_outage
 from activities.comparisons import Comparisons
 from activities.heartbeat import beating
-from activities.inspection import Inspects
+from activities.inspection import Inspects, answerable_in
 from activities.offload import offload
 from activities.references import templates_of
 from activities.step import step
@@ -45,7 +45,7 @@ class MetricsActivities:
         self._manifests = manifests
         self._clusters = clusters
         self._servers = Servers(settings, clusters, os.environ if environ is None else environ)
-        self._comparisons = Comparisons(self._servers)
+        self._comparisons = Comparisons(self._servers, inspection)
 
     @activity.defn(name="metrics_judge")
     @step
@@ -107,7 +107,7 @@ class MetricsActivities:
     async def _sample(self, ref: CanaryRef, check: Check) -> Sample:
         try:
             server = await offload(self._servers.server, ref.workload_cluster, check, _question(ref, check))
-            return await server.query(check.query)
+            return await server.query(await answerable_in(self._inspection, ref, check.query))
         except Unreachable as error:
             if not is_outage():
                 raise

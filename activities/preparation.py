@@ -4,30 +4,34 @@ A target that serves is never disturbed: its Service and its traffic go over to 
 primary's pods are ready.
 """
 
+from collections.abc import Sequence
 from contextlib import suppress
 from functools import partial
 from typing import NamedTuple
 
 from activities.adoption import Held, adopted
-from activities.agreement import announce, stood_at_home
+from activities.agreement import announce, kept_up, stood_at_home
 from activities.autoscalers import bring_back, bring_to_git, live_autoscaler, refuse_abandoned
-from activities.configuration import bring_copies, configuration_of
+from activities.configuration import bring_copies, configured
+from activities.followers import Followed, strayed, surrounding
+from activities.leaving import refuse_left
 from activities.offload import at_once
-from activities.rollout import await_rollout, settled_rollout
-from activities.site import APPS, Site, described
+from activities.readiness import readiness_of
+from activities.site import Site, described
 from activities.surroundings import beside_services
 from tidegate.adapters.kubernetes import Change
 from tidegate.contracts import CANARY_FIELD_MANAGER, FENCE_ANNOTATION, CanaryCommand, StepReport
 from tidegate.decisions.ownership import cluster_marks
 from tidegate.decisions.revision import purpose_of, template_hash
-from tidegate.decisions.rollout import Progress, wanted_replicas
+from tidegate.decisions.rollout import wanted_replicas
 from tidegate.domain.errors import AccessDenied, NotReady, ReleaseFailed
 from tidegate.domain.manifest import Manifest, dig, name_of, ref_of
-from tidegate.domain.marks import annotations
+from tidegate.domain.marks import TEMPLATE_HASH, annotations
 from tidegate.domain.plan import Purpose
-from tidegate.domain.workload import KINDS, kind_of
+from tidegate.domain.workload import KINDS, SERVICE, kind_of
 from tidegate.manifests import promotion
 from tidegate.manifests.autoscaler import min_replicas
+from tidegate.manifests.changed import changed_fields
 from tidegate.manifests.configuration import Configuration
 from tidegate.manifests.primary import primary
 from tidegate.manifests.services import cannot_follow, services, taken_over
@@ -52,7 +56,7 @@ def prepare(site: Site, command: CanaryCommand) -> StepReport:
     notes = around.notes
     if purpose is Purpose.UPKEEP:
         notes = (*notes, *_keep_up(site, command, configuration))
-    report = StepReport(notes=notes, warnings=(*warnings, *_complaints(site)))
+    report = StepReport(notes=notes, warnings=(*warnings, *_complaints(site)), changed=around.changed)
     return report.and_then(kept)
 
 
@@ -74,12 +78,18 @@ def _initialise(site: Site, command: CanaryCommand, live: Manifest | None) -> St
 
     copied = bring_copies(site, configuration, command.fence)
     site.cluster.fenced_apply_to(ref_of(made), unfinished, command.fence, manager=CANARY_FIELD_MANAGER)
-    few = await_rollout(site, bundle.names.primary, command.deadline_seconds, site.primary_ready_percent)
+    few = _await_primary(site, command)
+    refuse_left(site, command.fence)
     around = _surround(site, command, autoscaler=True)
     kept = adopted(site, command.fence, around.found)
     site.change_workload(bundle.names.primary, command.fence, promotion.initialised)
     serves = f"{bundle.names.primary} serves with {kind_of(made).size(made)}"
-    return StepReport(notes=(*copied, *few, serves, *around.notes)).and_then(kept)
+    return StepReport(notes=(*copied, *few, serves, *around.notes), changed=around.changed).and_then(kept)
+
+
+def _await_primary(site: Site, command: CanaryCommand) -> tuple[str, ...]:
+    name, enough = site.bundle.names.primary, site.primary_ready_percent
+    return readiness_of(site).awaited(site, name, command.deadline_seconds, enough)
 
 
 def _initial_replicas(site: Site, live: Manifest | None) -> int:
@@ -95,13 +105,13 @@ def _undo_unfinished(site: Site, command: CanaryCommand, live: Manifest) -> tupl
         return ()
     name = site.bundle.names.primary
     if stood_at_home(site, live):
-        site.change_workload(name, command.fence, promotion.settled)
-        return (f"{name} keeps what was promoted: in cluster {site.home.name} it is final",)
+        _, told = kept_up(site, command.fence)
+        return (told,)
     left = bring_back(site, live, command.fence)
     site.change_workload(name, command.fence, promotion.restored)
     said = (f"{name} was left by an unfinished promotion; it was restored", *left)
     try:
-        await_rollout(site, name, command.deadline_seconds, site.primary_ready_percent)
+        _await_primary(site, command)
     except NotReady as error:
         return *said, str(error)
     return said
@@ -111,19 +121,15 @@ def refuse_other_kind(site: Site) -> None:
     """ReleaseFailed when a primary of another kind serves: the Services would select its pods as well."""
     for kind in KINDS.keys() - {site.ref.kind}:
         with suppress(AccessDenied):  # who may not look has made none
-            ref = site.named(APPS, kind, site.ref.primary)
+            ref = site.named(KINDS[kind].api_version, kind, site.ref.primary)
             live = site.cluster.get(ref.api_version, kind, ref.namespace, ref.name)
-            if live is not None and FENCE_ANNOTATION in annotations(live):
+            mark = TEMPLATE_HASH if kind == SERVICE.name else FENCE_ANNOTATION
+            if mark in annotations(live or {}):
                 raise ReleaseFailed(
                     f"{ref} still serves, and the target is a {site.ref.kind} now: run `tidegate uninstall` "
                     "at the revision that was released last, start again, and then delete the "
                     f"{kind} {site.ref.target}"
                 )
-
-
-def configured(site: Site) -> Configuration:
-    """What the target of the manifests is configured with, as it is in the cluster."""
-    return configuration_of(site, site.bundle.target["spec"]["template"])
 
 
 def _keep_up(site: Site, command: CanaryCommand, configuration: Configuration) -> tuple[str, ...]:
@@ -141,7 +147,7 @@ def _resize(site: Site, command: CanaryCommand) -> tuple[str, ...]:
     said = said_of_size(change)
     if said:
         with suppress(NotReady):  # What is not ready yet is told with the primary's other complaints.
-            await_rollout(site, name, command.deadline_seconds, site.primary_ready_percent)
+            _await_primary(site, command)
     return said
 
 
@@ -156,17 +162,11 @@ def said_of_size(change: Change) -> tuple[str, ...]:
 
 
 class _Around(NamedTuple):
-    """What stands around a primary as it is now, and notes on what was taken over."""
+    """What stands around a primary as it is now, notes on what was taken over, and the fields changed."""
 
     found: tuple[Held, ...]
     notes: tuple[str, ...]
-
-
-class _Served(NamedTuple):
-    """A live Service, and a note on how it was taken over."""
-
-    live: Manifest
-    note: str = ""
+    changed: tuple[str, ...]
 
 
 def _surround(site: Site, command: CanaryCommand, *, autoscaler: bool) -> _Around:
@@ -184,19 +184,30 @@ def _surround(site: Site, command: CanaryCommand, *, autoscaler: bool) -> _Aroun
         )
     )
     # No service is taken over while something that its primary needs is refused.
-    wanted = services(site.bundle.canary, site.bundle.target)
-    served = at_once(*(partial(_serve, site, command, service) for service in wanted))
+    served = _served(site, command)
     found = [(cluster, change.after) for (cluster, _), change in zip(beside, changes, strict=True)]
     found += [(site.cluster, each.live) for each in served]
-    return _Around(tuple(found), notes=tuple(each.note for each in served if each.note))
+    lines = (*map(_change_of, changes), *(each.changed for each in served))
+    return _Around(
+        tuple(found),
+        notes=tuple(each.note for each in served if each.note),
+        changed=tuple(line for line in lines if line),
+    )
 
 
-def _serve(site: Site, command: CanaryCommand, wanted: Manifest) -> _Served:
+def _served(site: Site, command: CanaryCommand) -> Sequence[Followed]:
+    if site.kind is SERVICE:
+        return surrounding(site, command.fence)
+    wanted = services(site.bundle.canary, site.bundle.target)
+    return at_once(*(partial(_serve, site, command, service) for service in wanted))
+
+
+def _serve(site: Site, command: CanaryCommand, wanted: Manifest) -> Followed:
     """Create a Service, or take it over with exactly this selector: a merged one may select no pods."""
     name = name_of(wanted)
-    live = site.cluster.get("v1", "Service", site.namespace, name)
+    live = site.service(name)
     if live is None:
-        return _Served(site.apply(wanted, command.fence).after)
+        return Followed(site.apply(wanted, command.fence).after)
     unmanaged = site.bundle.canary.spec.service.unmanaged_metadata
     change = site.change_service(
         name,
@@ -206,7 +217,13 @@ def _serve(site: Site, command: CanaryCommand, wanted: Manifest) -> _Served:
     before, after = (dig(each, "spec", "selector") for each in (change.before, change.after))
     took = f"{described(wanted)} was taken over: it selects {_pairs(after)} now"
     said = ("" if before == after else took, cannot_follow(live, wanted))
-    return _Served(change.after, "; ".join(filter(None, said)))
+    return Followed(change.after, "; ".join(filter(None, said)), _change_of(change))
+
+
+def _change_of(change: Change) -> str:
+    """Which fields of an object around the primary were brought to Git, in words."""
+    fields = changed_fields(change.before, change.after)
+    return f"{described(change.after)}: {fields}" if fields else ""
 
 
 def _pairs(labels: dict[str, str]) -> str:
@@ -215,7 +232,7 @@ def _pairs(labels: dict[str, str]) -> str:
 
 def _complaints(site: Site) -> tuple[str, ...]:
     """A primary that is not ready does not stop a release: it may be the one that mends it."""
-    rollout = settled_rollout(site, site.bundle.names.primary, site.primary_ready_percent)
-    if rollout.progress is Progress.DONE:
-        return ()
-    return (f"{site.bundle.names.primary} is not ready: {rollout.reason}; the release goes on",)
+    name = site.bundle.names.primary
+    reason = readiness_of(site).complaint(site, name, site.primary_ready_percent)
+    unready = f"{name} is not ready: {reason}; the release goes on" if reason else ""
+    return tuple(filter(None, (unready, strayed(site) if site.kind is SERVICE else "")))

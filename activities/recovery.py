@@ -6,7 +6,7 @@ whose VirtualService was deleted, or bears no marks, only Git tells.
 
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from temporalio import activity
 
@@ -24,7 +24,8 @@ from tidegate.decisions.clusters import told, with_clusters
 from tidegate.decisions.ownership import epoch_of
 from tidegate.domain.errors import AccessDenied, Permanent, TidegateError
 from tidegate.domain.manifest import Manifest
-from tidegate.manifests import istio
+from tidegate.domain.workload import SERVICE
+from tidegate.manifests import istio, promotion
 from tidegate.manifests.splits import exposes
 from tidegate.settings import SettingsError
 from tidegate.settings.model import Settings
@@ -39,6 +40,20 @@ class Revisions(Protocol):
 
     def resolve(self, repo_url: str, revision: str) -> ResolvedRevision:
         """The commit."""
+
+
+class _Look(NamedTuple):
+    """A canary as it was found, in one cluster or in all: its faults, the latest epoch, and its primaries."""
+
+    ref: CanaryRef
+    faults: tuple[str, ...]
+    epoch: int
+    primaries: tuple[Manifest, ...] = ()
+
+    def remains(self, decided: frozenset[int]) -> Remains:
+        """What is told of it, where the promotions of these epochs stand."""
+        unfinished = {promotion.promoted_by(each) for each in self.primaries if promotion.is_unfinished(each)}
+        return Remains(ref=self.ref, faults=self.faults, stands=bool(unfinished & decided))
 
 
 class RecoveryActivities:
@@ -71,9 +86,13 @@ class RecoveryActivities:
             unmarked, warnings = self._unmarked(request, refs)
             refs |= unmarked
         seen = [self._look(ref) for ref in refs.values()]
+        together = (
+            [each for look in seen for each in look.primaries] if request.application.coordinated else []
+        )
+        decided = promotion.decided(together)
         return Findings(
-            canaries=tuple(remains for remains, _ in seen),
-            epoch=max((epoch for _, epoch in seen), default=0),
+            canaries=tuple(look.remains(decided) for look in seen),
+            epoch=max((look.epoch for look in seen), default=0),
             limits=limits_of(self._settings.release, self._search_attributes),
             warnings=warnings,
         )
@@ -128,26 +147,29 @@ class RecoveryActivities:
         owner = request.owner_at(self._revisions.resolve(source.repo_url, request.wanted_revision).sha)
         return [ref_to(bundle, owner) for bundle in self._manifests.contents(owner).bundles]
 
-    def _look(self, ref: CanaryRef) -> tuple[Remains, int]:
+    def _look(self, ref: CanaryRef) -> _Look:
         """The traffic can come back while a workload cluster gives no answer: that is one fault more."""
         place = connected(ref, self._clusters, self._settings)
         routes = place.routes()
         ref = _with_marked(place, routes)
         looks = [self._look_in(each, routes) for each in ref.everywhere]
-        found = {fault: None for faults_found, _ in looks for fault in faults_found}
-        return Remains(ref=ref, faults=tuple(found)), max(epoch for _, epoch in looks)
+        found = {fault: None for look in looks for fault in look.faults}
+        primaries = tuple(each for look in looks for each in look.primaries)
+        return _Look(ref, tuple(found), max(look.epoch for look in looks), primaries)
 
-    def _look_in(self, ref: CanaryRef, routes: Manifest | None) -> tuple[tuple[str, ...], int]:
+    def _look_in(self, ref: CanaryRef, routes: Manifest | None) -> _Look:
         """The faults of one workload cluster and of the routes, and the latest epoch."""
         of_routes = faults(ref, routes, None, None)
         try:
             place = connected(ref, self._clusters, self._settings)
             primary, target, baseline = place.primary(), place.target(), standing(place)
+            apex = place.apex() if place.kind is SERVICE else None
         except TidegateError as error:
-            return (*of_routes, told(ref.cluster, str(error))), epoch_of(routes)
-        every = faults(ref, routes, primary, target, baseline)
+            return _Look(ref, (*of_routes, told(ref.cluster, str(error))), epoch_of(routes))
+        every = faults(ref, routes, primary, target, baseline, apex)
         named = (told("" if fault in of_routes else ref.cluster, fault) for fault in every)
-        return tuple(named), max(map(epoch_of, (routes, primary, target, baseline)))
+        epoch = max(map(epoch_of, (routes, primary, target, baseline)))
+        return _Look(ref, tuple(named), epoch, () if primary is None else (primary,))
 
 
 def _with_marked(place: Place, routes: Manifest | None) -> CanaryRef:

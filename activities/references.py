@@ -17,6 +17,7 @@ from tidegate.domain.errors import InvalidInput
 from tidegate.domain.manifest import Manifest
 from tidegate.domain.metric_template import MetricTemplate
 from tidegate.manifests.bundle import Bundle
+from tidegate.manifests.references import foreign_secret, names_foreign_secret
 
 VERSION = f"{API_GROUP}/v1beta1"
 
@@ -30,12 +31,24 @@ class Objects(Protocol):
 
 
 def templates_of(bundle: Bundle, cluster: Callable[[], Objects]) -> TemplateOf:
-    """Finds a metric's template among the manifests, else in the cluster, which blocks the first time."""
+    """Finds a metric's template among the manifests, else in the cluster, which blocks the first time.
+
+    One of the manifests that names another namespace's Secret has to be in the cluster, and is used as it is
+    there. InvalidInput where it is not.
+    """
     live = _Live(MetricTemplate, bundle.canary.namespace, cluster)
 
     def find(metric: Metric) -> MetricTemplate | None:
         found, ref = bundle.template_of(metric), metric.template_ref
-        return live.find(ref) if found is None and ref is not None else found
+        if found is None:
+            return None if ref is None else live.find(ref)
+        if not names_foreign_secret(found, bundle.canary):
+            return found
+        here = found.metadata
+        there = live.find(TemplateRef(name=here.name, namespace=here.namespace))
+        if there is None:
+            raise foreign_secret(found, bundle.canary)
+        return there
 
     return find
 

@@ -2,11 +2,12 @@
 
 from typing import NamedTuple
 
-from activities.agreement import stands_at_home
+from activities.agreement import kept_up, stands_at_home
 from activities.autoscalers import bring_back
 from activities.site import Place
 from tidegate.contracts import CANARY_FIELD_MANAGER, Fence
 from tidegate.domain.manifest import Manifest
+from tidegate.domain.workload import kind_of
 from tidegate.manifests import promotion, snapshot
 from tidegate.manifests.drift import last_writer
 
@@ -20,18 +21,24 @@ class Undone(NamedTuple):
     warnings: tuple[str, ...] = ()
 
 
-def restored(place: Place, fence: Fence, copy_epoch: int) -> Undone | None:
+def restored(place: Place, fence: Fence, copy_epoch: int, stands: bool = False) -> Undone | None:
     """Write the primary back; None when there is none, and none was kept.
 
     The write happens in any case: its token keeps every earlier promotion from following. A copy of another
     release than that with the epoch `copy_epoch` is out of date: the primary may have been mended since.
+    With `stands`, what that release has promoted is kept; 0 is any.
     """
-    name, kept = place.ref.primary, snapshot.kept_in(place.target())
+    name, kept = place.ref.primary, kept_at(place)
     live = place.primary()
     if live is None:
         return _made_anew(place, fence, kept) if kept else None
     if stands_at_home(place, live, fence):
-        return _kept_up(place, fence)
+        after, told = kept_up(place, fence)
+        return Undone(False, promotion.promoted_by(after), notes=(told,))
+    if stands and promotion.is_unfinished(live) and copy_epoch in (0, promotion.promoted_by(live)):
+        change = place.change_workload(name, fence, promotion.settled)
+        told = f"{name} keeps what was promoted: all canaries of the release were"
+        return Undone(False, promotion.promoted_by(change.after), notes=(told,))
     own = kept if kept and copy_epoch and snapshot.epoch(kept) == copy_epoch else None
 
     def back(live: Manifest) -> Manifest:
@@ -41,39 +48,45 @@ def restored(place: Place, fence: Fence, copy_epoch: int) -> Undone | None:
     change = place.change_workload(name, fence, back)
     before, after = change.before or change.after, change.after
     unfinished = promotion.is_unfinished(before)
-    changed = unfinished or before["spec"]["template"] != after["spec"]["template"]
+    changed = unfinished or kind_of(before).template(before) != kind_of(after).template(after)
     warnings: tuple[str, ...] = ()
     if changed and (not unfinished or (own is not None and snapshot.differs(before, own))):
-        warnings = (f"{_described(place)} was changed by {_writer(before)} during the release; restored",)
+        warnings = (f"{_changed(place, before)}; restored",)
     elif own is None and kept and snapshot.differs(after, kept):
         who = _writer(after)
         warnings = (f"{_described(place)} was changed by {who} since a release was cut off; left as it is",)
     return Undone(changed, promotion.promoted_by(after), warnings=(*left, *warnings))
 
 
+def kept_at(place: Place) -> Manifest | None:
+    """The primary that the target keeps.
+
+    A mark that describes any other object is nobody's: whoever may edit the target is not to write elsewhere.
+    """
+    kept = snapshot.kept_in(place.target())
+    return kept if kept and snapshot.describes(kept, place.workload_ref(place.ref.primary)) else None
+
+
 def replaced(place: Place, before: Manifest | None, fence: Fence) -> tuple[str, ...]:
     """What another writer did to the primary since the scale-up, which a promotion has written over."""
-    kept = snapshot.kept_in(place.target())
+    kept = kept_at(place)
     if before is None or kept is None or snapshot.epoch(kept) != fence.epoch:
         return ()
     if not snapshot.differs(before, kept):
         return ()
-    told = f"{_described(place)} was changed by {_writer(before)} during the release"
-    return (f"{told}; the promotion has written over it",)
+    return (f"{_changed(place, before)}; the promotion has written over it",)
 
 
-def _kept_up(place: Place, fence: Fence) -> Undone:
-    change = place.change_workload(place.ref.primary, fence, promotion.settled)
-    said = f"{place.ref.primary} keeps what was promoted: in cluster {place.home.name} it is final"
-    return Undone(False, promotion.promoted_by(change.after), notes=(said,))
+def _changed(place: Place, primary: Manifest) -> str:
+    return f"{_described(place)} was changed by {_writer(primary)} during the release"
 
 
 def _writer(primary: Manifest) -> str:
-    return last_writer(primary, CANARY_FIELD_MANAGER, part=("spec", "template"))
+    return last_writer(primary, CANARY_FIELD_MANAGER, part=kind_of(primary).version_field)
 
 
 def _made_anew(place: Place, fence: Fence, kept: Manifest) -> Undone:
-    place.cluster.fenced_apply(kept, fence, manager=CANARY_FIELD_MANAGER)
+    place.cluster.fenced_apply(snapshot.anew(kept), fence, manager=CANARY_FIELD_MANAGER)
     said = f"{_described(place)} was deleted by another writer; created anew as it was"
     return Undone(True, promotion.promoted_by(kept), warnings=(said,))
 

@@ -7,6 +7,7 @@ from typing import Protocol, TypeVar
 from tidegate.adapters.kubernetes import Change, Cluster, Clusters
 from tidegate.contracts import CANARY_FIELD_MANAGER, FIELD_MANAGER, ApplicationRef, CanaryRef, Fence
 from tidegate.domain.manifest import Manifest, ObjectRef, ref_of
+from tidegate.domain.workload import WorkloadKind, kind_named, kind_of
 from tidegate.manifests import istio
 from tidegate.manifests.bundle import Bundle, Contents
 from tidegate.settings.model import Settings
@@ -42,9 +43,14 @@ class Place:
         """The canary's namespace, on both clusters."""
         return self.ref.namespace
 
+    @property
+    def kind(self) -> WorkloadKind:
+        """The target's."""
+        return kind_named(self.ref.kind)
+
     def target(self) -> Manifest | None:
-        """The live target."""
-        return self.workload(self.ref.target)
+        """What carries a version while it is released: the live target, or a Service beside it."""
+        return self.workload(self.ref.carrier)
 
     def primary(self) -> Manifest | None:
         """The live primary."""
@@ -58,11 +64,15 @@ class Place:
 
     def apex(self) -> Manifest | None:
         """The live Service that users call."""
-        return self.cluster.get("v1", "Service", self.namespace, self.ref.service)
+        return self.service(self.ref.service)
+
+    def service(self, name: str) -> Manifest | None:
+        """A live Service of the canary's namespace."""
+        return self.cluster.get("v1", "Service", self.namespace, name)
 
     def workload(self, name: str) -> Manifest | None:
         """A live workload of the target's kind in the canary's namespace."""
-        return self.cluster.get(APPS, self.ref.kind, self.namespace, name)
+        return self.cluster.get(self.kind.api_version, self.ref.kind, self.namespace, name)
 
     def wait(
         self,
@@ -73,7 +83,7 @@ class Place:
     ) -> T:
         """The first result of `until` for that workload that is not None; NotReady at the deadline."""
         return self.cluster.wait(
-            APPS,
+            self.kind.api_version,
             self.ref.kind,
             self.namespace,
             name,
@@ -83,7 +93,7 @@ class Place:
         )
 
     def pods(self, workload: Manifest) -> list[Manifest]:
-        """The pods that a workload's matchLabels select."""
+        """The pods that a workload selects."""
         return self.cluster.list("v1", "Pod", self.namespace, _selector(workload))
 
     def replica_sets(self, deployment: Manifest) -> list[Manifest]:
@@ -102,7 +112,7 @@ class Place:
 
     def workload_ref(self, name: str) -> ObjectRef:
         """A workload of the target's kind."""
-        return self.named(APPS, self.ref.kind, name)
+        return self.named(self.kind.api_version, self.ref.kind, name)
 
     def named(self, api_version: str, kind: str, name: str) -> ObjectRef:
         """An object of the canary's namespace, on either cluster."""
@@ -114,7 +124,7 @@ class Place:
 
 
 def _selector(workload: Manifest) -> str:
-    labels = workload["spec"]["selector"].get("matchLabels") or {}
+    labels = kind_of(workload).selector(workload)
     return ",".join(f"{key}={value}" for key, value in sorted(labels.items()))
 
 

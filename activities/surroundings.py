@@ -8,12 +8,14 @@ from functools import partial
 from typing import NamedTuple
 
 from activities.autoscalers import live_autoscaler
+from activities.followers import mended_target
 from activities.offload import at_once
 from activities.site import Site, described
 from tidegate.adapters.kubernetes import Cluster
 from tidegate.contracts import CANARY_FIELD_MANAGER, Fence
 from tidegate.domain.errors import TidegateError
 from tidegate.domain.manifest import Manifest, dig, name_of, ref_of
+from tidegate.domain.workload import SERVICE
 from tidegate.manifests.drift import last_writer
 from tidegate.manifests.istio import baseline_rule, destination_rules
 from tidegate.manifests.services import baseline_service, services, taken_over
@@ -31,8 +33,8 @@ def mended(site: Site, fence: Fence, *, baseline: bool = False) -> Look:
 
     What was corrected is told though another part fails: the next attempt would find nothing to tell.
     """
-    wanted = [*services(site.bundle.canary, site.bundle.target), *_baseline_services(site, baseline)]
-    mends = [partial(_serving, site, fence, service) for service in wanted]
+    mends = [partial(_serving, site, fence, each) for each in _services(site, baseline)]
+    mends += [partial(mended_target, site, fence)] if site.kind is SERVICE else []
     rules = beside_services(site, autoscaler=False, baseline=baseline)
     mends += [partial(_present, cluster, manifest, fence) for cluster, manifest in rules]
     mends.append(partial(_scaled, site, fence))
@@ -50,8 +52,12 @@ def _tried(mend: Callable[[], str]) -> str | TidegateError:
         return error
 
 
-def _baseline_services(site: Site, wanted: bool) -> list[Manifest]:
-    return [baseline_service(site.bundle.canary, site.bundle.target)] if wanted else []
+def _services(site: Site, baseline: bool) -> list[Manifest]:
+    """Those that lead to pods of a workload; where the target is a Service itself, there are none."""
+    if site.kind is SERVICE:
+        return []
+    canary, target = site.bundle.canary, site.bundle.target
+    return [*services(canary, target), *([baseline_service(canary, target)] if baseline else [])]
 
 
 def beside_services(

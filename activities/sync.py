@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from functools import partial
 from itertools import groupby
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from temporalio import activity
 
@@ -51,6 +51,13 @@ class ContentsSource(Protocol):
         """The manifests read and validated; callers do not change them."""
 
 
+class _Owned(NamedTuple):
+    """The latest epoch that a canary's objects obeyed, and what stays in clusters that are left."""
+
+    epoch: int
+    left: tuple[str, ...]
+
+
 class SyncActivities:
     """Synchronous: the Kubernetes client blocks, so the worker runs these in its thread pool."""
 
@@ -69,12 +76,12 @@ class SyncActivities:
         for bundle in contents.bundles:
             self._check(bundle, owner)
         warnings = refuse_controllers(*self._led(owner), [(ref.namespace, ref.name) for ref in refs])
-        epochs = [self._own_routes(each) for ref in refs for each in ref.everywhere]
+        owned = [self._own_routes(ref) for ref in refs]
         return Survey(
             canaries=refs,
             objects=len(plan.items),
-            warnings=(*contents.warnings, *warnings),
-            epoch=max(refuse_unservable(plan, self._clusters), *epochs, 0),
+            warnings=(*contents.warnings, *warnings, *(line for each in owned for line in each.left)),
+            epoch=max(refuse_unservable(plan, self._clusters), *(each.epoch for each in owned), 0),
             together=len(refs) > 1,
         )
 
@@ -126,19 +133,19 @@ class SyncActivities:
         mesh = self._settings.mesh_cluster(owner.cluster)
         return [self._clusters.cluster(name) for name in owner.clusters], self._clusters.cluster(mesh)
 
-    def _own_routes(self, ref: CanaryRef) -> int:
-        """The epoch of the canary's live routes; InvalidInput when they are another release's.
+    def _own_routes(self, ref: CanaryRef) -> "_Owned":
+        """The canary's live routes and primaries; InvalidInput when they are another release's.
 
         InvalidInput too when a cluster that serves is left out.
         """
-        place = connected(ref, self._clusters, self._settings)
-        routes = place.routes()
-        refuse_foreign_routes(routes, ref, place.mesh.name)
-        refuse_turned(routes, ref)
-        primary = place.primary()
-        if not ref.is_further:
-            refuse_to_leave(place, routes, primary, self._clusters, self._settings)
-        return max(epoch_of(routes), epoch_of(primary))
+        places = [connected(each, self._clusters, self._settings) for each in ref.everywhere]
+        home = places[0]
+        routes = home.routes()
+        refuse_foreign_routes(routes, home.ref, home.mesh.name)
+        refuse_turned(routes, home.ref)
+        primaries = [place.primary() for place in places]
+        left = refuse_to_leave(home, routes, primaries[0], self._clusters, self._settings)
+        return _Owned(max(map(epoch_of, (routes, *primaries))), left)
 
     def _create(self, namespace: NeededNamespace) -> ObjectOutcome:
         manifest = namespace.manifest

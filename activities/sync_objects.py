@@ -1,12 +1,16 @@
 """One object of a sync on its cluster: fitted to what the cluster serves, and applied."""
 
+from activities.followers import as_promoted
 from tidegate.adapters.kubernetes import Cluster
 from tidegate.contracts import FIELD_MANAGER, Fence
 from tidegate.decisions.ownership import refuse_takeover
 from tidegate.decisions.sync_action import action
-from tidegate.decisions.sync_set import ISTIO_SUFFIX, SyncItem
+from tidegate.decisions.sync_set import ISTIO_SUFFIX, Replicas, SyncItem
 from tidegate.domain.manifest import Manifest
-from tidegate.manifests import istio
+from tidegate.domain.marks import TEMPLATE_HASH, annotations
+from tidegate.domain.workload import SERVICE, kind_of
+from tidegate.manifests import istio, promotion
+from tidegate.manifests.naming import PRIMARY_SUFFIX
 
 
 def fitted(item: SyncItem, cluster: Cluster) -> SyncItem:
@@ -36,7 +40,25 @@ def write(item: SyncItem, cluster: Cluster, fence: Fence) -> str:
 
     def desired(live: Manifest | None) -> Manifest:
         refuse_takeover(fit, live)
-        return fit.desired(live)
+        return (_led_anew(fit, cluster) if live is None else None) or fit.desired(live)
 
     change = cluster.fenced_apply_to(fit.ref, desired, fence, manager=FIELD_MANAGER)
     return action(change.before, change.after)
+
+
+def _led_anew(item: SyncItem, cluster: Cluster) -> Manifest | None:
+    """A target Service that was deleted, leading where its primary does: what Git has may not be judged yet.
+
+    None for what is no such Service, and where no release has made a primary that serves.
+    """
+    if item.replicas is not Replicas.RELEASE or kind_of(item.manifest) is not SERVICE:
+        return None
+
+    def beside(name: str) -> Manifest | None:
+        return cluster.get(SERVICE.api_version, SERVICE.name, item.ref.namespace, name)
+
+    primary = beside(item.ref.name + PRIMARY_SUFFIX)
+    if primary is None or not promotion.serves(primary) or TEMPLATE_HASH not in annotations(primary):
+        return None
+    followed = as_promoted(primary, lambda: beside(SERVICE.carrier(item.ref.name)))
+    return SERVICE.at_rest(item.manifest, followed or promotion.restored(primary))

@@ -1,13 +1,19 @@
 """What is checked before a sync changes anything: namespaces, kinds, owners, and one dry run of all of it."""
 
+from contextlib import suppress
+
 from activities.sync_objects import fitted
 from tidegate.adapters.kubernetes import Cluster, Clusters
 from tidegate.contracts import FIELD_MANAGER
 from tidegate.decisions.ownership import epoch_of, refuse_takeover
-from tidegate.decisions.sync_set import NeededNamespace, SyncItem, SyncSet
-from tidegate.domain.errors import InvalidInput
-from tidegate.domain.manifest import Manifest
+from tidegate.decisions.sync_set import NeededNamespace, Replicas, SyncItem, SyncSet
+from tidegate.domain.errors import AccessDenied, InvalidInput
+from tidegate.domain.manifest import Manifest, name_of
+from tidegate.domain.workload import SERVICE, kind_of
+from tidegate.manifests.target_service import copied
 
+_CHECKED = "-canary-check"
+_LONGEST_NAME = 63 - len(_CHECKED)
 Place = tuple[str, str]
 """A cluster and a namespace in it."""
 
@@ -54,8 +60,24 @@ def _tried(item: SyncItem, cluster: Cluster) -> Manifest | None:
     ref = item.ref
     live = cluster.get(ref.api_version, ref.kind, ref.namespace, ref.name)
     refuse_takeover(item, live)
-    cluster.apply(item.desired(None), manager=FIELD_MANAGER, dry_run=True)
+    follows = live is not None and item.replicas is Replicas.RELEASE and kind_of(item.manifest) is SERVICE
+    if follows:
+        _tried_alone(item.manifest, cluster)
+    cluster.apply(item.desired(live if follows else None), manager=FIELD_MANAGER, dry_run=True)
     return live
+
+
+def _tried_alone(target: Manifest, cluster: Cluster) -> None:
+    """Git's version of a target Service, which no sync gives to the live one: the two would be merged.
+
+    A copy is not held to what the namespace has room or leave for, since it is never made.
+    """
+    name = f"{name_of(target)[:_LONGEST_NAME]}{_CHECKED}"
+    try:
+        with suppress(AccessDenied):
+            cluster.apply(copied(target, name, {}), manager=FIELD_MANAGER, dry_run=True)
+    except InvalidInput as error:
+        raise InvalidInput(error.problem.replace(name, name_of(target))) from error
 
 
 def _places(plan: SyncSet) -> list[Place]:

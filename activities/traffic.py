@@ -8,19 +8,21 @@ from temporalio import activity
 from activities.baseline import refuse_unready_baseline
 from activities.homing import led_home
 from activities.inspection import refuse_missing
+from activities.leaving import shut_out
 from activities.site import Bundles, Place, Site, Sites, described
 from activities.step import step
 from activities.surroundings import mended
 from activities.whereabouts import named
 from tidegate.adapters.kubernetes import Change, Clusters
-from tidegate.contracts import CANARY_FIELD_MANAGER, FENCE_ANNOTATION, Fence, RouteCommand, StepReport
+from tidegate.contracts import CANARY_FIELD_MANAGER, Fence, RouteCommand, StepReport
 from tidegate.decisions.clusters import told
 from tidegate.decisions.ownership import refuse_foreign_routes, with_marks
-from tidegate.domain.errors import Conflict, ReleaseFailed, TidegateError, Transient
+from tidegate.domain.errors import Conflict, ReleaseFailed, TidegateError, Transient, Unreachable
 from tidegate.domain.manifest import Manifest, ref_of
-from tidegate.domain.marks import ORIGINAL, annotations
+from tidegate.domain.marks import ORIGINAL, RELEASE, annotations
 from tidegate.domain.plan import Routing
 from tidegate.manifests import promotion, takeover
+from tidegate.manifests.changed import changed_fields
 from tidegate.manifests.drift import drift, last_writer
 from tidegate.manifests.istio import virtual_service, weights
 from tidegate.manifests.sessions import is_sticky, session_of
@@ -47,7 +49,7 @@ class TrafficActivities:
             if warnings is None:
                 raise
             return StepReport(warnings=(*warnings, f"routed back without the manifests: {error}"))
-        return _routed(sites, command)
+        return _routed(self._sites, sites, command)
 
     def _asked(self, command: RouteCommand) -> Sequence[Site]:
         """Where it is looked whether the primaries serve: the way back hangs on the destination alone."""
@@ -77,10 +79,10 @@ class TrafficActivities:
     def _end_sessions(self, command: RouteCommand) -> None:
         """Let the cookies expire, now that the traffic is safe: that takes the manifests."""
         with contextlib.suppress(TidegateError):
-            _routed(self._sites.everywhere(command.ref), command)
+            _routed(self._sites, self._sites.everywhere(command.ref), command)
 
 
-def _routed(sites: Sequence[Site], command: RouteCommand) -> StepReport:
+def _routed(known: Sites, sites: Sequence[Site], command: RouteCommand) -> StepReport:
     """One write for all workload clusters, of which the first is the destination."""
     site = sites[0]
     wanted = _written(site, command, command.routing)
@@ -91,6 +93,8 @@ def _routed(sites: Sequence[Site], command: RouteCommand) -> StepReport:
         if not (_leads_to_primary(live, site) or all(map(_primary_serves, sites))):
             raise _PrimaryNotServing
         refuse_foreign_routes(live, site.ref, site.mesh.name)
+        if command.is_first:
+            shut_out(known, site, live, command.fence)
         if live is None and site.ref.owner.create_namespace:
             site.ensure_mesh_namespace()
         kept = annotations(marked) | takeover.original(live)
@@ -101,11 +105,16 @@ def _routed(sites: Sequence[Site], command: RouteCommand) -> StepReport:
             ref_of(marked), desired, command.fence, manager=CANARY_FIELD_MANAGER
         )
     except _PrimaryNotServing:
+        if command.is_first:
+            shut_out(known, site, None, command.fence)
         return _without_primary(site, command)
     if takeover.leftovers(change.after, wanted):
         change = Change(change.before, _replaced(site, wanted, command))
     _verify(site, wanted, change.after)
-    return StepReport(warnings=(*said, *_taken(site, change), *_drift(site, wanted, change, command)))
+    return StepReport(
+        warnings=(*said, *_taken(site, wanted, change), *_drift(site, wanted, change, command)),
+        changed=_brought_to_git(change, command),
+    )
 
 
 def _replaced(site: Site, wanted: Manifest, command: RouteCommand) -> Manifest:
@@ -119,15 +128,22 @@ def _replaced(site: Site, wanted: Manifest, command: RouteCommand) -> Manifest:
     return change.after
 
 
-def _taken(site: Site, change: Change) -> tuple[str, ...]:
+def _taken(site: Site, wanted: Manifest, change: Change) -> tuple[str, ...]:
     """What is lost to those who used a VirtualService that was there before its first release."""
-    hosts = takeover.gone(change.before, site.bundle.names.apex)
-    if not hosts:
-        return ()
-    line = f"{described(change.after)} was taken over: its rules to {', '.join(hosts)} are gone"
-    if ORIGINAL not in annotations(change.after):
-        return (f"{line}; what it was is too large to be kept",)
-    return (f"{line}; what it was is in its annotation {ORIGINAL}",)
+    hosts, had = takeover.gone(change.before, site.bundle.names.apex), takeover.lost(change.before, wanted)
+    lines = [f"was taken over: its rules to {', '.join(hosts)} are gone"] if hosts else []
+    lines += [f"had {had}, replaced by the Canary's; put them into spec.service"] if had else []
+    is_kept = ORIGINAL in annotations(change.after)
+    kept = f"is in its annotation {ORIGINAL}" if is_kept else "is too large to be kept"
+    return tuple(f"{described(change.after)} {line}; what it was {kept}" for line in lines)
+
+
+def _brought_to_git(change: Change, command: RouteCommand) -> tuple[str, ...]:
+    """What Git asks of routes that were a release's: told where they come to rest for the first time."""
+    begins = command.expected is None and not command.takes_traffic and not command.turning_back
+    ours = change.before is not None and RELEASE in annotations(change.before)
+    fields = changed_fields(change.before, change.after) if begins and ours else ""
+    return (f"{described(change.after)}: {fields}",) if fields else ()
 
 
 def _written(site: Site, command: RouteCommand, routing: Routing) -> Manifest:
@@ -153,7 +169,7 @@ def _look_around(site: Site, command: RouteCommand) -> tuple[str, ...]:
         if baseline:
             refuse_unready_baseline(site)
         look = mended(site, command.fence, baseline=baseline)
-    except Transient:
+    except Unreachable:
         return ()
     for failure in look.failures:
         if not isinstance(failure, Transient):
@@ -194,15 +210,11 @@ def _verify(site: Site, wanted: Manifest, written: Manifest) -> None:
 
 def _is_ours(change: Change, wanted: Manifest, site: Site, command: RouteCommand) -> bool:
     """Whether this very command wrote what was found and nobody told us, or its run did before a reset."""
-    obeyed = _obeyed(change.before)
+    obeyed = Fence.obeyed_by(change.before)
     if _is_before_reset(obeyed, command.after):
         return True
     found = weights(change.before or {}, site.bundle.canary)
     return obeyed == command.fence and found == weights(wanted, site.bundle.canary)
-
-
-def _obeyed(live: Manifest | None) -> Fence | None:
-    return Fence.parse(annotations(live or {}).get(FENCE_ANNOTATION))
 
 
 def _is_before_reset(obeyed: Fence | None, after: Fence | None) -> bool:
@@ -212,7 +224,7 @@ def _is_before_reset(obeyed: Fence | None, after: Fence | None) -> bool:
 
 def _changed(place: Place, live: Manifest, command: RouteCommand) -> tuple[str, ...]:
     """What another writer did since the last routing, as far as it can be told without the manifests."""
-    expected, obeyed, service = command.expected, _obeyed(live), place.ref.service
+    expected, obeyed, service = command.expected, Fence.obeyed_by(live), place.ref.service
     if expected is None or obeyed == command.fence or _is_before_reset(obeyed, command.after):
         return ()
     found, asked = shares(live, service), Split.of(expected)

@@ -9,19 +9,17 @@ from collections.abc import Callable, Iterator
 from temporalio import activity
 
 from activities.autoscalers import made_autoscalers, resume_target
-from activities.baseline import parts, standing
+from activities.baseline import left_parts, standing
 from activities.configuration import changed_since, copies_of
-from activities.endpoints import require_endpoints
 from activities.flagger_watch import refuse_controllers
 from activities.publication import terminate_at_best
-from activities.rollout import await_rollout
+from activities.readiness import readiness_of
 from activities.site import Bundles, Place, Sites, described
 from activities.step import step
 from tidegate.adapters.kubernetes import Change, Cluster, Clusters
 from tidegate.contracts import CANARY_FIELD_MANAGER, FENCE_ANNOTATION, CanaryCommand, StepReport
 from tidegate.decisions import narration
 from tidegate.decisions.ownership import application_of, other_release, release_of
-from tidegate.decisions.rollout import available_replicas, rollout_of
 from tidegate.domain.errors import ReleaseFailed
 from tidegate.domain.manifest import Manifest, ObjectRef, name_of, ref_of
 from tidegate.domain.marks import GIVEN_BACK, JUDGED_TEMPLATE, RELEASE, annotations
@@ -47,7 +45,7 @@ class UninstallationActivities:
         configuration is another than the target would get; InvalidInput when Flagger leads the canary.
         """
         place = self._sites.named_place(command.ref)
-        target, primary = place.target(), place.primary()
+        target, primary = _heir(place), place.primary()
         if not _is_installed(place, primary):
             return StepReport(notes=("nothing to uninstall: no release has left anything",), nothing=True)
         unseen = refuse_controllers([place.cluster], place.mesh, [(place.namespace, place.ref.name)])
@@ -64,7 +62,7 @@ class UninstallationActivities:
 
         resume_target(place, command.fence)
         change = place.change_workload(place.ref.target, command.fence, serving)
-        few = await_rollout(place, place.ref.target, command.deadline_seconds)
+        few = readiness_of(place).awaited(place, place.ref.target, command.deadline_seconds)
         size = kind_of(change.after).size(change.after)
         return StepReport(
             notes=(f"{place.ref.target} runs what {place.ref.primary} runs, with {size}", *few),
@@ -76,21 +74,23 @@ class UninstallationActivities:
     def hand_over(self, command: CanaryCommand) -> StepReport:
         """Let the apex Service select the target's pods, and only then the routes lead to it.
 
-        ReleaseFailed when a request would meet nobody there. In a further cluster whose primary never served
-        there is nobody to lead elsewhere.
+        ReleaseFailed when a request would meet nobody there. Where no primary ever served there is nobody to
+        lead elsewhere.
         """
         place = self._sites.named_place(command.ref)
-        target, service, primary = place.target(), place.apex(), place.primary()
+        target, service, primary = _heir(place), place.apex(), place.primary()
         if not _is_installed(place, primary):
             return StepReport()
         if place.ref.is_further and not promotion.serves(primary):
             return StepReport(notes=() if target is None else _serve(place, command, target))
+        if not promotion.serves(primary) and not _is_led_away(place, target, service):
+            return StepReport(notes=(f"no request was ever led to {place.ref.primary}",))
         if target is None:
             raise ReleaseFailed(_no_target(place))
         _refuse_unmarked(place)
         _refuse_nobody(place, target, service)
         served = _serve(place, command, target)
-        require_endpoints(place, place.ref.service, target)
+        readiness_of(place).require(place, place.ref.service, target)
         return StepReport(notes=(*served, *_route(place, command)))
 
     @activity.defn(name="uninstall_remove")
@@ -100,14 +100,11 @@ class UninstallationActivities:
 
         By these an uninstallation that is cut off here is found again. What is in the mesh goes with the
         destination, the last of several clusters. ReleaseFailed when somebody has led the traffic to the
-        primary meanwhile.
+        primary meanwhile, or nobody is left but the primary.
         """
         place = self._sites.named_place(command.ref)
         routes = place.routes()
-        if routes is not None and shares(routes, place.ref.service) is not None:
-            raise ReleaseFailed(
-                f"{described(routes)} leads to {place.ref.primary} again; uninstall once more"
-            )
+        _refuse_needed(place, routes)
         notes: list[str] = []
         for cluster, ref in _made(place):
             notes += _removed(cluster, ref, command)
@@ -117,6 +114,11 @@ class UninstallationActivities:
         if not place.ref.is_further:
             notes += _released(place, command, routes)
         return StepReport(notes=tuple(notes), warnings=terminate_at_best(place, command))
+
+
+def _heir(place: Place) -> Manifest | None:
+    """Who takes the primary's place: the live target."""
+    return place.workload(place.ref.target)
 
 
 def _let_alone(place: Place, target: Manifest | None, command: CanaryCommand) -> str:
@@ -131,8 +133,15 @@ def _is_installed(place: Place, primary: Manifest | None) -> bool:
     """Whether releases have left anything: routes with their mark, a primary, or a Service that they hold."""
     if _holds_routes(place, place.routes()) or FENCE_ANNOTATION in annotations(primary or {}):
         return True
-    service, target = place.apex(), place.target()
+    service, target = place.apex(), _heir(place)
     return service is not None and target is not None and handback.is_taken(service, target)
+
+
+def _is_led_away(place: Place, target: Manifest | None, service: Manifest | None) -> bool:
+    """Whether requests may come to the primary: by our routes, or by a Service that a release holds."""
+    if _holds_routes(place, place.routes()):
+        return True
+    return service is not None and (target is None or handback.is_taken(service, target))
 
 
 def _holds_routes(place: Place, routes: Manifest | None) -> bool:
@@ -157,10 +166,8 @@ def _refuse_nobody(place: Place, target: Manifest, service: Manifest | None) -> 
         raise ReleaseFailed(
             f"there is no Service {place.ref.service} to lead requests to the target; apply it"
         )
-    if not available_replicas(target):
-        raise ReleaseFailed(
-            f"{place.ref.target} cannot take the traffic: {rollout_of(target).reason}; get it ready first"
-        )
+    if reason := readiness_of(place).unserving(place, target):
+        raise ReleaseFailed(f"{place.ref.target} cannot take the traffic: {reason}; get it ready first")
     if not handback.is_taken(service, target) and not handback.selects(service, target):
         raise ReleaseFailed(
             f"Service {place.ref.service} does not select the pods of {place.ref.target}; see to its selector"
@@ -182,7 +189,7 @@ def _refuse_cut_off(place: Place, target: Manifest | None, primary: Manifest) ->
         raise ReleaseFailed(_no_target(place))
     if other := other_release(routes, place.ref):
         raise ReleaseFailed(f"VirtualService {place.ref.service} holds the routes of {other}")
-    judged = JUDGED_TEMPLATE in annotations(target)
+    judged = JUDGED_TEMPLATE in annotations(place.target() or {})
     split = routes is not None and exposes(routes, place.ref.service)
     if judged or split or promotion.is_unfinished(primary):
         raise ReleaseFailed(narration.recover_first(place.ref))
@@ -191,6 +198,23 @@ def _refuse_cut_off(place: Place, target: Manifest | None, primary: Manifest) ->
 def _no_target(place: Place) -> str:
     ref = place.ref
     return f"there is no {ref.kind} {ref.target} to take the traffic of {ref.primary}; apply it"
+
+
+def _refuse_needed(place: Place, routes: Manifest | None) -> None:
+    """A drain lies between the routes and this: others may have written, and the target may have gone."""
+    if routes is not None and shares(routes, place.ref.service) is not None:
+        raise ReleaseFailed(f"{described(routes)} leads to {place.ref.primary} again; uninstall once more")
+    if not promotion.serves(place.primary()):
+        return
+    target, service = _heir(place), place.apex()
+    if target is None:
+        raise ReleaseFailed(_no_target(place))
+    if service is not None and handback.selects_primary(service, target):
+        raise ReleaseFailed(
+            f"{described(service)} selects the pods of {place.ref.primary} again; uninstall once more"
+        )
+    if reason := readiness_of(place).unserving(place, target):
+        raise ReleaseFailed(f"{place.ref.primary} is kept, for {place.ref.target} does not serve: {reason}")
 
 
 def _serve(place: Place, command: CanaryCommand, target: Manifest) -> tuple[str, ...]:
@@ -226,7 +250,7 @@ def _note(change: Change, text: str) -> tuple[str, ...]:
 def _made(place: Place) -> Iterator[tuple[Cluster, ObjectRef]]:
     """What releases make beside the routes, its autoscaler before the primary; a baseline that was left."""
     if standing(place) is not None:
-        yield from parts(place)
+        yield from left_parts(place)
     for each in made_autoscalers(place):
         yield place.cluster, ref_of(each)
     yield place.cluster, place.workload_ref(place.ref.primary)

@@ -1,5 +1,7 @@
 """The workload's steps: target, primary and what stands around them. Each may run twice."""
 
+from collections.abc import Sequence
+from functools import partial
 from typing import NamedTuple
 
 from temporalio import activity
@@ -15,14 +17,14 @@ from activities.autoscalers import (
     resume,
     scaled_object_of,
 )
-from activities.configuration import bring_copies, remove_stale_copies
-from activities.endpoints import await_endpoints
+from activities.configuration import bring_copies, configured, remove_stale_copies
 from activities.homing import kept_home
-from activities.judged import marked, refuse_changed, unmarked
-from activities.preparation import configured, prepare, refuse_other_kind, said_of_size
+from activities.judged import marked, refuse_changed, refuse_unsynced, unmarked
+from activities.preparation import prepare, refuse_other_kind, said_of_size
 from activities.publication import end_at_best, publication_of
+from activities.readiness import readiness_of
+from activities.resting import come_to_rest
 from activities.restoration import replaced, restored
-from activities.rollout import await_no_replicas, await_rollout
 from activities.site import Bundles, Place, Site, Sites
 from activities.step import step
 from activities.surroundings import mended_at_best
@@ -37,14 +39,11 @@ from tidegate.domain.errors import NotReady, TidegateError
 from tidegate.domain.manifest import Manifest, name_of
 from tidegate.domain.marks import TEMPLATE_HASH, annotations
 from tidegate.domain.plan import Published
-from tidegate.domain.workload import kind_of
+from tidegate.domain.workload import SERVICE, kind_of
 from tidegate.manifests import handback, promotion
 from tidegate.manifests.autoscaler import min_replicas
 from tidegate.manifests.primary import refuse_stranger
 from tidegate.settings.model import Settings
-
-SCALE_DOWN_SECONDS = 60.0
-"""How long a scale-down is watched; nothing depends on its end but the note on it."""
 
 
 class WorkloadActivities:
@@ -63,9 +62,10 @@ class WorkloadActivities:
         bundle = looks[0].site.bundle
         purpose, reason = purpose_of_all([look.finding for look in looks])
         plan = compile_plan(bundle.canary, purpose, self._drain_seconds, bundle.policy)
+        found = {"published": looks[0].published, "synced": _synced(looks) if plan.scales_up else {}}
         warnings = (told(look.site.ref.cluster, line) for look in looks for line in look.warnings)
         return PlanResult(
-            plan=plan.model_copy(update={"published": looks[0].published}),
+            plan=plan.model_copy(update=found),
             target=bundle.names.target,
             reason=reason,
             warnings=(*bundle.warnings, *warnings),
@@ -78,6 +78,9 @@ class WorkloadActivities:
         """Make the primary, or bring what surrounds it up to date; undo an unfinished promotion."""
         site = self._sites.find(command.ref)
         stale = baseline.remove_stale(site, command.fence, self._drain_seconds)
+        if stale != StepReport():  # the primary's pods have their time besides
+            later = command.deadline_seconds + self._drain_seconds
+            command = command.model_copy(update={"deadline_seconds": later})
         return stale.and_then(prepare(site, command))
 
     @activity.defn(name="workload_scale_up")
@@ -88,21 +91,23 @@ class WorkloadActivities:
         Where a comparison asks for a baseline, it is made beside the target, and is ready as well.
         """
         site = self._sites.find(command.ref)
-        name, replicas = site.bundle.names.target, _canary_replicas(site)
+        name, replicas = site.ref.carrier, _canary_replicas(site)
         primary, scaled_by = site.primary(), marks(site)
 
-        def judged(live: Manifest) -> Manifest:
-            raised = kind_of(live).up(live, replicas, site.bundle.target)
-            return marked(site, raised, command.fence, primary, scaled_by)
+        def judged(live: Manifest, *, raised: bool = True) -> Manifest:
+            refuse_unsynced(live, command.synced.get(command.ref.cluster))
+            sized = kind_of(live).up(live, replicas, site.bundle.target) if raised else live
+            return marked(site, sized, command.fence, primary, scaled_by)
 
+        resume(site, command.fence, partial(judged, raised=False))
         change = site.change_workload(name, command.fence, judged)
-        resume(site, command.fence)
         with_baseline = site.bundle.with_baseline
         if with_baseline:
             baseline.bring(site, command.fence, replicas)
         enough = site.bundle.canary.spec.analysis.canary_ready_threshold
-        few = await_rollout(site, name, command.deadline_seconds, enough)
-        warnings = await_endpoints(site, site.bundle.names.canary_service)
+        readiness = readiness_of(site)
+        few = readiness.awaited(site, name, command.deadline_seconds, enough)
+        warnings = readiness.reached(site, site.bundle.names.canary_service)
         size = kind_of(change.after).size(change.after)
         report = StepReport(notes=(f"{name} is ready with {size}", *few), warnings=warnings)
         return report.and_then(self._beside(site, command, size)) if with_baseline else report
@@ -110,8 +115,9 @@ class WorkloadActivities:
     def _beside(self, site: Site, command: CanaryCommand, size: str) -> StepReport:
         """All of the baseline's pods are ready: it is as large as the canary, or says nothing."""
         name = site.bundle.names.baseline
-        await_rollout(site, name, command.deadline_seconds)
-        warnings = await_endpoints(site, site.bundle.names.baseline_service)
+        readiness = readiness_of(site)
+        readiness.awaited(site, name, command.deadline_seconds)
+        warnings = readiness.reached(site, site.bundle.names.baseline_service)
         told = f"{name} is ready with {size}, and runs what {site.ref.primary} runs"
         return StepReport(notes=(told,), warnings=warnings)
 
@@ -152,7 +158,8 @@ class WorkloadActivities:
         change = site.change_workload(name, command.fence, promoted)
         warnings += replaced(site, change.before, command.fence)
         scaled = bring_to_git(site, command.fence)
-        few = await_rollout(site, name, command.deadline_seconds, site.primary_ready_percent)
+        few = readiness_of(site).awaited(site, name, command.deadline_seconds, site.primary_ready_percent)
+        warnings += readiness_of(site).reached(site, name) if site.kind is SERVICE else ()
         notes = (*copied, *scaled, f"{name} runs {revision[:7]}", *few, *said_of_size(change))
         return StepReport(notes=notes, warnings=warnings)
 
@@ -164,7 +171,7 @@ class WorkloadActivities:
         Without any of these, only see to it that no promotion of this run can follow.
         """
         place = self._sites.named_place(command.ref)
-        undone = restored(place, command.fence, command.copy_epoch)
+        undone = restored(place, command.fence, command.copy_epoch, command.stands)
         if undone is None:
             return StepReport(notes=(f"there is no {place.ref.primary} to restore",))
         report = StepReport(notes=undone.notes, warnings=undone.warnings, promoted_by=undone.promoted_by)
@@ -175,7 +182,8 @@ class WorkloadActivities:
     def _with_readiness(self, place: Place, command: CanaryCommand, report: StepReport) -> StepReport:
         """The report on a primary that was restored, once its pods are ready or will not be."""
         try:
-            await_rollout(place, place.ref.primary, command.deadline_seconds, self._enough(command))
+            enough = self._enough(command)
+            readiness_of(place).awaited(place, place.ref.primary, command.deadline_seconds, enough)
         except NotReady as error:
             return report.model_copy(update={"warnings": (*report.warnings, str(error))})
         return report.model_copy(update={"notes": (*report.notes, f"{place.ref.primary} was restored")})
@@ -207,7 +215,7 @@ class WorkloadActivities:
         return self._laid_to_rest(place, command).and_then(baseline.remove(place, command.fence))
 
     def _laid_to_rest(self, place: Place, command: CanaryCommand) -> StepReport:
-        target, primary = place.ref.target, place.primary()
+        target, primary = place.ref.carrier, place.primary()
         notes: tuple[str, ...] = ()
         if primary is None or promotion.is_initialising(primary):
             return StepReport(warnings=(f"{target} was left alone: {place.ref.primary} does not serve yet",))
@@ -216,13 +224,18 @@ class WorkloadActivities:
             notes = (*self._clear_up(command), *remove_stale_copies(place, settled, command.fence))
         live = place.target()
         if live is None:
-            return StepReport(notes=notes, warnings=(f"there is no {target} to scale down",))
+            there_is_none = StepReport(notes=notes, warnings=(f"there is no {target} to scale down",))
+            followed = come_to_rest(place, command) if place.kind is SERVICE else StepReport()
+            return there_is_none.and_then(followed)
         if command.turning_back and (left := _left_serving(place, live, command)):
             return StepReport(notes=notes, warnings=(left,))
         warnings = kept_home(place, command.fence)
         warnings += pause(place, live, command.fence, self._scaled_object(command))
-        place.change_workload(target, command.fence, lambda live: kind_of(live).down(unmarked(live)))
-        gone = _await_gone(place, command)
+        serving = promotion.restored(primary) if command.turning_back else promotion.settled(primary)
+        place.change_workload(
+            target, command.fence, lambda live: kind_of(live).at_rest(unmarked(live), serving)
+        )
+        gone = come_to_rest(place, command)
         shown = end_at_best(place, command) if command.turning_back else ()
         return StepReport(notes=(*notes, *gone.notes), warnings=(*warnings, *gone.warnings, *shown))
 
@@ -256,15 +269,30 @@ class _Look(NamedTuple):
 def _look(site: Site) -> _Look:
     with named(site.ref):
         target, primary = site.bundle.target, site.primary()
+        if primary is None or _made_for_another(primary):
+            refuse_other_kind(site)
         if primary is not None:
             refuse_stranger(primary, target)
             primary = promotion.settled(primary) if stood_at_home(site, primary) else primary
-        else:
-            refuse_other_kind(site)
         digests = configured(site).digests
         shown = publication_of(site, template_hash(target, digests), primary, digests)
     finding = Finding(site.ref.cluster, *purpose_of(primary, target, digests))
     return _Look(site, finding, shown.published, shown.warnings)
+
+
+def _made_for_another(primary: Manifest) -> bool:
+    """Whether a Service of the primary's name may be that of a workload, which has no record of a version."""
+    return kind_of(primary) is SERVICE and TEMPLATE_HASH not in annotations(primary)
+
+
+def _synced(looks: Sequence[_Look]) -> dict[str, str]:
+    """The targets' live templates, which may get others' writes before their scale-up.
+
+    A Service beside its target is given what Git has by the scale-up itself.
+    """
+    synced = (look.site for look in looks if look.site.ref.carrier == look.site.ref.target)
+    live = ((site.ref.cluster, site.target()) for site in synced)
+    return {cluster: template_hash(target) for cluster, target in live if target is not None}
 
 
 def _left_serving(place: Place, target: Manifest, command: CanaryCommand) -> str:
@@ -285,12 +313,3 @@ def _canary_replicas(site: Site) -> int:
         return min_replicas(site.bundle.autoscaler)
     primary = site.primary()
     return max(1, wanted_replicas(primary if primary is not None else site.bundle.target))
-
-
-def _await_gone(place: Place, command: CanaryCommand) -> StepReport:
-    target = place.ref.target
-    try:
-        await_no_replicas(place, target, min(SCALE_DOWN_SECONDS, command.deadline_seconds))
-    except NotReady:
-        return StepReport(warnings=(f"{target} was scaled to 0, but still has pods",))
-    return StepReport(notes=(f"{target} is scaled to 0",))

@@ -21,7 +21,7 @@ from rich.console import Console
 
 from benchmarks.faults.case import Case
 from benchmarks.faults.runner import Result, run
-from benchmarks.faults.scene import Scene
+from benchmarks.faults.scene import Scene, scene_of
 from benchmarks.faults.table import table
 from benchmarks.machine import Machine, write_document
 
@@ -35,8 +35,12 @@ MODULES = (
     "neighbours",
     "writers",
     "pods",
+    "gated",
+    "uninstallations",
+    "pairs",
+    "two_clusters",
 )
-"""Modules of benchmarks.faults; each has `cases()`, and may have `wire` for the scene of its own cases."""
+"""Modules of benchmarks.faults; each has `cases()`, and what `scene_of` looks for."""
 
 
 def main() -> int:
@@ -106,8 +110,7 @@ async def _until_stopped(chosen: dict[str, list[Case]], results: list[Result], c
         loop.add_signal_handler(number, running.cancel if running else loop.stop)
     with tempfile.TemporaryDirectory(prefix="tidegate-chaos-", ignore_cleanup_errors=True) as folder:
         for module, cases in chosen.items():
-            wire = getattr(import_module(f"benchmarks.faults.{module}"), "wire", None)
-            async with Scene(Path(folder) / module, wire) as scene:
+            async with scene_of(import_module(f"benchmarks.faults.{module}"), Path(folder) / module) as scene:
                 await _run_all(scene, cases, results, console)
 
 

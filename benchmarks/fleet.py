@@ -28,8 +28,9 @@ from benchmarks.fleet_installation import FleetInstallation, Handle, Usages, gat
 from benchmarks.fleet_report import report
 from benchmarks.history import History
 from benchmarks.machine import Machine, write_document
+from benchmarks.neighbours import GATE
 from tidegate.cli.exits import CommandFailed
-from tidegate.contracts import PAUSE, PROMOTE, STATUS
+from tidegate.contracts import APPROVE, PROMOTE, STATUS
 from tidegate.domain.release import Outcome
 from tidegate.sandbox.processes import ProcessError
 
@@ -38,6 +39,9 @@ ROUNDS = (25, 50, 100, 200, 400)
 WAITING = 1000
 INTERVAL_SECONDS = 10
 STEPS = 5
+GATE_INTERVAL = "10m"
+"""Between two questions to a gate."""
+
 PLAIN_WIDTH = 140
 ASKED = 50
 """Waiting releases that are asked for their status, to see how long an answer takes."""
@@ -151,11 +155,10 @@ async def _round(
 
 
 async def _commit(
-    installation: FleetInstallation, names: tuple[str, ...], version: str, interval: str
+    installation: FleetInstallation, names: tuple[str, ...], version: str, interval: str, gate: str = ""
 ) -> None:
-    installation.sha = await installation.repository.commit_fleet(
-        version, names, interval, installation.addresses.web
-    )
+    web = installation.addresses.web
+    installation.sha = await installation.repository.commit_fleet(version, names, interval, web, gate)
 
 
 async def _begin(installation: FleetInstallation, names: Sequence[str]) -> tuple[list[Handle], Counter[str]]:
@@ -230,10 +233,10 @@ async def _watching_threads(installation: FleetInstallation) -> AsyncIterator[li
 
 
 async def _wait(installation: FleetInstallation, names: tuple[str, ...]) -> Waiting:
-    """Bring releases to where they wait for somebody, see what that costs, and let all go on at once."""
+    """Bring releases to a closed gate, see what waiting there costs, and let all go on at once."""
     version, count = "2.0.0", len(names)
-    _say(f"{count} releases that wait in mid-release")
-    await _commit(installation, names, version, "10m")
+    _say(f"{count} releases that wait in a gate")
+    await _commit(installation, names, version, GATE_INTERVAL, installation.addresses.web + GATE)
     await installation.replace_worker()
     began, tenth = time.monotonic(), count // 10
     first = await _bring_to_wait(installation, names[:tenth], tenth)
@@ -246,7 +249,7 @@ async def _wait(installation: FleetInstallation, names: tuple[str, ...]) -> Wait
     answer_evicted = await _answers(installation, names[:ASKED])
     evicted = installation.usages().worker
     began = time.monotonic()
-    await gathered(STARTERS, *(handle.signal(PROMOTE) for handle in handles))
+    await gathered(STARTERS, *(_let_go_on(handle) for handle in handles))
     outcomes = await _outcomes(handles)
     return Waiting(
         releases=count,
@@ -264,14 +267,18 @@ async def _wait(installation: FleetInstallation, names: tuple[str, ...]) -> Wait
 
 
 async def _bring_to_wait(installation: FleetInstallation, names: Sequence[str], total: int) -> list[Handle]:
-    """Start releases and pause their canaries; until `total` are waiting. ValueError for a start refused."""
+    """Start releases; until `total` wait in their gates. ValueError for a start refused."""
     handles, refused = await _begin(installation, names)
     if refused:
         raise ValueError(f"{refused.total()} starts were refused")
-    await _until_there_are(installation, total, "")
-    await gathered(STARTERS, *(installation.canary(name).signal(PAUSE) for name in names))
-    await _until_there_are(installation, total, "AND TidegatePhase='Paused'")
+    await _until_there_are(installation, total, "AND TidegatePhase='Waiting'")
     return handles
+
+
+async def _let_go_on(handle: Handle) -> None:
+    """Approve the rollout, and promote it without the analysis, which is no part of waiting."""
+    await handle.signal(APPROVE)
+    await handle.signal(PROMOTE)
 
 
 async def _until_there_are(installation: FleetInstallation, count: int, more: str) -> None:

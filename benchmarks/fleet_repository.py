@@ -17,19 +17,22 @@ FOLDER = "applications"
 class FleetRepository(Repository):
     """Every application is podinfo, released in five steps."""
 
-    async def commit_fleet(self, version: str, names: Iterable[str], interval: str, web: str) -> str:
+    async def commit_fleet(
+        self, version: str, names: Iterable[str], interval: str, web: str, gate: str = ""
+    ) -> str:
         """Commit an image version for each application; the commit's SHA.
 
-        `interval` is how long a step bakes, `web` where its load tester is.
+        `interval` is how long a step bakes, and between two questions to a gate; `web` is where its load
+        tester is, `gate` what confirms its rollout, if anything.
         """
-        await asyncio.to_thread(self._write_all, version, tuple(names), interval, web)
+        await asyncio.to_thread(self._write_all, version, tuple(names), canary(interval, web, gate))
         return await self.commit_all(version)
 
-    def _write_all(self, version: str, names: tuple[str, ...], interval: str, web: str) -> None:
+    def _write_all(self, version: str, names: tuple[str, ...], released_by: dict[str, Any]) -> None:
         files = {
             "deployment.yaml": deployment(version),
             "autoscaler.yaml": autoscaler(),
-            "canary.yaml": canary(interval, web),
+            "canary.yaml": released_by,
         }
         texts = {file: yaml.safe_dump(manifest, sort_keys=False) for file, manifest in files.items()}
         for name in names:
@@ -92,8 +95,8 @@ def autoscaler() -> dict[str, Any]:
     }
 
 
-def canary(interval: str, web: str) -> dict[str, Any]:
-    """Five steps of ten per cent, two checks, and a load test at `web`."""
+def canary(interval: str, web: str, gate: str = "") -> dict[str, Any]:
+    """Five steps of ten per cent, two checks, a load test at `web`, and a gate before all if there is one."""
     metrics = [
         {"name": "request-success-rate", "thresholdRange": {"min": 99}, "interval": "1m"},
         {"name": "request-duration", "thresholdRange": {"max": 500}, "interval": "1m"},
@@ -123,7 +126,11 @@ def canary(interval: str, web: str) -> dict[str, Any]:
                 "maxWeight": 50,
                 "stepWeight": 10,
                 "metrics": metrics,
-                "webhooks": [load],
+                "webhooks": [load, *_consent(gate)],
             },
         },
     }
+
+
+def _consent(gate: str) -> list[dict[str, Any]]:
+    return [{"name": "consent", "type": "confirm-rollout", "url": gate, "timeout": "5s"}] if gate else []

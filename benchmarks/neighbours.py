@@ -1,8 +1,8 @@
 """`python -m benchmarks.neighbours FOLDER`: the neighbours of a fleet of releases, without pods.
 
 Two clusters whose Deployments are ready and whose Services know pods at once, a Prometheus that is content
-with everything, and a load tester that accepts every hook. They have a process of their own, so that a
-worker's CPU is measured alone.
+with everything, and a load tester that accepts every hook but keeps its gate closed. They have a process of
+their own, so that a worker's CPU is measured alone.
 Once up, FOLDER holds `kubeconfig` and `neighbours.json`, an `Addresses`; a SIGTERM ends them.
 """
 
@@ -31,6 +31,9 @@ _AUTOSCALERS: Storage = ("autoscaling", "horizontalpodautoscalers")
 _SERVICES: Storage = ("", "services")
 _SLICES: Storage = ("discovery.k8s.io", "endpointslices")
 _NOTHING_ELSE = Surroundings(prometheus_port=9, egress_url="", definitions=tuple(definitions()))
+GATE = "/gate/check"
+"""A gate that is never open."""
+
 _ANSWER = {
     "status": "success",
     "data": {"resultType": "vector", "result": [{"metric": {}, "value": [0, "100"]}]},
@@ -153,11 +156,15 @@ def _services(clusters: list[CountingCluster]) -> web.Application:
     async def hook(_: web.Request) -> web.Response:
         return web.Response(text="ok")
 
+    async def gate(_: web.Request) -> web.Response:
+        return web.Response(status=403, text="Forbidden")
+
     async def calls(_: web.Request) -> web.Response:
         return web.json_response({cluster.name: cluster.calls for cluster in clusters})
 
     app = web.Application()
-    app.add_routes([web.get("/api/v1/query", query), web.post("/", hook), web.get("/calls", calls)])
+    app.add_routes([web.get("/api/v1/query", query), web.get("/calls", calls)])
+    app.add_routes([web.post("/", hook), web.post(GATE, gate)])
     return app
 
 

@@ -17,6 +17,17 @@ EXAMPLES = {
     "03-pair": ("main", "5 objects, canaries: backend.pair, frontend.pair"),
 }
 """Each example's branch, and what `validate` says of it."""
+STRATEGIES = {
+    "ab-testing": "Route matching requests 0/100",
+    "alerts": "Bake 5s at 50%",
+    "blue-green": "Bake 5s iteration 6/6",
+    "daemon-set": "Scale up target",
+    "gates": "Gate confirm-promotion: product-owner",
+    "metrics": "2 checks",
+    "mirroring": "mirror 50%",
+    "session-affinity": "Route 75/25",
+}
+"""The Canaries of the fourth example, and what `plan` says of each."""
 MAKEFILE = (CHECKOUT / "Makefile").read_text()
 DOCUMENTS = sorted(
     [*CHECKOUT.glob("*.md"), *CHECKOUT.glob("docs/**/*.md"), *CHECKOUT.glob("examples/**/*.md")]
@@ -103,12 +114,16 @@ def test_scripts_are_executable_and_stop_at_the_first_error(script: str) -> None
     _run("bash", "-n", str(path))
 
 
-def _in_a_repository(example: str, branch: str, folder: Path) -> Path:
-    """The example's application, with its manifests in a repository."""
+def _in_a_repository(example: str, branch: str, folder: Path, canary: Path | None = None) -> Path:
+    """The example's application, with its manifests in a repository; its Canary may be another one."""
     repository = folder / example
     identity = ("-c", "user.name=Test", "-c", "user.email=test@localhost", "-c", "commit.gpgsign=false")
     _run("git", "init", "--quiet", f"--initial-branch={branch}", str(repository))
     _run("cp", "-r", f"{CHECKOUT}/examples/{example}/.", str(repository))
+    if canary:
+        _run("cp", str(canary), f"{repository}/manifests/canary.yaml")
+        if "kind: DaemonSet" in canary.read_text():
+            (repository / "manifests" / "deployment.yaml").unlink()
     _run("git", "-C", str(repository), "add", ".")
     _run("git", "-C", str(repository), *identity, "commit", "--quiet", "-m", example)
     application = repository / "application.yaml"
@@ -117,23 +132,38 @@ def _in_a_repository(example: str, branch: str, folder: Path) -> Path:
     return application
 
 
-@pytest.mark.parametrize("example", EXAMPLES)
-def test_the_example_is_valid(example: str, tmp_path: Path) -> None:
-    (tmp_path / "tidegate.toml").write_text(
+@pytest.fixture
+def configuration(tmp_path: Path) -> str:
+    file = tmp_path / "tidegate.toml"
+    file.write_text(
         '[clusters.asm]\nserver = "https://asm"\n[clusters.mesh01]\nserver = "https://mesh01"\n'
         '[clusters.mesh02]\nserver = "https://mesh02"\n[mesh]\ncontrol_plane = "asm"\n'
         f'[load]\ncluster = "mesh01"\nmode = "native"\n[git]\ncache = "{tmp_path}/cache"\n'
     )
+    return str(file)
+
+
+@pytest.mark.parametrize("example", EXAMPLES)
+def test_the_example_is_valid(example: str, tmp_path: Path, configuration: str) -> None:
     branch, said = EXAMPLES[example]
-    application = _in_a_repository(example, branch, tmp_path)
-    config = str(tmp_path / "tidegate.toml")
-    printed = _run(sys.executable, "starter.py", "validate", "-f", str(application), TIDEGATE_CONFIG=config)
+    application = str(_in_a_repository(example, branch, tmp_path))
+    printed = _run(sys.executable, "starter.py", "validate", "-f", application, TIDEGATE_CONFIG=configuration)
 
     assert said in printed
 
 
+@pytest.mark.parametrize("strategy", STRATEGIES)
+def test_the_strategy_has_the_plan_that_it_is_for(strategy: str, tmp_path: Path, configuration: str) -> None:
+    canary = CHECKOUT / f"examples/04-strategies/{strategy}.yaml"
+    application = str(_in_a_repository("02-own-application", "main", tmp_path, canary))
+    printed = _run(sys.executable, "starter.py", "plan", "-f", application, TIDEGATE_CONFIG=configuration)
+
+    assert STRATEGIES[strategy] in printed
+
+
 def test_every_example_is_tested() -> None:
-    assert {path.name for path in (CHECKOUT / "examples").iterdir()} == set(EXAMPLES)
+    assert {path.name for path in (CHECKOUT / "examples").iterdir()} == {*EXAMPLES, "04-strategies"}
+    assert {path.stem for path in (CHECKOUT / "examples/04-strategies").glob("*.yaml")} == set(STRATEGIES)
 
 
 def test_the_quickstart_shows_the_example_as_it_is() -> None:

@@ -1,9 +1,10 @@
 """The analysis: a routing stands for its bake under load, then its checks are judged; again, until it passes.
 
-A pause stops the bake's clock, a promotion by hand ends the bake.
+A pause stops the clock of a bake, a promotion by hand ends it. Where a canary has to wait, one is repeated.
 """
 
 import asyncio
+from collections.abc import Callable
 from datetime import timedelta
 
 from temporalio import workflow
@@ -27,6 +28,8 @@ with workflow.unsafe.imports_passed_through():
 
 _SHORTEST_SOAK = 0.1
 """Seconds that a bake goes on for after a pause in its last moment."""
+_CHANGES_ALONE = "note what changes while a canary waits"
+"""The change's name in histories: without it each repeated bake is noted, and kubectl shown each note."""
 
 
 class Analysis:
@@ -54,20 +57,35 @@ class Analysis:
         self._rest = rest
         self.remaining = request.progress.remaining_seconds if request.progress else None
         self.since = request.progress.analysed_since if request.progress else None
+        self.passing = request.progress.passing if request.progress else ""
+        """Where the last bake passed; empty once one did not."""
         self._waits_for = ""
+        self._is_over: Callable[[], bool] = lambda: control.hurried
 
     async def bake(self, bake: Bake) -> None:
-        """Repeat a bake until it passes. Raises ReleaseFailed at the threshold of failed checks."""
+        """Repeat a stage's bake until it passes. Raises ReleaseFailed at the threshold of failed checks."""
         if bake.iterations and self.remaining is None:
             self._logbook.note(narration.iterated(self._ref.full_name, bake))
         self._logbook.update(iterations=bake.iteration)
+        self._is_over, self.passing = lambda: self._control.hurried, ""
+        await self._until_passed(bake)
+
+    async def repeat(self, bake: Bake, is_over: Callable[[], bool]) -> None:
+        """The same for a canary that waits, unless that `is_over`: a pass that follows a pass is no news."""
+        self._is_over = is_over
+        if bake.iterations and self.remaining is None and not workflow.patched(_CHANGES_ALONE):
+            self._logbook.note(narration.iterated(self._ref.full_name, bake))
+        await self._until_passed(bake)
+
+    async def _until_passed(self, bake: Bake) -> None:
         if bake.checks:  # what comes before, by a delay, is to be compared with nothing
             self.since = self.since or workflow.now()
-        while not self._control.hurried:
+        while not self._is_over():
             verdicts = await self._soak_and_judge(bake)
             if not any(verdict.halts for verdict in verdicts):
                 self._tell_pass(bake, verdicts)
                 return
+            self.passing = ""
             if is_waiting(verdicts):
                 self._tell_waiting(verdicts)
             else:
@@ -85,7 +103,7 @@ class Analysis:
                     return await self._judge(bake, load)
             finally:
                 load.cancel()
-            if self._control.hurried:
+            if self._is_over():
                 return ()
             remaining = max(_SHORTEST_SOAK, remaining - (workflow.now() - started).total_seconds())
             self.remaining = remaining
@@ -98,7 +116,7 @@ class Analysis:
         return not await comes_true(self._is_interrupted, seconds, summary)
 
     def _is_interrupted(self) -> bool:
-        return self._control.hurried or self._control.is_held(self._limits.signals_per_run)
+        return self._is_over() or self._control.is_held(self._limits.signals_per_run)
 
     def _news(self, bake: Bake) -> PublishCommand | None:
         """What the load test shows beside its work; without one, it is shown by itself."""
@@ -166,13 +184,17 @@ class Analysis:
         """Wait for hooks that outlast the bake; False when a promotion by hand came first."""
         if not load.done():
             self._logbook.update(waiting_for="the hooks' answers")
-        await workflow.wait_condition(lambda: load.done() or self._control.hurried)
+        await workflow.wait_condition(lambda: load.done() or self._is_over())
         return load.done()
 
     def _tell_pass(self, bake: Bake, verdicts: tuple[Verdict, ...]) -> None:
         self._waits_for = ""
-        if verdicts:
-            self._logbook.note(narration.passed(self._ref.full_name, _place(bake), verdicts))
+        place = _place(bake)
+        if not verdicts:
+            return
+        if self.passing != place or not workflow.patched(_CHANGES_ALONE):
+            self._logbook.note(narration.passed(self._ref.full_name, place, verdicts))
+        self.passing = place
 
     def _tell_waiting(self, verdicts: tuple[Verdict, ...]) -> None:
         """A bake that is repeated may be so for days: it is worth a note where its reason changes."""

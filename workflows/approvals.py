@@ -6,9 +6,9 @@ policy has the analysis go on meanwhile, its bakes are.
 
 from temporalio import workflow
 
-from workflows.analysis import Analysis
 from workflows.control import Control, Rest, waiting_at
 from workflows.logbook import Logbook
+from workflows.vigil import Vigil
 
 with workflow.unsafe.imports_passed_through():
     from tidegate.contracts import ApproveRequest, CanaryRequest, ConsentStatus
@@ -26,13 +26,13 @@ class Approvals:
     """What people have consented to of one canary; at most one gate waits at a time."""
 
     def __init__(
-        self, request: CanaryRequest, control: Control, logbook: Logbook, analysis: Analysis, rest: Rest
+        self, request: CanaryRequest, control: Control, logbook: Logbook, vigil: Vigil, rest: Rest
     ) -> None:
         self._request = request
         self._ref = request.ref
         self._control = control
         self._logbook = logbook
-        self._analysis = analysis
+        self._vigil = vigil
         self._rest = rest
         self._waits: Approval | None = None
         self._announced = request.progress.status.gate if request.progress else ""
@@ -55,31 +55,23 @@ class Approvals:
         self._logbook.update(gate=self._control.waiting.gate)
 
     def leave(self) -> None:
-        """No gate waits any more, be it open or given up; what is left of a bake behind it is no other's."""
+        """No gate waits any more, be it open or given up."""
         self._waits = None
         self._control.leave_gate()
-        self._analysis.remaining = None
+        self._vigil.end()
         self._logbook.clear()
 
     async def gather(self, stage: Approval) -> None:
         """Wait until enough persons have approved: a promotion by hand does not stand for them."""
         self._waits = stage
         self.enter(stage)
+        self._vigil.begin(stage)
         self.announce(narration.waiting_for_approvals(self._ref.full_name, self._control.waiting.gate))
         while not self._control.approved:
             await self._rest()
             self._show()
-            await self._stand_by(stage)
+            await self._vigil.stand(lambda: self._control.approved)
         self.leave()
-
-    async def _stand_by(self, stage: Approval) -> None:
-        """Until something has happened. After a promotion by hand there is no analysis to go on with."""
-        control = self._control
-        if stage.bake and not control.promoted:
-            await self._analysis.bake(stage.bake)
-            return
-        limit = self._request.limits.signals_per_run
-        await workflow.wait_condition(lambda: control.approved or control.is_held(limit))
 
     def announce(self, text: str) -> None:
         """Tell that a gate is closed: once, however many runs the wait takes."""

@@ -12,19 +12,12 @@ from temporalio import workflow
 from temporalio.exceptions import ActivityError
 
 from workflows.alarm import Alarm
-from workflows.analysis import Analysis
-from workflows.approvals import Approvals
-from workflows.control import Aborted, Control, comes_true, settle, to_the_end, unless_aborted
+from workflows.control import Aborted, Control, settle, to_the_end, unless_aborted
+from workflows.crew import Crew
 from workflows.events import Events
-from workflows.freezes import Freezes
-from workflows.gates import Gates
-from workflows.hooks import HookCalls
 from workflows.logbook import Logbook
-from workflows.rendezvous import Rendezvous
 from workflows.rollback import Fences, WayBack, start_ms
 from workflows.steps import Options, outcome_of, quick, reason_of
-from workflows.traffic import Traffic
-from workflows.workload import Workload
 
 with workflow.unsafe.imports_passed_through():
     from activities.workload import WorkloadActivities
@@ -46,31 +39,11 @@ with workflow.unsafe.imports_passed_through():
         Directive,
         StepReport,
     )
-    from tidegate.decisions import narration
+    from tidegate.decisions import course, narration
     from tidegate.decisions.coordination import with_meeting
     from tidegate.domain.alert_provider import Severity
     from tidegate.domain.errors import ReleaseFailed
-    from tidegate.domain.hook import HookType
-    from tidegate.domain.plan import (
-        Approval,
-        Bake,
-        Drain,
-        Freeze,
-        Gate,
-        Hold,
-        Hooks,
-        Meet,
-        Plan,
-        Prepare,
-        Promote,
-        Purpose,
-        Route,
-        Routing,
-        ScaleDown,
-        ScaleUp,
-        Stage,
-        describe,
-    )
+    from tidegate.domain.plan import Plan, Purpose
     from tidegate.domain.release import Outcome, Phase
 
 _DONE = {
@@ -95,24 +68,12 @@ class Canary:
         self._logbook = Logbook(request)
         self._fences = _fences_of(request)
         self._events = Events(request, self._fences, self._logbook)
-        self._hooks = HookCalls(request, self._logbook)
-        self._analysis = Analysis(
-            request, self._control, self._logbook, self._hooks, self._events.publication, self._rest
-        )
-        self._approvals = Approvals(request, self._control, self._logbook, self._analysis, self._rest)
-        self._freezes = Freezes(request, self._control, self._logbook, self._approvals, self._rest)
-        self._gates = Gates(
-            request, self._control, self._logbook, self._hooks, self._analysis, self._approvals, self._rest
-        )
-        self._rendezvous = Rendezvous(request, self._control, self._logbook, self._analysis, self._rest)
-        self._traffic = Traffic(request, self._fences, self._logbook)
-        self._workload = Workload(request, self._fences, self._logbook)
+        self._crew = Crew(request, self._control, self._logbook, self._fences, self._events, self._rest)
         self._plan: Plan | None = None
         self._stage = 0
         self._purpose = Purpose.UPKEEP
         self._target = ""
         self._reason = ""
-        self._skipped_from: float | None = None
         self._alarm: asyncio.Task[None] | None = None
         if progress is not None:
             self._carry_on(progress)
@@ -120,7 +81,7 @@ class Canary:
     @workflow.run
     async def run(self, request: CanaryRequest) -> CanaryOutcome:
         """Plan, walk, and report; on the way back, compensate first."""
-        self._rendezvous.open()
+        self._crew.rendezvous.open()
         try:
             if self._plan is None:
                 self._plan = await self._unless_aborted(self._make_plan())
@@ -128,7 +89,7 @@ class Canary:
         except Aborted as abort:
             return await self._turn_back(abort.outcome, str(abort))
         except (ActivityError, ReleaseFailed) as error:
-            return await self._turn_back(outcome_of(error), self._rendezvous.told(reason_of(error)))
+            return await self._turn_back(outcome_of(error), reason_of(error))
         except asyncio.CancelledError:
             await self._turn_back(Outcome.ABORTED, "cancelled in Temporal")
             raise
@@ -152,6 +113,7 @@ class Canary:
         """Skip what is left of the analysis and promote."""
         if self._control.ask_promote():
             self._logbook.note("Promotion asked for by signal: skipping what is left of the analysis")
+            self._crew.vigil.heed_promotion()
 
     @workflow.signal(name=APPROVE)
     def approve(self, argument: Any = None) -> None:
@@ -159,7 +121,7 @@ class Canary:
 
         The argument, an ApproveRequest or a text, says which gates are meant, and who approves.
         """
-        self._approvals.hear(ApproveRequest.read(argument))
+        self._crew.approvals.hear(ApproveRequest.read(argument))
 
     @workflow.signal(name=ABORT)
     def abort(self, argument: Any = None) -> None:
@@ -171,7 +133,7 @@ class Canary:
     def directive(self, directive: Directive | None = None) -> None:
         """The release tells where the other canaries stand; people need not."""
         if directive is not None:
-            self._rendezvous.hear(directive)
+            self._crew.rendezvous.hear(directive)
 
     @workflow.query(name=STATUS)
     def status(self) -> CanaryStatus:
@@ -186,7 +148,9 @@ class Canary:
         plan = with_meeting(result.plan, self._request.others, result.freezes)
         self._follow(plan, result.target, result.reason)
         self._logbook.open_plan(plan)
-        self._logbook.report(StepReport(notes=(result.reason,), warnings=result.warnings))
+        self._logbook.report(
+            StepReport(notes=(result.reason,), warnings=result.warnings, changed=self._request.changed)
+        )
         if self._purpose is Purpose.RELEASE:
             self._logbook.alert(Severity.INFO, narration.DETECTED)
         self._events.publication.show()
@@ -195,76 +159,26 @@ class Canary:
     def _follow(self, plan: Plan, target: str, reason: str) -> None:
         self._plan, self._purpose = plan, plan.purpose
         self._target, self._reason = target, reason
-        self._workload.follow(plan, target)
+        self._crew.follow(plan, target)
         self._events.follow(plan)
-        self._hooks.follow(plan)
-        self._rendezvous.follow(plan)
 
     async def _walk(self, plan: Plan) -> None:
         for index, stage in list(enumerate(plan.stages))[self._stage :]:
             self._stage = index
-            if self._control.promoted and _is_analysis(stage):
-                self._skip()
+            if self._control.promoted and course.is_analysis(stage):
+                self._crew.skip()
                 continue
-            if _is_receding(stage) and (self._traffic.hurried or self._control.promoted):
+            if course.is_receding(stage) and (self._crew.traffic.hurried or self._control.promoted):
                 continue
-            if _may_pause_before(stage) and not self._rendezvous.went:
+            if course.may_pause_before(stage) and not self._crew.rendezvous.went:
                 await self._unless_aborted(self._rest())
             self._logbook.enter_stage(index, stage)
-            if not _is_gate(stage):  # whether it is open is worth more than that it was come to
+            if not course.is_gate(stage):  # whether it is open is worth more than that it was come to
                 self._events.tell()
-            if isinstance(stage, ScaleDown) or _comes_after(stage):
-                # It makes the promotion final with its first write: no abort may say otherwise afterwards.
-                await to_the_end(self._perform(stage))
+            if course.is_final(stage):
+                await to_the_end(self._crew.perform(stage))
             else:
-                await self._unless_aborted(self._perform(stage))
-
-    async def _perform(self, stage: Stage) -> None:
-        match stage:
-            case Prepare():
-                await self._workload.prepare()
-            case ScaleUp():
-                await self._workload.scale_up()
-            case Route():
-                await self._traffic.route(stage)
-            case Bake():
-                await self._analysis.bake(stage)
-                if self._control.promoted:
-                    self._skip()
-            case Gate() | Approval() | Freeze() | Hooks() | Meet():
-                await self._consult(stage)
-            case Promote():
-                await self._promote()
-            case Hold() | Drain():
-                await self._stand(stage)
-            case ScaleDown():
-                await self._workload.scale_down()
-
-    async def _consult(self, stage: Gate | Approval | Freeze | Hooks | Meet) -> None:
-        match stage:
-            case Approval():
-                await self._approvals.gather(stage)
-            case Freeze():
-                await self._freezes.outlast(stage)
-            case Meet():
-                await self._rendezvous.meet(stage)
-            case _ if _comes_after(stage):
-                await self._hooks.after(succeeded=True)
-            case _:
-                await self._gates.open(stage)
-                if self._control.promoted and _is_analysis(stage):
-                    self._skip()
-
-    async def _stand(self, stage: Hold | Drain) -> None:
-        """A promotion by hand ends a hold; what is still on its way gets its time in any case."""
-        await comes_true(
-            lambda: self._control.promoted and isinstance(stage, Hold), stage.seconds, describe(stage)
-        )
-
-    async def _promote(self) -> None:
-        await self._traffic.end_copies()
-        self._logbook.enter_phase(Phase.PROMOTING)
-        await self._workload.promote()
+                await self._unless_aborted(self._crew.perform(stage))
 
     async def _rest(self) -> None:
         """A place where nothing is under way: hold while paused, hand over when this run has grown long."""
@@ -290,24 +204,25 @@ class Canary:
         return CanaryProgress(
             plan=self._plan,
             target=self._target,
-            reason=self._reason,
+            reason=narration.with_changes(self._reason, self._logbook.changed),
             stage=self._stage,
-            remaining_seconds=self._analysis.remaining,
-            analysed_since=self._analysis.since,
-            routing=self._traffic.routing,
-            routed=self._traffic.routed,
+            remaining_seconds=self._crew.analysis.remaining,
+            analysed_since=self._crew.analysis.since,
+            passing=self._crew.analysis.passing,
+            routing=self._crew.traffic.routing,
+            routed=self._crew.traffic.routed,
             fence=self._fences.last,
             paused=self._control.paused,
             promoted=self._control.promoted,
             approved=self._control.approved,
             approvals=self._control.waiting.approvals,
-            closed=self._gates.closed,
-            refused_by=self._gates.refused_by,
-            directive=self._rendezvous.directive,
-            reported=self._rendezvous.reported,
+            closed=self._crew.gates.closed,
+            refused_by=self._crew.gates.refused_by,
+            directive=self._crew.rendezvous.directive,
+            reported=self._crew.rendezvous.reported,
             untold=self._events.untold,
             unshown=self._events.publication.unshown,
-            skipped_from=self._skipped_from,
+            skipped_from=self._crew.skipped_from,
             status=self._logbook.status,
             timings=tuple(self._logbook.timings),
             started=self._logbook.started,
@@ -318,7 +233,6 @@ class Canary:
         """Stand where the run before this one stood, as do the control, the analysis and the logbook."""
         self._follow(progress.plan, progress.target, progress.reason)
         self._stage = progress.stage
-        self._skipped_from = progress.skipped_from
         self._logbook.update()
 
     async def _unless_aborted(self, work: Coroutine[Any, Any, T]) -> T:
@@ -327,29 +241,38 @@ class Canary:
     async def _turn_back(self, outcome: Outcome, reason: str) -> CanaryOutcome:
         """End on the old side. Without a release under way there is nothing to bring back."""
         self._logbook.close_stage()
-        self._rendezvous.turn_back(reason)
+        self._crew.rendezvous.turn_back(reason)
         if self._purpose is not Purpose.RELEASE:
             self._logbook.note(f"{outcome}: {reason}", warning=True)
             self._logbook.alert(Severity.ERROR, f"{outcome}: {reason}")
             return await self._close(outcome, reason)
         outcome = Outcome.ROLLED_BACK if outcome in (Outcome.FAILED, Outcome.INVALID) else outcome
+        way = await self._go_back(outcome, reason)
+        if way.promoted_by == self._fences.epoch:  # final, or that of all others as well
+            outcome, reason = Outcome.PROMOTED, narration.stands(reason)
+        await to_the_end(self._crew.hooks.after(succeeded=outcome is Outcome.PROMOTED))
+        return await self._close(outcome, narration.with_what_is_left(reason, way.left))
+
+    async def _go_back(self, outcome: Outcome, reason: str) -> WayBack:
+        """Say that all goes back, and why; then go, under an alarm for traffic that does not come back."""
         self._logbook.enter_phase(Phase.ROLLING_BACK)
-        self._gates.leave()
+        self._crew.gates.leave()
         self._logbook.update(paused=False, doing="Roll back")
         self._wait_for_way_back()
-        told = narration.rolling_back(self._ref.full_name, reason)
+        tells = narration.keeping if self._crew.rendezvous.stays else narration.rolling_back
+        told = tells(self._ref.full_name, reason)
         self._logbook.note(told, warning=True)
         self._logbook.alert(Severity.ERROR if outcome is Outcome.ROLLED_BACK else Severity.WARN, told)
-        say, tell, given = self._logbook.report, self._wait_for_way_back, self._traffic.given
-        way = WayBack(self._ref, self._fences, self._limits, say, tell, given)
+        say, tell, given = self._logbook.report, self._wait_for_way_back, self._crew.traffic.given
+        rendezvous = self._crew.rendezvous
+        way = WayBack(
+            self._ref, self._fences, self._limits, say, tell, given, stands=lambda: rendezvous.stays
+        )
         if self._plan and self._plan.alerts and self._plan.alerts.alarm:
             self._alarm = asyncio.create_task(Alarm(way, self._logbook, self._limits).watch())
         await to_the_end(way.roll_back(self._fences.epoch))
         self._logbook.update(weight=0, baseline=0)
-        if way.promoted_by == self._fences.epoch:  # reset from after the promotion was final
-            outcome, reason = Outcome.PROMOTED, narration.stands(reason)
-        await to_the_end(self._hooks.after(succeeded=outcome is Outcome.PROMOTED))
-        return await self._close(outcome, narration.with_what_is_left(reason, way.left))
+        return way
 
     def _wait_for_way_back(self, obstacle: str = "") -> None:
         self._logbook.update(waiting_for=obstacle or narration.THE_WAY_BACK)
@@ -360,20 +283,16 @@ class Canary:
             self._logbook.note(narration.initialised(name))
         if told := narration.FINISHED.get(self._purpose):
             self._logbook.alert(Severity.INFO, told)
-        reason = narration.finished(outcome, name, self._reason, self._skipped_from)
+        why = narration.with_changes(self._reason, self._logbook.changed)
+        reason = narration.finished(outcome, name, why, self._crew.skipped_from)
         return await self._close(outcome, reason)
 
     async def _close(self, outcome: Outcome, reason: str) -> CanaryOutcome:
         """End the account, and let those who listen have the last of it."""
         result = self._logbook.close(outcome, reason)
-        self._rendezvous.close()
+        self._crew.rendezvous.close()
         await to_the_end(self._events.close())
         return result
-
-    def _skip(self) -> None:
-        """Remember at which weight somebody ended the analysis."""
-        if self._skipped_from is None:
-            self._skipped_from = self._traffic.share
 
     def _quick(self, summary: str) -> Options:
         return quick(summary, budget_seconds=self._limits.outage_budget_seconds)
@@ -384,33 +303,3 @@ def _fences_of(request: CanaryRequest) -> Fences:
     if request.progress:
         return Fences(request.progress.fence.epoch, request.progress.fence)
     return Fences(request.epoch or start_ms())
-
-
-def _is_analysis(stage: Stage) -> bool:
-    """Whether a promotion by hand skips this stage."""
-    if isinstance(stage, Gate | Hooks):
-        return stage.type not in (HookType.CONFIRM_ROLLOUT, HookType.POST_ROLLOUT)
-    if isinstance(stage, Route):
-        return stage.routing != Routing() and not stage.receding
-    return isinstance(stage, Bake)
-
-
-def _is_gate(stage: Stage) -> bool:
-    return isinstance(stage, Gate | Approval | Freeze)
-
-
-def _is_receding(stage: Stage) -> bool:
-    """Whether it only spreads the last of the promotion over time."""
-    return isinstance(stage, Hold) or (isinstance(stage, Route) and stage.receding)
-
-
-def _comes_after(stage: Stage) -> bool:
-    """Whether all is decided by the time of this stage."""
-    return isinstance(stage, Hooks) and stage.type is HookType.POST_ROLLOUT
-
-
-def _may_pause_before(stage: Stage) -> bool:
-    """From the promotion on, stopping half-way would only prolong the one moment nobody wants to prolong."""
-    return isinstance(
-        stage, Prepare | ScaleUp | Bake | Gate | Approval | Freeze | Meet | Promote
-    ) or _is_analysis(stage)

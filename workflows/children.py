@@ -74,6 +74,8 @@ class Children:
         self.outcomes: list[CanaryOutcome] = []
         self.override_freeze = ""
         """Why canaries that start from here on wait for no freeze."""
+        self.changed: dict[str, tuple[str, ...]] = {}
+        """Fields of routes that were brought to Git before the canaries, by these's full names."""
 
     @property
     def ids(self) -> tuple[str, ...]:
@@ -147,6 +149,7 @@ class Children:
             limits=limits,
             revision=revision,
             others=others,
+            changed=self.changed.get(ref.full_name, ()),
             override_freeze=self.override_freeze,
             epoch=self._epoch,
         )
@@ -168,7 +171,8 @@ class Children:
         except ChildWorkflowError as error:
             if self._coordinator:
                 await self._coordinator.lost(handle.id, _told_reason(error))
-            return await _put_right(request, error, self._tell)
+            stands = bool(self._coordinator and self._coordinator.stayed)
+            return await _put_right(request, error, self._tell, stands)
 
     async def _start(self, request: CanaryRequest) -> Handle:
         """Start the canary; one left behind by an earlier release is told to turn back, and waited for."""
@@ -288,9 +292,17 @@ def _told_reason(error: ChildWorkflowError) -> str:
             return reason_of(error)
 
 
-async def _put_right(request: CanaryRequest, error: ChildWorkflowError, tell: Tell) -> CanaryOutcome:
-    """A canary that was cancelled has gone back by itself; for one that was cut off, its parent does it."""
+async def _put_right(
+    request: CanaryRequest, error: ChildWorkflowError, tell: Tell, stands: bool
+) -> CanaryOutcome:
+    """A canary that was cancelled has gone back by itself; for one that was cut off, its parent does it.
+
+    `stands`: all canaries were promoted by then, and this one is not undone.
+    """
     ref, cause = request.ref, error.cause
+    if isinstance(cause, CancelledError) and stands:
+        reason = narration.stands(_told_reason(error))
+        return CanaryOutcome(canary=ref.full_name, outcome=Outcome.PROMOTED, reason=reason)
     if isinstance(cause, CancelledError):
         return CanaryOutcome(
             canary=ref.full_name, outcome=Outcome.ABORTED, reason=f"{_told_reason(error)}; rolled back"
@@ -301,7 +313,8 @@ async def _put_right(request: CanaryRequest, error: ChildWorkflowError, tell: Te
     def say(report: StepReport) -> None:
         notes.extend(report.told(workflow.now()))
 
-    way = WayBack(ref, Fences(max(now_ms(), request.epoch + 1)), request.limits, say, tell)
+    fences = Fences(max(now_ms(), request.epoch + 1))
+    way = WayBack(ref, fences, request.limits, say, tell, stands=lambda: stands)
     await to_the_end(way.roll_back(request.epoch))
     undone = Outcome.ABORTED if terminated else Outcome.FAILED
     promoted = request.epoch == way.promoted_by

@@ -41,6 +41,11 @@ class Coordinator:
         """The names of all canaries but one."""
         return others_than(self._members[key].name, (member.name for member in self._members.values()))
 
+    @property
+    def stayed(self) -> bool:
+        """Whether all have been promoted: none goes back any more."""
+        return self._common.stayed
+
     def dissolve(self) -> None:
         """The release was cancelled, and all its canaries with it: nobody has to be told anything."""
         self._dissolved = True
@@ -51,9 +56,16 @@ class Coordinator:
         await self._tell()
 
     async def hear(self, report: Report) -> None:
-        """A canary tells where it stands. What comes from another release's is left aside."""
+        """A canary tells where it stands. What comes from another release's is left aside.
+
+        One that was reset is no longer where it was, and is told anew what it has to know.
+        """
         member = self._members.get(report.canary)
-        if member is None or report.epoch != self._epoch or member.turned_back:
+        if member is None or report.epoch != self._epoch:
+            return
+        if report.anew:
+            self._told[report.canary] = Directive()
+        elif member.turned_back:
             return
         news = report.model_dump(include={"passed", "promoted", "place", "turned_back"})
         self._change(report.canary, member.model_copy(update=news))

@@ -36,6 +36,7 @@ class Freezes:
         self._logbook = logbook
         self._approvals = approvals
         self._rest = rest
+        self._held = _was_held(request)
 
     async def outlast(self, stage: Freeze) -> None:
         """Return where no freeze is, or is none for this canary: a promotion by hand changes nothing."""
@@ -49,6 +50,8 @@ class Freezes:
                 self._logbook.note(narration.freeze_overridden(frozen, self._override), warning=True)
                 break
             await self._stand(frozen)
+        if not self._held:
+            self._logbook.forget_stage()
         self._approvals.leave()
 
     async def _look(self, stage: Freeze) -> Frozen | None:
@@ -61,6 +64,7 @@ class Freezes:
 
     async def _stand(self, frozen: Frozen) -> None:
         """Until it ends, or something has happened."""
+        self._held = True
         self._approvals.announce(narration.waiting_for_thaw(self._ref.full_name, frozen))
         self._logbook.obstruct(narration.freeze_holds(self._ref, frozen), Phase.WAITING)
         control, limit = self._control, self._limits.signals_per_run
@@ -69,3 +73,9 @@ class Freezes:
             max(_SHORTEST, frozen.until - workflow.now()),
             f"Wait for the freeze's end: {frozen.reason}"[:150],
         )
+
+
+def _was_held(request: CanaryRequest) -> bool:
+    """Whether the run before this one handed over in a freeze."""
+    progress = request.progress
+    return progress is not None and isinstance(progress.plan.stages[progress.stage], Freeze)

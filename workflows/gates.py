@@ -141,7 +141,7 @@ class Gates:
         bake: Bake | None = stage.bake if isinstance(stage, Gate) else None
         while not self._is_over(stage):
             if bake:
-                await self._analysis.bake(bake)
+                await self._analysis.repeat(bake, lambda: self._is_over(stage))
             else:
                 await self._sleep(stage, closed)
             if workflow.now() >= closed.again_at:

@@ -40,6 +40,8 @@ class Logbook:
         self._walking = _walking_phase(progress.plan) if progress else Phase.PROGRESSING
         self.started = progress.started if progress else workflow.now()
         self.stage_started: datetime | None = progress.stage_started if progress else None
+        self.changed: tuple[str, ...] = ()
+        """Fields around the canary that this run brought to Git."""
         self.timings: list[StageTiming] = list(progress.timings) if progress else []
         self.status = progress.status if progress else _opening_status(request)
         self.untold: list[Event] = list(progress.untold) if progress else []
@@ -77,8 +79,9 @@ class Logbook:
             self.note(text, warning=warning)
 
     def report(self, report: StepReport) -> None:
-        """Write down what a step said."""
-        for text in report.notes:
+        """Write down what a step said, and remember what it changed."""
+        self.changed += report.changed
+        for text in (*report.notes, *report.changed):
             self.note(text)
         for text in report.warnings:
             self.note(text, warning=True)
@@ -138,6 +141,10 @@ class Logbook:
             seconds = (workflow.now() - self.stage_started).total_seconds()
             self.timings.append(StageTiming(stage=self.status.doing, seconds=round(seconds, 3)))
             self.stage_started = None
+
+    def forget_stage(self) -> None:
+        """The stage that is open is worth no place among the timings."""
+        self.stage_started = None
 
     def close(self, outcome: Outcome, reason: str) -> CanaryOutcome:
         """End the account."""

@@ -149,7 +149,7 @@ class Recovery:
         def wait_for(obstacle: str) -> None:
             self._wait(ref.full_name, obstacle or ref.full_name)
 
-        way = WayBack(ref, self._fences, self._limits, say, wait_for)
+        way = WayBack(ref, self._fences, self._limits, say, wait_for, stands=lambda: remains.stands)
         self._walked[ref.full_name] = remains, way, notes
         say(StepReport(notes=tuple(f"Found: {fault}" for fault in remains.faults)))
         say(StepReport(notes=(narration.ROUTING_TO_PRIMARY,)))

@@ -249,6 +249,7 @@ class Release:
                 **self._quick(f"Route {ref.full_name} 100/0"),
             )
             self._warn(*report.warnings)
+            self._children.changed[ref.full_name] = report.changed
 
     async def _sync(self, resolved: Resolved) -> None:
         command = SyncCommand(owner=resolved.owner, fence=self._fences.next())

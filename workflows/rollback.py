@@ -89,6 +89,8 @@ class WayBack:
     `given` is the routing that the canary had last, with the token that brought it: what else is found is
     another writer's. `routing` holds until the traffic is back, or a later release is in charge of it: then
     it is `overruled`. `promoted_by` is the epoch of the release whose version the primary runs in the end.
+    `stands`: whether all canaries of the release were promoted, so that none of these promotions is undone
+    any more; it is asked at the last moment, for that may be decided while the traffic is brought back.
     `left` says what could not be done, and how it is mended.
     """
 
@@ -100,6 +102,8 @@ class WayBack:
         say: Say,
         tell: Tell,
         given: tuple[Routing | None, Fence | None] = (None, None),
+        *,
+        stands: Callable[[], bool] = lambda: False,
     ) -> None:
         self._ref = ref
         self._fences = fences
@@ -107,6 +111,8 @@ class WayBack:
         self._say = say
         self._tell = tell
         self._given = given
+        self._may_stand = stands
+        self._stands = False
         self.routing = True
         self.overruled = False
         self.promoted_by = 0
@@ -116,7 +122,8 @@ class WayBack:
         """Bring the canary back as it was before the release, whose fences have the epoch `copy_epoch`."""
         self._say(StepReport(notes=(narration.ROUTING_TO_PRIMARY,)))
         await self.route_to_primary()
-        await self.clear_away(narration.failed(self._ref.full_name), copy_epoch=copy_epoch)
+        ending = narration.clearing_away if self._may_stand() else narration.failed
+        await self.clear_away(ending(self._ref.full_name), copy_epoch=copy_epoch)
 
     async def clear_away(self, ending: str, *, copy_epoch: int = 0, drain: bool = True) -> None:
         """What follows once the traffic is back: the primary's template, and the end of the target's pods.
@@ -170,6 +177,7 @@ class WayBack:
         return RouteCommand(ref=self._ref, fence=fence, turning_back=True, expected=expected, after=after)
 
     async def _restore(self, copy_epoch: int) -> None:
+        self._stands = self._may_stand()
         report = await self._at_best(
             WorkloadActivities.restore,
             "Restore primary",
@@ -199,6 +207,7 @@ class WayBack:
                     deadline_seconds=deadline_seconds,
                     turning_back=True,
                     copy_epoch=copy_epoch,
+                    stands=self._stands,
                     at=workflow.now(),
                 )
 

@@ -30,6 +30,7 @@ with workflow.unsafe.imports_passed_through():
         canary_workflow_id,
     )
     from tidegate.decisions import narration
+    from tidegate.decisions.clusters import without_clusters
     from tidegate.domain.errors import ReleaseFailed
     from tidegate.domain.release import Outcome
 
@@ -58,12 +59,17 @@ class Uninstallation:
         self._fences.follow(found.epoch)
         refs = [each.ref for each in found.canaries]
         chosen = [ref for ref in refs if _is_among(ref, self._request.canaries)]
+        gone = self._request.forgotten
+        if strange := sorted({*gone} - {name for ref in chosen for name in ref.owner.further_clusters}):
+            self.outcomes = [_invalid(name, narration.unknown_further(name)) for name in strange]
+            return
+        self.warnings = (*self.warnings, *map(narration.forgotten_cluster, gone))
         self._tell("its canaries' targets, and then their traffic")
         unknown = [
             name for name in self._request.canaries if not any(_is_among(ref, (name,)) for ref in refs)
         ]
-        ended = await asyncio.gather(*(self._uninstall(ref) for ref in chosen))
-        self.outcomes = [*ended, *(_unknown(name) for name in unknown)]
+        ended = await asyncio.gather(*(self._uninstall(without_clusters(ref, gone)) for ref in chosen))
+        self.outcomes = [*ended, *(_invalid(name, narration.unknown_canary(name)) for name in unknown)]
         self._tell("")
 
     async def _find(self) -> Findings:
@@ -118,8 +124,8 @@ def _is_among(ref: CanaryRef, wanted: tuple[str, ...]) -> bool:
     return not wanted or ref.name in wanted or ref.full_name in wanted
 
 
-def _unknown(name: str) -> CanaryOutcome:
-    return CanaryOutcome(canary=name, outcome=Outcome.INVALID, reason=narration.unknown_canary(name))
+def _invalid(name: str, reason: str) -> CanaryOutcome:
+    return CanaryOutcome(canary=name, outcome=Outcome.INVALID, reason=reason)
 
 
 def _ended(ref: CanaryRef, outcome: Outcome, reason: str, notes: list[Note]) -> CanaryOutcome:

@@ -28,22 +28,24 @@ class Workload:
         self._logbook = logbook
         self._purpose = Purpose.UPKEEP
         self._target = ""
+        self._synced: dict[str, str] = {}
         self._deadline = 0.0
 
     def follow(self, plan: Plan, target: str) -> None:
         """From now on each step has as long as this plan gives it."""
-        self._purpose, self._target = plan.purpose, target
+        self._purpose, self._target, self._synced = plan.purpose, target, plan.synced
         self._deadline = float(plan.progress_deadline_seconds)
 
     async def prepare(self) -> None:
         """The primary and what is around it exist and are current."""
-        await self._step(WorkloadActivities.prepare, "Prepare primary and routes")
+        drain = self._limits.drain_seconds  # of what a release that was cut off has left
+        await self._step(WorkloadActivities.prepare, "Prepare primary and routes", drain_seconds=drain)
 
     async def scale_up(self) -> None:
         """The target runs the new version, and all its pods are ready."""
         self._logbook.note(narration.scaling_up(self._ref.full_name))
         self._logbook.on_change()
-        await self._step(WorkloadActivities.scale_up, "Scale up target")
+        await self._step(WorkloadActivities.scale_up, "Scale up target", synced=self._synced)
         self._logbook.note(narration.starting_analysis(self._ref.full_name))
 
     async def promote(self) -> None:
@@ -56,23 +58,25 @@ class Workload:
         if self._purpose is Purpose.RELEASE:
             self._logbook.note(narration.promoted(self._ref.full_name))
         try:
-            await self._lay_to_rest("Scale down target")
+            await self._lay_to_rest()
         except (ActivityError, ReleaseFailed) as error:
             told = f"the target was not scaled down: {reason_of(error)}"
             self._logbook.note(narration.without_others(told, self._ref.everywhere), warning=True)
 
-    async def _step(self, method: Any, summary: str) -> None:
+    async def _step(self, method: Any, summary: str, *, drain_seconds: float = 0.0, **further: Any) -> None:
         options = waiting(
-            summary, deadline_seconds=self._deadline, budget_seconds=self._limits.outage_budget_seconds
+            summary,
+            deadline_seconds=self._deadline + drain_seconds,
+            budget_seconds=self._limits.outage_budget_seconds,
         )
-        self._done(await everywhere(method, self._command(summary), options))
+        command = self._command(summary).model_copy(update=further)
+        self._done(await everywhere(method, command, options))
 
-    async def _lay_to_rest(self, summary: str) -> None:
+    async def _lay_to_rest(self) -> None:
         """In further clusters it is given up as on the way back: a later release settles what was left."""
-        options = restoring(summary, deadline_seconds=self._deadline)
-        limited = clearing(
-            summary, deadline_seconds=self._deadline, total_seconds=self._limits.clearing_seconds
-        )
+        summary, deadline = "Scale down target", self._deadline
+        options = restoring(summary, deadline_seconds=deadline)
+        limited = clearing(summary, deadline_seconds=deadline, total_seconds=self._limits.clearing_seconds)
         command = self._command(summary)
         self._done(await home_first(WorkloadActivities.scale_down, command, options, limited))
 

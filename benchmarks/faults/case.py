@@ -25,15 +25,31 @@ class Kind(StrEnum):
     """A version that answers a third of its requests with an error."""
     ABORTED = "aborted"
     """A good version that somebody aborts in its first bake."""
+    UNINSTALLED = "uninstalled"
+    """No version: the application is uninstalled."""
 
 
-USUAL = {Kind.GOOD: Outcome.PROMOTED, Kind.BAD: Outcome.ROLLED_BACK, Kind.ABORTED: Outcome.ABORTED}
+RELEASES = (Kind.GOOD, Kind.BAD, Kind.ABORTED)
+"""Those that bring a version."""
+
+
+USUAL = {
+    Kind.GOOD: Outcome.PROMOTED,
+    Kind.BAD: Outcome.ROLLED_BACK,
+    Kind.ABORTED: Outcome.ABORTED,
+    Kind.UNINSTALLED: Outcome.UNINSTALLED,
+}
 """How each kind ends when nothing goes wrong."""
 
 
 def none_allowed(_: Answer) -> bool:
     """No request may fail."""
     return False
+
+
+def all_allowed(_: Answer) -> bool:
+    """The fault itself makes failures unavoidable."""
+    return True
 
 
 COMPARED: dict[str, Any] = {

@@ -11,7 +11,8 @@ from collections.abc import Iterator
 from contextlib import AsyncExitStack
 from pathlib import Path
 
-from benchmarks.faults.application import PRIMARY, VIRTUAL_SERVICES
+from benchmarks.faults.application import PRIMARY
+from benchmarks.faults.canary import VIRTUAL_SERVICES
 from benchmarks.faults.case import Case, Inject, Kind
 from benchmarks.faults.follower import Point
 from benchmarks.faults.release import FIRST_BAKE, PREPARE, PROMOTE, ROUTE_BACK, SCALE_UP, SYNC, Release

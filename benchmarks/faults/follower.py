@@ -13,6 +13,8 @@ from temporalio.client import Client
 from temporalio.converter import DataConverter
 from temporalio.service import RPCError
 
+from benchmarks.installation import NAME
+
 RELEASE, CANARY = "release", "canary"
 _PAUSE_SECONDS = 0.1
 """Between two tries to read a history from a server that is away."""
@@ -50,16 +52,21 @@ class Point(NamedTuple):
         )
 
 
+def history_of(canary: str) -> str:
+    """What the history of a canary of this name is called; that of the only or first one is "canary"."""
+    return CANARY if canary == NAME else canary
+
+
 class Follower:
-    """Reads one run of a Release, and its canary's, until both are closed; outages are waited out."""
+    """Reads one run of a Release, and its canaries', until all are closed; outages are waited out."""
 
     def __init__(self, client: Client, workflow_id: str, run_id: str) -> None:
         self._client = client
         self._changed = asyncio.Condition()
         self._labels: dict[tuple[str, int], str] = {}
         self.seen: list[Seen] = []
-        self.canary: tuple[str, str] | None = None
-        """Workflow id and run id of the canary, once it was started."""
+        self.canaries: dict[str, tuple[str, str]] = {}
+        """Workflow id and run id of each canary that was started, by its name."""
         self._tasks = [asyncio.create_task(self._follow(RELEASE, workflow_id, run_id))]
 
     async def until(self, condition: Callable[[Seen], bool], within: float = 60.0) -> Seen:
@@ -72,9 +79,10 @@ class Follower:
                 await self._changed.wait()
 
     def follow_canary(self, workflow_id: str, run_id: str) -> None:
-        """Follow this run of the canary too; it is the release's from now on."""
-        self.canary = (workflow_id, run_id)
-        self._tasks.append(asyncio.create_task(self._follow(CANARY, *self.canary)))
+        """Follow this run of a canary too; it is the release's from now on."""
+        name = workflow_id.rpartition("/")[2]
+        self.canaries[name] = (workflow_id, run_id)
+        self._tasks.append(asyncio.create_task(self._follow(history_of(name), workflow_id, run_id)))
 
     async def closed(self) -> None:
         """Wait until both histories have their last event."""

@@ -1,21 +1,24 @@
 """What has to hold after every fault, as sentences about what does not."""
 
 import asyncio
+import contextlib
 import re
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
+from functools import partial
+from typing import Any
 
-from benchmarks.faults.application import BASELINE, CANARY, PRIMARY, Application, version_of
+from benchmarks.faults.canary import Canary, version_of
 from benchmarks.faults.case import USUAL, Case, Kind
+from benchmarks.faults.owner import given_back
 from benchmarks.faults.release import Release
+from benchmarks.faults.standing import Violations, traffic, workload
 from benchmarks.gateway import Answer
-from benchmarks.installation import NAME
+from benchmarks.installation import CLUSTER
 from tidegate.contracts import STATUS, ReleaseStatus
-from tidegate.domain.marks import ROLLBACK, annotations
 from tidegate.domain.release import Outcome
-from tidegate.manifests.primary import rollout_of
-from tidegate.sandbox.client import NotFoundError, Object
+from tidegate.sandbox.client import NotFoundError
 
 BROKEN_STATUSES = frozenset({"400", "409", "500"})
 """What a broken version answers; no other part of the scene answers so."""
@@ -27,8 +30,6 @@ FOLLOWING_SECONDS = 3.0
 SETTLING_SECONDS = 15.0
 """How long pods may take to end after a release has said that it is over; podinfo's serve on for 3 s."""
 
-Violations = list[str]
-
 
 async def check(release: Release, case: Case) -> Violations:
     """Everything that the case's release broke; empty when the fault was survived.
@@ -36,9 +37,10 @@ async def check(release: Release, case: Case) -> Violations:
     Envoy and the pods get a few seconds to settle, which a release does not wait for.
     """
     violations = await _ended(release, case)
-    if not (case.waiting or case.all_lost):
-        violations += await _settled(lambda: _traffic(release.application), FOLLOWING_SECONDS)
-        violations += await _settled(lambda: _workload(release, case), SETTLING_SECONDS)
+    if case.kind is Kind.UNINSTALLED:
+        violations += await _given_back(release)
+    elif not (case.waiting or case.all_lost):
+        violations += await _stands(release, case)
     violations += _promoted_once(release)
     violations += _failed_requests(release, case)
     missed = case.may_be_missed and release.outcome and release.outcome.outcome is USUAL[case.kind]
@@ -75,71 +77,61 @@ async def _settled(look: Callable[[], Awaitable[Violations]], seconds: float) ->
     return found
 
 
-async def _workload(release: Release, case: Case) -> Violations:
-    application = release.application
-    try:
-        primary = await application.deployment(PRIMARY)
-        target = None if case.target_lost else await application.deployment(NAME)
-    except NotFoundError as error:
-        return [str(error)]
-    return [
-        *_primary(release, case, primary, target),
-        *await _baseline(application),
-        *(_target(target, await application.pods()) if target else ()),
-    ]
-
-
-async def _baseline(application: Application) -> Violations:
-    """None stands between releases, whoever made it."""
-    try:
-        live = await application.deployment(BASELINE)
-    except NotFoundError:
-        return []
-    return [f"{live['metadata']['name']} is left with {live['spec'].get('replicas')} replicas"]
-
-
-async def _traffic(application: Application) -> Violations:
+async def _stands(release: Release, case: Case) -> Violations:
+    """What is wrong with any canary of its application, wherever that runs."""
+    canaries = release.application.canaries
     violations = []
-    share = await application.envoy_share()
-    if share != 0:
-        violations.append(f"Envoy gives the canary {'no route' if share is None else f'{share} %'}")
-    try:
-        routes = (await application.virtual_service())["spec"]["http"]
-    except NotFoundError as error:
-        return [*violations, str(error)]
-    for route in routes:
-        weights = {_service(each): each.get("weight", 100) for each in route["route"]}
-        if (weights.get(PRIMARY), weights.get(CANARY, 0)) != (100, 0):
-            violations.append(f"the VirtualService has weights {weights}")
+    for canary in canaries:
+        violations += _of(canary, release, await _settled(partial(traffic, canary), FOLLOWING_SECONDS))
+        for cluster in canary.clusters:
+            look = partial(
+                workload, canary, cluster, _sides(release, case, canary, cluster), case.target_lost
+            )
+            violations += _of(canary, release, await _settled(look, SETTLING_SECONDS), cluster)
+    return [*violations, *await together(release)]
+
+
+async def _given_back(release: Release) -> Violations:
+    """What the application's owner has not got back."""
+    violations = []
+    for canary in release.application.canaries:
+        for cluster in canary.clusters:
+            look = partial(given_back, canary, cluster, release.targets[canary.name, cluster])
+            violations += _of(canary, release, await _settled(look, SETTLING_SECONDS), cluster)
     return violations
 
 
-def _service(part: Object) -> str:
-    """A destination's Service, where another writer has written its host in full."""
-    host: str = part["destination"]["host"]
-    return host.partition(".")[0]
+def _of(canary: Canary, release: Release, violations: Violations, cluster: str = CLUSTER) -> Violations:
+    """The same, with whose they are where the application has several."""
+    names = [canary.name] if len(release.application.canaries) > 1 else []
+    names += [cluster] if cluster != CLUSTER else []
+    return [": ".join((*names, each)) for each in violations]
 
 
-def _primary(release: Release, case: Case, primary: Object, target: Object | None) -> Violations:
-    violations = []
-    # Without the target, its version has to do.
-    new = rollout_of(target)["template"] if target else primary["spec"]["template"]
-    sides = {"old": release.before.get("template"), "new": new}
+def _sides(release: Release, case: Case, canary: Canary, cluster: str) -> dict[str, Any]:
+    """What its primary may run by now."""
+    sides = {"old": release.before.get((canary.name, cluster)), "new": None}
     side = case.side or _side(release.outcome.outcome if release.outcome else None)
-    if side:
-        sides = {side: sides[side]}
-    if target is None and "new" in sides and version_of(primary) not in (release.old, release.new):
-        violations.append(f"the primary runs {version_of(primary)}")
-    if primary["spec"]["template"] not in sides.values():
-        wanted = " or the ".join(sides)
-        violations.append(f"the primary's template is not exactly the {wanted} one: {version_of(primary)}")
-    if ROLLBACK in annotations(primary):
-        violations.append("the primary still has the record of an unfinished promotion")
-    status, replicas = primary.get("status") or {}, primary["spec"]["replicas"]
-    ready = [status.get(field, 0) for field in ("replicas", "updatedReplicas", "readyReplicas")]
-    if ready != [replicas] * 3:
-        violations.append(f"the primary's pods do not all run it: {ready} of {replicas}")
-    return violations
+    return {side: sides[side]} if side else sides
+
+
+async def together(release: Release) -> Violations:
+    """Every primary of the application runs the same version, which is the old one or the new one.
+
+    One that is missing is told by itself.
+    """
+    running: dict[str, str] = {}
+    for canary in release.application.canaries:
+        with contextlib.suppress(NotFoundError):
+            for cluster, primary in (await canary.primaries()).items():
+                running[f"{canary.name} in {cluster}"] = version_of(primary)
+    strange = set(running.values()) - {release.old, release.new}
+    if strange:
+        return [f"the primary runs {', '.join(strange)}"]
+    if len(set(running.values())) > 1:
+        mixed = ", ".join(f"{name} {version}" for name, version in running.items())
+        return [f"the primaries run different versions: {mixed}"]
+    return []
 
 
 def _side(outcome: Outcome | None) -> str:
@@ -149,22 +141,17 @@ def _side(outcome: Outcome | None) -> str:
     return "new" if outcome in NEW_SIDE else "old"
 
 
-def _target(target: Object, pods: Sequence[Object]) -> Violations:
-    labels = target["spec"]["selector"]["matchLabels"].items()
-    left = [pod["metadata"]["name"] for pod in pods if labels <= pod["metadata"]["labels"].items()]
-    violations = [f"the target still has pods: {', '.join(left)}"] if left else []
-    if target["spec"].get("replicas") != 0:
-        violations.append(f"the target is at {target['spec'].get('replicas')} replicas, not at zero")
-    return violations
-
-
 def _promoted_once(release: Release) -> Violations:
-    """Each run may give the primary the new template once at most, and the old one again once."""
-    seen = release.application.templates[max(0, release.first_template - 1) :]
-    times = Counter(seen)
-    if times[release.new] > release.runs or len(seen) > 1 + 2 * release.runs:
-        return [f"the primary's template went {' -> '.join(seen)}"]
-    return []
+    """Each run may give a primary the new template once at most, and the old one again once."""
+    violations = []
+    for canary in release.application.canaries:
+        for cluster in canary.clusters:
+            seen = release.templates(canary, cluster)
+            if Counter(seen)[release.new] > release.runs or len(seen) > 1 + 2 * release.runs:
+                violations += _of(
+                    canary, release, [f"the primary's template went {' -> '.join(seen)}"], cluster
+                )
+    return violations
 
 
 def _failed_requests(release: Release, case: Case) -> Violations:

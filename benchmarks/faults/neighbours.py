@@ -1,15 +1,15 @@
 """Faults of neighbours: each of them ill in each way, for a moment or for longer than the retries."""
 
-import asyncio
 from collections.abc import Awaitable, Callable, Iterator
 from itertools import product
 from typing import Any, NamedTuple
 
-from benchmarks.faults.case import USUAL, Case, Inject, Kind
+from benchmarks.faults.case import RELEASES, USUAL, Case, Kind
 from benchmarks.faults.follower import Point
 from benchmarks.faults.proxy import Fault, FaultProxy, Mode
 from benchmarks.faults.release import STAGES, STAGES_BACK, Release
 from benchmarks.faults.scene import Scene
+from benchmarks.faults.strikes import ail, at
 from benchmarks.faults.wiring import BUDGET_SECONDS, GIT, LOAD, MESH, PROMETHEUS, WORKLOADS, proxies_of, wire
 from tidegate.domain.release import Outcome
 
@@ -128,10 +128,10 @@ BOUNDED = {
 
 def cases() -> Iterator[Case]:
     """All of them."""
-    for kind in Kind:
+    for kind in RELEASES:
         yield from _untold(kind)
     for neighbour, mode, too_long in product(NEIGHBOURS, MODES, (False, True)):
-        for kind in Kind:
+        for kind in RELEASES:
             names = neighbour.stages if kind is Kind.GOOD else neighbour.stages_back
             points = STAGES if kind is Kind.GOOD else STAGES_BACK
             for stage in names:
@@ -149,7 +149,7 @@ def _outage(neighbour: Neighbour, mode: Mode, kind: Kind, stage: str, point: Poi
         name=f"{neighbour.name} {mode} for {seconds:g} s in {stage} of a {kind} release",
         group="neighbours",
         kind=kind,
-        inject=_failing(neighbour.proxy, fault, point, seconds),
+        inject=at(point, ail(neighbour.proxy, fault, seconds)),
         # Where a fault strikes to the millisecond is certain in the bounded choice alone.
         outcomes=outcomes | usual if mode in (Mode.RESET, Mode.UNTOLD) or not bounded else outcomes,
         named="" if mode is Mode.SLOW else neighbour.said,
@@ -167,16 +167,6 @@ def _beforehand(proxy: str, fault: Fault) -> Callable[[Scene], Awaitable[None]]:
         await proxies_of(scene)[proxy].inject(fault)
 
     return prepare
-
-
-def _failing(proxy: str, fault: Fault, point: Point, seconds: float) -> Inject:
-    async def inject(scene: Scene, release: Release) -> None:
-        await release.until(point)
-        with release.fault():
-            async with proxies_of(scene)[proxy].failing(fault):
-                await asyncio.sleep(seconds)
-
-    return inject
 
 
 def _untold(kind: Kind) -> Iterator[Case]:

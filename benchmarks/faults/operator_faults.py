@@ -1,26 +1,32 @@
 """Faults by operators: cancel, terminate, reset, a storm of signals, two starts at once, in each stage."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Iterator
 
-from temporalio.api.common.v1 import WorkflowExecution
-from temporalio.api.workflowservice.v1 import ResetWorkflowExecutionRequest
-from temporalio.service import RPCError, RPCStatusCode
-
-from benchmarks.faults.case import COMPARED, UNTESTED, Case, Inject, Kind
-from benchmarks.faults.follower import CANARY, RELEASE, Point
+from benchmarks.faults.case import COMPARED, UNTESTED, Case, Kind
+from benchmarks.faults.follower import CANARY, RELEASE
 from benchmarks.faults.release import FIRST_BAKE, PREPARE, STAGES, Release
 from benchmarks.faults.scene import TASK_QUEUE, Scene
+from benchmarks.faults.strikes import (
+    at,
+    cancel_canary,
+    cancel_release,
+    pause_and_resume,
+    recover,
+    reset,
+    start_again,
+    storm_with_abort,
+    terminate_both,
+    terminate_canary,
+    terminate_release,
+)
 from tidegate.cli.submission import submit
-from tidegate.contracts import ABORT, PAUSE, RESUME, AbortRequest, Mode, OnConflict
 from tidegate.domain.release import Outcome
 
 CANCELLED, TERMINATED, RESET = "cancelled in Temporal", "terminated in Temporal", "reset in Temporal"
 STORM, STARTS = "storm of signals", "starts at once"
-SIGNALS = 300
 STARTERS = 5
 
-Strike = Callable[[Scene, Release], Awaitable[None]]
 OF_CANARY = [name for name, point in STAGES.items() if point.workflow == CANARY]
 BOUNDED = {"sync", "bake-25", "promote", "scale-down"}
 
@@ -43,7 +49,7 @@ def _cancellations() -> Iterator[Case]:
             f"release, in {name}",
             CANCELLED,
             Kind.GOOD,
-            _at(point, _cancel_release),
+            at(point, cancel_release),
             failures=frozenset({"CancelledError"}),
             side="new" if last else "old",
             named="cancel",
@@ -55,7 +61,7 @@ def _cancellations() -> Iterator[Case]:
             f"canary, in {name}",
             CANCELLED,
             Kind.GOOD,
-            _at(STAGES[name], _cancel_canary),
+            at(STAGES[name], cancel_canary),
             outcomes=frozenset({Outcome.ABORTED}) | (promoted if last else frozenset()),
             named="cancel",
             bounded=name in BOUNDED,
@@ -70,7 +76,7 @@ def _terminations() -> Iterator[Case]:
             f"canary, in {name}",
             TERMINATED,
             Kind.GOOD,
-            _at(point, _terminate_canary),
+            at(point, terminate_canary),
             outcomes=frozenset({Outcome.ABORTED}) | late,
             named="terminated in Temporal",
             bounded=bounded,
@@ -79,7 +85,7 @@ def _terminations() -> Iterator[Case]:
             f"release, in {name}",
             TERMINATED,
             Kind.GOOD,
-            _at(point, _terminate_release),
+            at(point, terminate_release),
             failures=frozenset({"TerminatedError"}),
             side="new" if name == "scale-down" else "old",
             named="terminated",
@@ -89,7 +95,7 @@ def _terminations() -> Iterator[Case]:
             f"both, in {name}, then the next start",
             TERMINATED,
             Kind.GOOD,
-            _at(point, _terminate_both, _start_again),
+            at(point, terminate_both, start_again),
             outcomes=frozenset({Outcome.PROMOTED, Outcome.UNCHANGED}),
             side="new",
             bounded=bounded,
@@ -98,7 +104,7 @@ def _terminations() -> Iterator[Case]:
             f"both, in {name}, then recover",
             TERMINATED,
             Kind.GOOD,
-            _at(point, _terminate_both, _recover),
+            at(point, terminate_both, recover),
             outcomes=frozenset({Outcome.RECOVERED, Outcome.UNCHANGED}),
             named="put right|nothing was wrong",
             bounded=bounded,
@@ -108,15 +114,15 @@ def _terminations() -> Iterator[Case]:
 def _terminations_beside() -> Iterator[Case]:
     """Nobody is left who knows of the baseline but what stands on the clusters."""
     ends = {
-        "the next start": (_start_again, frozenset({Outcome.PROMOTED}), "new", ""),
-        "recover": (_recover, frozenset({Outcome.RECOVERED}), "old", "put right"),
+        "the next start": (start_again, frozenset({Outcome.PROMOTED}), "new", ""),
+        "recover": (recover, frozenset({Outcome.RECOVERED}), "old", "put right"),
     }
     for name, (then, outcomes, side, named) in ends.items():
         yield Case(
             f"both, in bake-25 beside a baseline, then {name}",
             TERMINATED,
             Kind.GOOD,
-            _at(STAGES["bake-25"], _terminate_both, then),
+            at(STAGES["bake-25"], terminate_both, then),
             outcomes=outcomes,
             side=side,
             named=named,
@@ -137,7 +143,7 @@ def _resets() -> Iterator[Case]:
                 f"{workflow}, in {name}, to {to.label or 'its start'}",
                 RESET,
                 Kind.GOOD,
-                _at(STAGES[name], _reset(workflow, to)),
+                at(STAGES[name], reset(workflow, to)),
                 outcomes=ends | final,
                 bounded=name in ("bake-50", "promote"),
             )
@@ -145,12 +151,12 @@ def _resets() -> Iterator[Case]:
 
 def _storms() -> Iterator[Case]:
     for name in ("resolve", "sync", "scale-up", "bake-25", "promote", "scale-down"):
-        yield Case(f"pause and resume, in {name}", STORM, Kind.GOOD, _at(STAGES[name], _pause_and_resume))
+        yield Case(f"pause and resume, in {name}", STORM, Kind.GOOD, at(STAGES[name], pause_and_resume))
     yield Case(
         "pause and resume, with an abort among them",
         STORM,
         Kind.GOOD,
-        _at(FIRST_BAKE, _storm_with_abort),
+        at(FIRST_BAKE, storm_with_abort),
         outcomes=frozenset({Outcome.ABORTED}),
         named="enough",
         analysis={"interval": "60s"},
@@ -159,102 +165,8 @@ def _storms() -> Iterator[Case]:
 
 def _starts() -> Iterator[Case]:
     for name in ("resolve", "bake-25", "promote"):
-        yield Case(f"same revision, in {name}", STARTS, Kind.GOOD, _at(STAGES[name], _start_same))
-        yield Case(f"other revisions, in {name}", STARTS, Kind.GOOD, _at(STAGES[name], _start_others))
-
-
-def _at(point: Point, *strikes: Strike) -> Inject:
-    """At the point, the first strike is the fault; those after it are what an operator does about it."""
-
-    async def inject(scene: Scene, release: Release) -> None:
-        await release.until(point)
-        with release.fault():
-            await strikes[0](scene, release)
-        for strike in strikes[1:]:
-            await strike(scene, release)
-
-    return inject
-
-
-async def _cancel_release(scene: Scene, release: Release) -> None:
-    await release.handle.cancel()
-
-
-async def _cancel_canary(scene: Scene, release: Release) -> None:
-    await release.canary_handle.cancel()
-
-
-async def _terminate_release(scene: Scene, release: Release) -> None:
-    await release.handle.terminate("an operator")
-
-
-async def _terminate_canary(scene: Scene, release: Release) -> None:
-    await release.canary_handle.terminate("an operator")
-
-
-async def _terminate_both(scene: Scene, release: Release) -> None:
-    """The canary first: it would go back by itself otherwise."""
-    await release.canary_handle.terminate("an operator")
-    await release.handle.terminate("an operator")
-
-
-async def _start_again(scene: Scene, release: Release) -> None:
-    with release.fault():
-        await scene.again(release)
-
-
-async def _recover(scene: Scene, release: Release) -> None:
-    with release.fault():
-        await scene.again(release, mode=Mode.RECOVER, on_conflict=OnConflict.REJECT)
-
-
-def _reset(workflow: str, to: Point) -> Strike:
-    """As `temporal workflow reset` does, to the end of the workflow task before the point's step."""
-
-    async def strike(scene: Scene, release: Release) -> None:
-        handle = release.handle if workflow == RELEASE else release.canary_handle
-        aim = await release.until(to)
-        task = max(
-            event.number
-            for event in release.follower.of(workflow)
-            if event.type == "WORKFLOW_TASK_COMPLETED" and event.number < aim.number
-        )
-        answer = await scene.client.workflow_service.reset_workflow_execution(
-            ResetWorkflowExecutionRequest(
-                namespace=scene.client.namespace,
-                workflow_execution=WorkflowExecution(workflow_id=handle.id, run_id=handle.run_id or ""),
-                reason="an operator",
-                workflow_task_finish_event_id=task,
-                request_id=f"{release.new}-{workflow}-{task}",
-            )
-        )
-        if workflow == RELEASE:
-            await release.follow(answer.run_id)
-        else:
-            release.follower.follow_canary(handle.id, answer.run_id)
-            release.runs += 1
-
-    return strike
-
-
-async def _pause_and_resume(scene: Scene, release: Release) -> None:
-    for signal in (PAUSE, RESUME):
-        await asyncio.gather(*(_signal(release, signal) for _ in range(SIGNALS // 2)))
-
-
-async def _storm_with_abort(scene: Scene, release: Release) -> None:
-    storm = [_signal(release, (PAUSE, RESUME)[number % 2]) for number in range(SIGNALS)]
-    abort = _signal(release, ABORT, AbortRequest(reason="enough"))
-    await asyncio.gather(*storm[: SIGNALS // 2], abort, *storm[SIGNALS // 2 :])
-
-
-async def _signal(release: Release, name: str, *arguments: AbortRequest) -> None:
-    """A release that has ended meanwhile takes no signal."""
-    try:
-        await release.handle.signal(name, args=arguments)
-    except RPCError as error:
-        if error.status is not RPCStatusCode.NOT_FOUND:
-            raise
+        yield Case(f"same revision, in {name}", STARTS, Kind.GOOD, at(STAGES[name], _start_same))
+        yield Case(f"other revisions, in {name}", STARTS, Kind.GOOD, at(STAGES[name], _start_others))
 
 
 async def _start_same(scene: Scene, release: Release) -> None:

@@ -8,7 +8,8 @@ from typing import Any
 import aiohttp
 
 from benchmarks.faults.application import PRIMARY, Application
-from benchmarks.faults.case import Case, Kind
+from benchmarks.faults.case import RELEASES, Case, Inject, Kind, all_allowed
+from benchmarks.faults.follower import Point
 from benchmarks.faults.release import FIRST_BAKE, PROMOTE, SCALE_UP, Release
 from benchmarks.faults.scene import Scene
 from benchmarks.gateway import Answer
@@ -26,6 +27,7 @@ LONG_BAKE = {"interval": "5s"}
 """Probes take three seconds to find out that a pod is not ready any more."""
 
 ROLLED_BACK = frozenset({Outcome.ROLLED_BACK})
+Harm = Callable[[Application], Coroutine[Any, Any, None]]
 
 
 def cases() -> Iterator[Case]:
@@ -37,7 +39,7 @@ def cases() -> Iterator[Case]:
     )
     yield _mid_bake("becomes unready in mid-bake", _turn_unready, "no pod of podinfo is ready")
     yield _failing_promotion()
-    for kind in Kind:
+    for kind in RELEASES:
         yield _primary_killed(kind)
 
 
@@ -57,7 +59,22 @@ def _stillborn(what: str, command: list[str], named: str) -> Case:
     )
 
 
-def _mid_bake(what: str, harm: Callable[[Application], Coroutine[Any, Any, None]], named: str) -> Case:
+def _mid_bake(what: str, harm: Harm, named: str) -> Case:
+    return Case(
+        name=f"a version that {what}",
+        group="pods",
+        kind=Kind.GOOD,
+        inject=while_harmed(harm),
+        outcomes=ROLLED_BACK,
+        named=named,
+        allowed=canarys_share,
+        analysis=LONG_BAKE,
+    )
+
+
+def while_harmed(harm: Harm) -> Inject:
+    """From the first bake on to the release's end."""
+
     async def inject(scene: Scene, release: Release) -> None:
         await release.until(FIRST_BAKE)
         with release.fault():
@@ -67,21 +84,17 @@ def _mid_bake(what: str, harm: Callable[[Application], Coroutine[Any, Any, None]
             with contextlib.suppress(asyncio.CancelledError):
                 await harming
 
-    return Case(
-        name=f"a version that {what}",
-        group="pods",
-        kind=Kind.GOOD,
-        inject=inject,
-        outcomes=ROLLED_BACK,
-        named=named,
-        allowed=_canarys_share,
-        analysis=LONG_BAKE,
-    )
+    return inject
 
 
 async def _crash_on(application: Application) -> None:
+    await crash_on(application, CLUSTER)
+
+
+async def crash_on(application: Application, cluster: str) -> None:
+    """Let the target's pods in a cluster crash, again and again."""
     while True:
-        await _tell(application, NAME, "GET", "/panic")
+        await _tell(application, NAME, "GET", "/panic", cluster)
         await asyncio.sleep(0.5)
 
 
@@ -91,32 +104,44 @@ async def _turn_unready(application: Application) -> None:
 
 def _failing_promotion() -> Case:
     """Good as a canary; but whoever starts from the promotion on finds a dependency broken."""
-    variable = {
-        "name": "PODINFO_UNREADY",
-        "valueFrom": {"configMapKeyRef": {"name": DEPENDENCY, "key": "unready", "optional": True}},
-    }
+    return Case(
+        name="a version that fails as primary in its promotion",
+        group="pods",
+        kind=Kind.GOOD,
+        inject=while_broken(PROMOTE, CLUSTER),
+        outcomes=ROLLED_BACK,
+        named="podinfo-primary (does not become ready|is not ready)",
+        container=DEPENDENT,
+    )
+
+
+DEPENDENT: dict[str, Any] = {
+    "env": [
+        {
+            "name": "PODINFO_UNREADY",
+            "valueFrom": {"configMapKeyRef": {"name": DEPENDENCY, "key": "unready", "optional": True}},
+        }
+    ]
+}
+"""Fields of a container that is never ready when it starts while its dependency is broken."""
+
+
+def while_broken(point: Point, cluster: str) -> Inject:
+    """From the point to the release's end, the dependency is broken in a cluster."""
 
     async def inject(scene: Scene, release: Release) -> None:
-        await release.until(PROMOTE)
+        await release.until(point)
         with release.fault():
             # Whatever else starts unready pods: a tracked ConfigMap would end the release by itself.
             untracked = {"flagger.app/config-tracking": "disabled"}
             namespace = release.application.namespace
             metadata = {"name": DEPENDENCY, "namespace": namespace, "annotations": untracked}
-            client = scene.world.clients[CLUSTER]
+            client = scene.world.clients[cluster]
             await client.create(CONFIG_MAPS, {"metadata": metadata, "data": {"unready": "true"}})
             await release.ended(within=110)
             await client.delete(CONFIG_MAPS, {"metadata": metadata})
 
-    return Case(
-        name="a version that fails as primary in its promotion",
-        group="pods",
-        kind=Kind.GOOD,
-        inject=inject,
-        outcomes=ROLLED_BACK,
-        named="podinfo-primary (does not become ready|is not ready)",
-        container={"env": [variable]},
-    )
+    return inject
 
 
 def _primary_killed(kind: Kind) -> Case:
@@ -133,16 +158,16 @@ def _primary_killed(kind: Kind) -> Case:
         group="pods",
         kind=kind,
         inject=inject,
-        allowed=_anything,
+        allowed=all_allowed,
         bounded=kind is Kind.GOOD,
     )
 
 
-async def _tell(application: Application, name: str, method: str, path: str) -> None:
+async def _tell(application: Application, name: str, method: str, path: str, cluster: str = CLUSTER) -> None:
     """Say something to each pod of a Deployment; one that is not there to hear it does not matter."""
     timeout = aiohttp.ClientTimeout(total=1)
     async with aiohttp.ClientSession(timeout=timeout) as session:
-        for pod in await _pods(application, name):
+        for pod in await _pods(application, name, cluster):
             address = (pod.get("status") or {}).get("podIP")
             if address:
                 url = f"http://{loopback_address(address)}:{PORT}{path}"
@@ -151,15 +176,12 @@ async def _tell(application: Application, name: str, method: str, path: str) -> 
                         pass
 
 
-async def _pods(application: Application, name: str) -> list[Object]:
-    labels = (await application.deployment(name))["spec"]["selector"]["matchLabels"].items()
-    return [pod for pod in await application.pods() if labels <= pod["metadata"]["labels"].items()]
+async def _pods(application: Application, name: str, cluster: str = CLUSTER) -> list[Object]:
+    canary = application.canary
+    labels = (await canary.deployment(name, cluster))["spec"]["selector"]["matchLabels"].items()
+    return [pod for pod in await canary.pods(cluster) if labels <= pod["metadata"]["labels"].items()]
 
 
-def _canarys_share(answer: Answer) -> bool:
+def canarys_share(answer: Answer) -> bool:
     """A version that is ill fails its own share: the gateway answers 503 for it, or the connection breaks."""
     return answer.failure == "503" or not answer.failure.isdigit()
-
-
-def _anything(_: Answer) -> bool:
-    return True

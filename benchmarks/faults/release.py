@@ -10,6 +10,7 @@ from temporalio.client import Client, WorkflowContinuedAsNewError, WorkflowFailu
 from temporalio.service import RPCError
 
 from benchmarks.faults.application import Application
+from benchmarks.faults.canary import Canary
 from benchmarks.faults.case import Kind
 from benchmarks.faults.follower import CANARY, RELEASE, Follower, Point, Seen
 from benchmarks.gateway import Answer
@@ -82,12 +83,19 @@ class Release:
         """How the run ended when it has no outcome: cancelled or terminated in Temporal."""
         self.runs = 0
         """Runs that were started for it, one after another."""
-        self.before: dict[str, Any] = {}
-        """The primary's spec before it began."""
+        self.before: dict[tuple[str, str], Any] = {}
+        """The primary's template before it began, by canary and cluster."""
+        self.targets: dict[tuple[str, str], Any] = {}
+        """The target's template before it began."""
+        self.heard: list[str] = []
+        """What its status said while somebody looked."""
         self.aborting: asyncio.Task[None] | None = None
-        self.first_answer = len(application.answers)
-        self.first_weight = len(application.weights)
-        self.first_template = len(application.templates)
+        self._first_answers = {each.name: len(each.answers) for each in application.canaries}
+        self._first_templates = {
+            (each.name, cluster): max(0, len(templates) - 1)
+            for each in application.canaries
+            for cluster, templates in each.templates.items()
+        }
 
     def attach(self, run_id: str) -> None:
         """Follow this run of the application's release; its history becomes this release's."""
@@ -108,11 +116,20 @@ class Release:
 
     @property
     def canary_handle(self) -> WorkflowHandle[Any, Any]:
-        """Its canary's run, once it was started."""
-        if self.follower.canary is None:
-            raise RuntimeError("the release has not started its canary yet")
-        workflow_id, run_id = self.follower.canary
+        """The run of its only or first canary, once it was started."""
+        return self.handle_of(self.application.canary.name)
+
+    def handle_of(self, canary: str) -> WorkflowHandle[Any, Any]:
+        """The run of a canary, once it was started."""
+        if canary not in self.follower.canaries:
+            raise RuntimeError(f"the release has not started its canary {canary} yet")
+        workflow_id, run_id = self.follower.canaries[canary]
         return self._client.get_workflow_handle(workflow_id, run_id=run_id)
+
+    @property
+    def latest_canary_handle(self) -> WorkflowHandle[Any, Any]:
+        """The latest run of its canary, which may have handed over, and may be an earlier release's still."""
+        return self._client.get_workflow_handle(self.application.canary.workflow_id)
 
     async def until(self, point: Point, within: float = 60.0) -> Seen:
         """Wait until its histories have come to a point; TimeoutError when they do not."""
@@ -158,24 +175,32 @@ class Release:
                     await self.follow(error.new_execution_run_id)
                 except WorkflowFailureError as error:
                     self.failure = type(error.cause).__name__
-                    await self._canary_ended()
+                    await self._canaries_ended()
                     return
                 except RPCError:
                     await asyncio.sleep(0.1)
 
-    async def _canary_ended(self) -> None:
-        """A release that was cut off leaves its canary, which goes back by itself."""
-        if self.follower.canary is not None:
+    async def _canaries_ended(self) -> None:
+        """A release that was cut off leaves its canaries, which go back by themselves."""
+        for canary in self.follower.canaries:
             with contextlib.suppress(WorkflowFailureError):
-                await self.canary_handle.result()
+                await self.handle_of(canary).result()
 
     def answers(self) -> list[Answer]:
         """What visitors were answered since it began."""
-        return self.application.answers[self.first_answer :]
+        return [
+            answer
+            for canary in self.application.canaries
+            for answer in canary.answers[self._first_answers[canary.name] :]
+        ]
+
+    def templates(self, canary: Canary, cluster: str) -> list[str]:
+        """The versions of a primary's template since it began, beginning with the one that there was."""
+        return canary.templates[cluster][self._first_templates[canary.name, cluster] :]
 
     def said(self) -> str:
         """All that it says of itself: outcome, reasons, notes, warnings, and failures in its histories."""
-        lines = [self.failure]
+        lines = [self.failure, *self.heard]
         if self.outcome is not None:
             lines += [self.outcome.reason, *self.outcome.warnings]
             for canary in self.outcome.canaries:

@@ -7,7 +7,7 @@ import traceback
 
 from pydantic import BaseModel
 
-from benchmarks.faults.case import Case
+from benchmarks.faults.case import Case, Kind
 from benchmarks.faults.invariants import check
 from benchmarks.faults.release import Release
 from benchmarks.faults.safety import seconds_to_safety
@@ -87,6 +87,13 @@ async def _tidy(scene: Scene, release: Release, case: Case, result: Result) -> N
         await asyncio.gather(release.aborting, return_exceptions=True)
     await release.follower.stop()
     await scene.settle()
-    if case.fresh or case.waiting or case.target_lost or case.all_lost or not result.survived:
-        await scene.end_releases()
-        await scene.new_application()
+    if result.survived and not _spoils(case):
+        return
+    await scene.end_releases()
+    await scene.new_application()
+
+
+def _spoils(case: Case) -> bool:
+    """Whether its application is not fit for another case, even when all went well."""
+    gone = case.kind is Kind.UNINSTALLED
+    return gone or case.fresh or case.waiting or case.target_lost or case.all_lost

@@ -1,14 +1,16 @@
 """How long traffic stayed split after a fault was over, beyond what the plan itself asked for."""
 
 import time
+from collections.abc import Sequence
 
+from benchmarks.faults.canary import Weight
 from benchmarks.faults.follower import Seen
 from benchmarks.faults.release import Release
 from tidegate.contracts import ABORT
 
 
 def seconds_to_safety(release: Release) -> float:
-    """From the fault's end until all traffic was the primary's, bakes not counted.
+    """From the fault's end until all traffic was the primaries', bakes not counted.
 
     A bake counts as the plan's own time until somebody asks for the way back. 0 when the traffic was not
     split as the fault ended.
@@ -19,8 +21,11 @@ def seconds_to_safety(release: Release) -> float:
 
 
 def _safe_at(release: Release) -> float:
-    """When the canary's share was 0 for the first time since the fault's end; now when it never was."""
-    weights = release.application.weights
+    """When every canary's share was 0 for the first time since the fault's end; now when it never was."""
+    return max(_back_at(canary.weights, release) for canary in release.application.canaries)
+
+
+def _back_at(weights: Sequence[Weight], release: Release) -> float:
     before = [weight for weight in weights if weight.at <= release.fault_ended]
     if not before or before[-1].share == 0:
         return release.fault_ended

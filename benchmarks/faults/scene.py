@@ -22,20 +22,24 @@ from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from itertools import count
 from pathlib import Path
-from types import TracebackType
+from types import ModuleType, TracebackType
 from typing import Any, Self
 
 from temporalio.client import Client
 from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.service import RPCError
 
-from benchmarks.faults.application import PRIMARY, Application, version_of
+from benchmarks.faults import owner
+from benchmarks.faults.application import ALONE, Application, Layout
+from benchmarks.faults.canary import version_of
 from benchmarks.faults.case import Kind
 from benchmarks.faults.release import Release
-from benchmarks.installation import CLUSTER, NotMeasured
+from benchmarks.installation import NotMeasured
+from benchmarks.repository import BRANCH
 from tidegate.cli.submission import submit
+from tidegate.contracts import Mode as RunMode
 from tidegate.domain.release import Outcome
-from tidegate.sandbox.client import NAMESPACES, NotFoundError
+from tidegate.sandbox.client import NotFoundError
 from tidegate.sandbox.processes import Process
 from tidegate.sandbox.world import World
 
@@ -56,11 +60,12 @@ Wire = Callable[["Scene", AsyncExitStack], Awaitable[None]]
 
 
 class Scene:
-    """It is up inside `async with`, with one worker and an application that was initialised."""
+    """It is up inside `async with`, with one worker and an application of a layout that was initialised."""
 
-    def __init__(self, directory: Path, wire: Wire | None = None) -> None:
+    def __init__(self, directory: Path, wire: Wire | None = None, layout: Layout = ALONE) -> None:
         self.directory = directory
-        self.world = World(directory / "world")
+        self.layout = layout
+        self.world = World(directory / "world", further=len(layout.clusters) > 1)
         self.environment: dict[str, str] = {}
         self.address_of: Callable[[Path], str] = lambda folder: folder.as_uri()
         self.workers: list[Process] = []
@@ -117,11 +122,16 @@ class Scene:
         """Another application in the place of the current one, which is deleted: Envoy holds some twenty."""
         await self._observing.aclose()
         if hasattr(self, "application"):
-            await self._remove(self.application.namespace)
+            await self.application.remove()
         namespace = f"chaos-{next(self._applications)}"
         folder = self.directory / namespace
-        self.application = Application(self.world, namespace, folder, lambda path: self.address_of(path))
+        self.application = Application(
+            self.world, namespace, folder, lambda path: self.address_of(path), self.layout
+        )
         await self.application.repository.create()
+        if self.layout.adopted:
+            for canary in self.application.canaries:
+                await owner.bring(canary)
         if initialised:
             await self._initialise()
         return self.application
@@ -137,14 +147,19 @@ class Scene:
         """Commit a version of the kind and start its release, as `starter.py start` does; it is followed.
 
         An `aborted` release gets its abort in the first bake by itself. `changes` replace parts of the
-        request, such as on_conflict.
+        request, such as on_conflict. An uninstallation has no version of its own.
         """
         application = self.application
-        sha, version = await self.commit(kind, analysis, container, policy)
+        sha, version = BRANCH, application.version
+        if kind is Kind.UNINSTALLED:
+            changes["mode"] = RunMode.UNINSTALL
+        else:
+            sha, version = await self.commit(kind, analysis, container, policy)
         release = Release(self.client, application, kind, application.version, version)
         release.sha = sha
         with contextlib.suppress(NotFoundError):
-            release.before = (await application.deployment(PRIMARY))["spec"]
+            release.before = await _templates(application)
+            release.targets = await _templates(application, of_targets=True)
         submission = await submit(self.client, application.request(sha, **changes), TASK_QUEUE, lambda: None)
         release.attach(submission.run_id)
         if kind is Kind.ABORTED:
@@ -181,12 +196,14 @@ class Scene:
         """Before the next case: one worker, and the version that serves is known."""
         await self.one_worker()
         with contextlib.suppress(NotFoundError):
-            self.application.version = version_of(await self.application.deployment(PRIMARY))
+            canary = self.application.canary
+            self.application.version = version_of(await canary.deployment(canary.primary))
 
     async def end_releases(self) -> None:
         """Terminate whatever still runs of the current application."""
         application = self.application
-        for workflow_id in (application.request().workflow_id, application.canary_id):
+        canaries = (canary.workflow_id for canary in application.canaries)
+        for workflow_id in (application.request().workflow_id, *canaries):
             with contextlib.suppress(RPCError):
                 await self.client.get_workflow_handle(workflow_id).terminate("the case is over")
 
@@ -203,7 +220,17 @@ class Scene:
         """Let visitors come to the application, and watch it, until the next one takes its place."""
         await self._observing.enter_async_context(self.application.observed())
 
-    async def _remove(self, namespace: str) -> None:
-        for cluster in ("asm", CLUSTER):
-            with contextlib.suppress(NotFoundError):
-                await self.world.clients[cluster].delete(NAMESPACES, {"metadata": {"name": namespace}})
+
+def scene_of(module: ModuleType, directory: Path) -> Scene:
+    """The scene of a module's own cases: it may have `wire`, and the `LAYOUT` of its applications."""
+    return Scene(directory, getattr(module, "wire", None), getattr(module, "LAYOUT", ALONE))
+
+
+async def _templates(application: Application, of_targets: bool = False) -> dict[tuple[str, str], Any]:
+    """The pod templates of the primaries, or of the targets, by canary and cluster."""
+    return {
+        (canary.name, cluster): (await canary.deployment(name, cluster))["spec"]["template"]
+        for canary in application.canaries
+        for name in (canary.name if of_targets else canary.primary,)
+        for cluster in canary.clusters
+    }

@@ -1,12 +1,11 @@
 """Faults of the Temporal server: killed and started again on its database, or frozen, in each stage."""
 
-import asyncio
 from collections.abc import Iterator
 
-from benchmarks.faults.case import Case, Inject, Kind
+from benchmarks.faults.case import Case, Kind
 from benchmarks.faults.follower import Point
-from benchmarks.faults.release import STAGES, STAGES_BACK, Release
-from benchmarks.faults.scene import Scene
+from benchmarks.faults.release import STAGES, STAGES_BACK
+from benchmarks.faults.strikes import at, restart_temporal
 
 KILLED = "Temporal killed"
 AWAY_SECONDS = (0.0, 12.0)
@@ -28,15 +27,6 @@ def cases() -> Iterator[Case]:
 
 def _case(kind: Kind, stage: str, point: Point, seconds: float, *, bounded: bool) -> Case:
     name = f"{kind}: in {stage}, back {f'after {seconds:g} s' if seconds else 'at once'}"
-    return Case(name=name, group=KILLED, kind=kind, inject=_killed(point, seconds), bounded=bounded)
-
-
-def _killed(point: Point, seconds: float) -> Inject:
-    async def inject(scene: Scene, release: Release) -> None:
-        await release.until(point)
-        with release.fault():
-            await scene.world.kill_temporal()
-            await asyncio.sleep(seconds)
-            await scene.world.start_temporal()
-
-    return inject
+    return Case(
+        name=name, group=KILLED, kind=kind, inject=at(point, restart_temporal(seconds)), bounded=bounded
+    )

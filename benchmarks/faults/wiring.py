@@ -4,7 +4,7 @@ import asyncio
 import base64
 import ssl
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
@@ -43,7 +43,7 @@ async def wire(scene: Scene, stack: AsyncExitStack) -> None:
     proxies[PROMETHEUS] = prometheus
     git = await _serve_git(scene.directory, proxies, stack)
     scene.address_of = git.address_of
-    scene.environment |= _settings(kubeconfig, prometheus.url) | git.settings()
+    scene.environment |= _settings(kubeconfig, scene.world.clusters, prometheus.url) | git.settings()
 
 
 async def _stand_before_clusters(scene: Scene, proxies: Proxies, stack: AsyncExitStack) -> Path:
@@ -131,9 +131,9 @@ def throw_away_certificate(directory: Path) -> tuple[Path, ssl.SSLContext]:
     return certificate, context
 
 
-def _settings(kubeconfig: Path, prometheus: str) -> dict[str, str]:
+def _settings(kubeconfig: Path, clusters: Iterable[str], prometheus: str) -> dict[str, str]:
     settings = {"TIDEGATE_RELEASE__OUTAGE_BUDGET_SECONDS": str(BUDGET_SECONDS)}
-    for cluster in (MESH, LOAD, WORKLOADS):
+    for cluster in clusters:
         settings[f"TIDEGATE_CLUSTERS__{cluster.upper()}__KUBECONFIG"] = str(kubeconfig)
     for cluster in (LOAD, WORKLOADS):
         settings[f"TIDEGATE_CLUSTERS__{cluster.upper()}__PROMETHEUS"] = prometheus

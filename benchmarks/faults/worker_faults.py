@@ -22,6 +22,7 @@ from benchmarks.faults.release import (
     Release,
 )
 from benchmarks.faults.scene import Scene
+from benchmarks.faults.strikes import at, replace_worker
 from benchmarks.gateway import Answer
 from tidegate.domain.release import Outcome
 
@@ -72,7 +73,9 @@ def cases() -> Iterator[Case]:
         analysis = {"interval": "60s"} if kind is Kind.ABORTED else None
         yield Case(f"{kind}: in {name}", FROZEN, kind, _frozen(point), analysis=analysis)
     for name, point in BESIDE.items():
-        yield _beside(f"good: in {name} beside a baseline", KILLED, _killed_at(point), name == "bake-25")
+        yield _beside(
+            f"good: in {name} beside a baseline", KILLED, at(point, replace_worker), name == "bake-25"
+        )
     yield _beside("good: in scale-up beside a baseline", FROZEN, _frozen(SCALE_UP), bounded=False)
     yield Case(
         "first release: in prepare",
@@ -105,16 +108,6 @@ def _killed(kind: Kind, workflow: str, number: int, *, late: bool, bounded: bool
 
     name = f"{kind}: after event {number} of the {workflow}{', replaced after 30 s' if late else ''}"
     return Case(name=name, group=KILLED, kind=kind, inject=inject, bounded=bounded)
-
-
-def _killed_at(point: Point) -> Inject:
-    async def inject(scene: Scene, release: Release) -> None:
-        await release.until(point)
-        with release.fault():
-            await scene.kill_worker()
-            await scene.start_worker()
-
-    return inject
 
 
 def _frozen(point: Point) -> Inject:

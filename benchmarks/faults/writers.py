@@ -5,12 +5,12 @@ import time
 from collections.abc import Awaitable, Callable, Iterator
 from typing import Any, NamedTuple
 
-from benchmarks.faults.application import CANARY, PRIMARY, VIRTUAL_SERVICES, Application
-from benchmarks.faults.case import USUAL, Case, Inject, Kind, none_allowed
+from benchmarks.faults.application import CANARY, PRIMARY, Application
+from benchmarks.faults.canary import DESTINATION_RULES, MESH, VIRTUAL_SERVICES
+from benchmarks.faults.case import RELEASES, USUAL, Case, Inject, Kind, all_allowed, none_allowed
 from benchmarks.faults.follower import Point
 from benchmarks.faults.release import STAGES, STAGES_BACK, Release
 from benchmarks.faults.scene import Scene
-from benchmarks.gateway import Answer
 from benchmarks.installation import CLUSTER, NAME
 from tidegate.domain.release import Outcome
 from tidegate.sandbox.client import (
@@ -22,9 +22,6 @@ from tidegate.sandbox.client import (
     Object,
     Resource,
 )
-
-DESTINATION_RULES = Resource("networking.istio.io/v1", "destinationrules", "DestinationRule")
-MESH = "asm"
 
 Harm = Callable[[Application], Awaitable[None]]
 EITHER_END = frozenset({Outcome.PROMOTED, Outcome.ROLLED_BACK})
@@ -64,13 +61,13 @@ def _away(cluster: str, resource: Resource, name: str) -> Harm:
 
 
 async def _even_weights(application: Application) -> None:
-    routes = (await application.virtual_service())["spec"]["http"]
+    routes = (await application.canary.virtual_service())["spec"]["http"]
     for each in routes[0]["route"]:
         each["weight"] = 50
     await _on(MESH, VIRTUAL_SERVICES, NAME, {"spec": {"http": routes}})(application)
 
 
-async def _own_routes(application: Application) -> None:
+async def own_routes(application: Application) -> None:
     """All to the primary's service, under a route of the writer's own."""
     host = f"{PRIMARY}.{application.namespace}.svc.cluster.local"
     http = [{"name": "mine", "route": [{"destination": {"host": host}}]}]
@@ -83,7 +80,7 @@ def _template(image: str) -> dict[str, Any]:
 
 WRITERS = (
     Writer("sets the weights to 50/50", _even_weights, said=r"VirtualService podinfo\S* was changed by"),
-    Writer("replaces the routes by their own", _own_routes, said=r"VirtualService podinfo\S* was changed by"),
+    Writer("replaces the routes by their own", own_routes, said=r"VirtualService podinfo\S* was changed by"),
     Writer(
         "deletes the VirtualService",
         _away(MESH, VIRTUAL_SERVICES, NAME),
@@ -170,7 +167,7 @@ ON_THE_WAY_BACK = ("bake-25", "route-back")
 def cases() -> Iterator[Case]:
     """All of them."""
     for writer in WRITERS:
-        for kind in Kind:
+        for kind in RELEASES:
             stages = MID_RELEASE if kind is Kind.GOOD else ON_THE_WAY_BACK
             for stage in stages[: stages.index(writer.until) + 1] if writer.until in stages else stages:
                 yield _case(writer, kind, stage, (STAGES | STAGES_BACK)[stage])
@@ -187,7 +184,7 @@ def _case(writer: Writer, kind: Kind, stage: str, point: Point) -> Case:
         outcomes=writer.ends if kind is Kind.GOOD else frozenset({USUAL[kind]}) | _may_not_stand(kind),
         named=writer.said if _is_noticed(writer, kind, stage) else "",
         # Half of the traffic goes to pods that are not there yet, until the next routing.
-        allowed=_anything if writer.unavoidable or stage == "scale-up" else none_allowed,
+        allowed=all_allowed if writer.unavoidable or stage == "scale-up" else none_allowed,
         target_lost=writer.target_lost,
         bounded=BOUNDED.get(writer.name) == (stage, kind),
     )
@@ -231,7 +228,7 @@ def _namespace_gone(stage: str) -> Case:
         inject=inject,
         outcomes=frozenset({Outcome.ROLLED_BACK, Outcome.FAILED}),
         named="deleted by another writer|does not exist|not found|being terminated",
-        allowed=_anything,
+        allowed=all_allowed,
         all_lost=True,
         bounded=False,
     )
@@ -245,8 +242,3 @@ async def _until_gone(scene: Scene, namespace: str) -> None:
         except NotFoundError:
             return
         await asyncio.sleep(UNTIL_NOTICED_SECONDS)
-
-
-def _anything(_: Answer) -> bool:
-    """The fault itself makes failures unavoidable."""
-    return True

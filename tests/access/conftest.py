@@ -29,6 +29,7 @@ GRANTED = {
         "identity",
         "destination",
         "configuration",
+        "keda",
         "prometheus",
         "canaries",
         "flagger",

@@ -7,7 +7,7 @@ from collections.abc import Callable, Coroutine, Iterator, Sequence
 from contextlib import AsyncExitStack
 from copy import deepcopy
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -45,7 +45,7 @@ from tidegate.domain.errors import Unreachable
 from tidegate.domain.manifest import Manifest, ObjectRef
 from tidegate.domain.plan import Published, Routing
 from tidegate.domain.verdict import Verdict
-from tidegate.domain.workload import kind_of
+from tidegate.domain.workload import kind_named, kind_of
 from tidegate.manifests.bundle import Bundle, Contents, read_contents
 from tidegate.sandbox.client import NAMESPACES, PODS, ApiError, ClusterClient, Object, Resource
 from tidegate.sandbox.cluster_api import ClusterApi, write_kubeconfig
@@ -166,6 +166,8 @@ class World:
         self.clusters = clusters
         self.epoch = EPOCH
         self.further: tuple[str, ...] = ()
+        self.waited_seconds = 0.0
+        """How long ago the next step was scheduled."""
         self.at = ""
         """The cluster that steps are for, where there are several."""
         self._workload = WorkloadActivities(clusters, self, settings)
@@ -186,6 +188,8 @@ class World:
         manifests[0]["spec"]["template"]["spec"]["containers"][0]["image"] = image
         if self.kind == "DaemonSet":
             _of_daemons(*manifests)
+        if self.kind == "Service":
+            _of_services(*manifests, version=image.rpartition(":")[2])
         if change:
             change(*manifests)
         self.git[revision] = manifests
@@ -214,6 +218,10 @@ class World:
         """What a bake's look at the pods says."""
         return self._inspection.look(self.ref(revision), baseline=baseline)
 
+    def answerable(self, revision: str, query: str) -> str:
+        """A query as the cluster's Prometheus can answer it."""
+        return self._inspection.answerable(self.ref(revision), query)
+
     def find_traffic(self, request: ReleaseRequest) -> Findings:
         """What a start finds."""
         return self._call(self._recovery.find_traffic, FindCommand(request=request))
@@ -223,7 +231,7 @@ class World:
         target = deepcopy(self.git[revision][0])
         if replicas is not None:
             target["spec"]["replicas"] = replicas
-        if self.kind == "DaemonSet" and (live := self.deployment("podinfo")):
+        if self.kind != "Deployment" and (live := self.deployment("podinfo")):
             target = kind_of(live).as_live(target, live)
         self.workloads.apply(target, manager="tidegate")
 
@@ -273,9 +281,12 @@ class World:
         turning_back: bool = False,
         copy_epoch: int = EPOCH,
         at: datetime | None = None,
+        synced: dict[str, str] | None = None,
+        stands: bool = False,
     ) -> StepReport:
         """Run workload_<name>; with `cancel`, it is cancelled while it waits."""
         command = self._command(revision, fence, deadline_seconds, turning_back, copy_epoch, at)
+        command = command.model_copy(update={"synced": synced or {}, "stands": stands})
         method: Callable[[CanaryCommand], StepReport] = getattr(self._workload, name)
         return self._call(method, command, attempt, cancel)
 
@@ -349,13 +360,14 @@ class World:
         self.step("scale_down", revision)
 
     def deployment(self, name: str) -> Any:
-        return self.workloads.get("apps/v1", self.kind, "test", name)
+        return self.workloads.get(kind_named(self.kind).api_version, self.kind, "test", name)
 
     def change_deployment(
         self, name: str, change: Callable[[Any], Any], manager: str, fence: Fence | None = None
     ) -> None:
         """Write a workload as that manager, by default with a token later than all before it."""
-        ref = ObjectRef(api_version="apps/v1", kind=self.kind, namespace="test", name=name)
+        version = kind_named(self.kind).api_version
+        ref = ObjectRef(api_version=version, kind=self.kind, namespace="test", name=name)
         self.workloads.fenced_update(ref, fence or self.fence(), change, manager=manager)
 
     def service(self, name: str) -> Any:
@@ -374,7 +386,10 @@ class World:
     def _call(self, method: Callable[[C], T], argument: C, attempt: int = 1, cancel: bool = False) -> T:
         environment = ActivityEnvironment()
         now = datetime.now(UTC)
-        environment.info = replace(environment.info, scheduled_time=now, started_time=now, attempt=attempt)
+        scheduled = now - timedelta(seconds=self.waited_seconds)
+        environment.info = replace(
+            environment.info, scheduled_time=scheduled, started_time=now, attempt=attempt
+        )
         if cancel:
             environment.on_heartbeat = lambda *_: environment.cancel()
         return environment.run(method, argument)
@@ -416,6 +431,44 @@ def daemons(world: World) -> World:
     world.kind = "DaemonSet"
     world.commit("a")
     return world
+
+
+@pytest.fixture
+def selections(world: World) -> World:
+    """The same with a Service for a target, and Deployments of which it selects one; one is never ready."""
+    return _selecting(world, WORKLOADS)
+
+
+@pytest.fixture
+def wide_selections(wide: World) -> World:
+    """The same in two workload clusters."""
+    return _selecting(wide, WORKLOADS, FURTHER)
+
+
+def _selecting(world: World, *clusters: str) -> World:
+    for version, image in (("1", "podinfo:1"), ("2", "podinfo:2"), ("broken", BROKEN)):
+        deployment = next(yaml.safe_load_all(MANIFESTS))
+        labels = {"app": f"podinfo-{version}"}
+        deployment["metadata"] |= {"name": f"podinfo-{version}", "labels": labels}
+        deployment["spec"]["selector"]["matchLabels"] = labels
+        deployment["spec"]["template"]["metadata"]["labels"] = labels
+        deployment["spec"]["template"]["spec"]["containers"][0]["image"] = image
+        for name in clusters:
+            world.clusters.cluster(name).apply(deployment, manager="team")
+    world.kind = "Service"
+    world.commit("a")
+    return world
+
+
+def _of_services(target: Manifest, autoscaler: Manifest, canary: Manifest, *, version: str) -> None:
+    """The manifests with a Service that selects this version's pods; nobody's autoscaler, no Deployment."""
+    metadata = {"name": "podinfo", "namespace": "test", "labels": {"team": "tides"}}
+    ports = [{"name": "http", "port": 9898}]
+    target |= {"apiVersion": "v1", "kind": "Service", "metadata": metadata}
+    target["spec"] = {"selector": {"app": f"podinfo-{version}"}, "ports": ports}
+    canary["spec"]["targetRef"] = {"apiVersion": "v1", "kind": "Service", "name": "podinfo"}
+    del canary["spec"]["autoscalerRef"]
+    autoscaler["spec"]["scaleTargetRef"]["name"] = "elsewhere"
 
 
 def _of_daemons(target: Manifest, autoscaler: Manifest, canary: Manifest) -> None:

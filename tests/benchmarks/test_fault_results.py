@@ -8,7 +8,7 @@ import pytest
 from rich.console import Console
 
 from benchmarks.chaos import chosen_by, parsed
-from benchmarks.faults.application import Weight
+from benchmarks.faults.canary import Weight
 from benchmarks.faults.follower import CANARY, RELEASE, Seen
 from benchmarks.faults.release import Release
 from benchmarks.faults.runner import Result
@@ -28,7 +28,7 @@ ABORTED = seen("WORKFLOW_EXECUTION_SIGNALED", 12.0, text=f"{{'signalName': '{ABO
 def release(fault_ended: float, weights: list[Weight], events: tuple[Seen, ...] = ()) -> Release:
     found: Any = SimpleNamespace(
         fault_ended=fault_ended,
-        application=SimpleNamespace(weights=weights),
+        application=SimpleNamespace(canaries=[SimpleNamespace(weights=weights)]),
         follower=SimpleNamespace(seen=list(events)),
     )
     return cast(Release, found)

@@ -16,7 +16,7 @@ spec:
   selector: {matchLabels: {app: podinfo}}
   template:
     metadata: {labels: {app: podinfo}}
-    spec: {containers: [{name: podinfod, image: "podinfo:6.0.0"}]}
+    spec: {containers: [{name: podinfod, image: "podinfo:6.0.0", ports: [{containerPort: 9898}]}]}
 """
 CANARY = """\
 apiVersion: flagger.app/v1beta1
@@ -141,6 +141,7 @@ def test_plan_says_in_which_clusters(world: World, monkeypatch: pytest.MonkeyPat
     result = world.run("plan")
     told = "in mesh02, mesh03 (tidegate.dev/further-clusters): each step is done in all of them"
     assert told in " ".join(result.stdout.split()), result.stderr
+    assert result.stdout.startswith("podinfo@mesh02+mesh03/test at ")
 
 
 @pytest.mark.parametrize("command", ["validate", "plan", "start"])
@@ -194,8 +195,8 @@ podinfo.test  release, 11 stages
    1  Prepare primary and routes
    2  Scale up target
    3  Route 99/1
-   4  Bake 60s at 1%, 0 checks
-   5  Bake 300s at 1%, 0 checks
+   4  Bake 1m at 1%, 0 checks
+   5  Bake 5m at 1%, 0 checks
    6  Route 70/30
    7  Bake 30s at 30%, 1 check
    8  Promote to primary
@@ -204,7 +205,6 @@ podinfo.test  release, 11 stages
   11  Scale down target
   by ReleasePolicy careful; 500 requests for a verdict; no data waits; dry run of request-success-rate
   earliest end after 6m35s, readiness on top; 2 failed checks roll it back
-the first release of a canary only initialises it
 """
 
 
@@ -229,11 +229,28 @@ spec:
 def test_plan_shows_a_policy_s_gates_and_the_freeze_that_holds(world: World) -> None:
     world.write("repository/deploy/policy.yaml", GUARDED)
     result = world.run("plan")
-    assert "Gate freeze: no releases\n" in result.stdout
+    assert "Gate freeze: no releases" in result.stdout
     assert "Gate approval before promotion: 2 of ann, bob, eve\n" in result.stdout
     assert "podinfo.test: frozen until " in result.stderr
     document = json.loads(world.run("plan", "--json").stdout)
     assert document["canaries"]["podinfo.test"]["frozen"]["reason"] == "no releases"
+
+
+def test_validate_says_where_the_release_will_look_for_what_git_does_not_have(world: World) -> None:
+    alerts = "analysis:\n    alerts: [{name: chat, providerRef: {name: chat, namespace: platform}}]"
+    world.edit(IN_GIT, "analysis:", alerts)
+    said = " ".join(world.run("validate").stderr.split())
+    assert "AlertProvider platform/chat is not in Git: the release will look for it in mesh02" in said
+
+
+def test_what_kustomize_builds_is_not_blamed_on_its_own_file(world: World) -> None:
+    world.write("repository/deploy/kustomization.yaml", "resources: [canary.yaml, deployment.yaml]")
+    world.edit(IN_GIT, "interval: 30s", "intervall: 30s")
+    result = world.run("validate")
+    assert result.exit_code == 2
+    assert (
+        "Canary test/podinfo (built by deploy/kustomization.yaml): spec.analysis.intervall: " in result.stderr
+    )
 
 
 def test_validate_says_what_it_saw(world: World) -> None:

@@ -72,6 +72,11 @@ async def test_a_wrong_command_line_is_one_line_and_a_document(arguments: list[s
     assert json.loads(out) == {"event": "error", "error": problem, "exit_code": 2}
 
 
+async def test_an_option_without_its_argument_names_its_commands_help() -> None:
+    problem = "option '--override-freeze' requires an argument; see `tidegate start --help`"
+    assert await outcome_of(await launch("start", "--override-freeze")) == (2, "", f"error: {problem}\n")
+
+
 @pytest.mark.usefixtures("worker")
 async def test_interrupting_the_wait_leaves_the_release_alone(
     temporal: WorkflowEnvironment, client: Client, application_file: Path, name: str

@@ -32,7 +32,7 @@ PROMISED = {
     "approve": ["--file", "--canary", "--gate", "--by"],
     "abort": ["--file", "--reason"],
     "recover": ["--file", "--all", "--wait", "--timeout"],
-    "uninstall": ["--file", "--canary", "--wait", "--timeout"],
+    "uninstall": ["--file", "--canary", "--forget-cluster", "--wait", "--timeout"],
     "plan": ["--file", "--revision"],
     "validate": ["--file", "--revision"],
     "codec-server": [],
@@ -46,6 +46,15 @@ def test_the_documented_reference_is_current() -> None:
 
 def test_the_promised_commands_are_all_there() -> None:
     assert list(COMMANDS) == list(PROMISED)
+
+
+def test_the_programs_help_cuts_no_summary_and_names_the_version(app: typer.Typer) -> None:
+    told = " ".join(CliRunner().invoke(app, ["--help"]).stdout.split())
+    summaries = [
+        " ".join((command.__doc__ or "").partition("\n")[0].split()) for command in COMMANDS.values()
+    ]
+    assert [summary for summary in summaries if summary not in told] == []
+    assert CliRunner().invoke(app, ["--version"]).stdout == CliRunner().invoke(app, ["version"]).stdout
 
 
 @pytest.mark.parametrize("command", PROMISED)

@@ -70,7 +70,11 @@ async def come_to_gate(client: Client, name: str) -> None:
 
 async def test_start_says_what_it_started(tidegate: Tidegate, application_file: Path, name: str) -> None:
     result = await tidegate("start", "-f", application_file, "--no-validate")
-    assert (result.exit_code, result.stdout) == (0, f"started: {name}@mesh02/test at latest\n")
+    assert result.exit_code == 0
+    assert result.stdout.splitlines() == [
+        f"started: {name}@mesh02/test at latest",
+        f"follow it with `tidegate watch {name}`",
+    ]
 
 
 async def test_a_start_is_one_json_document(tidegate: Tidegate, application_file: Path) -> None:
@@ -165,7 +169,6 @@ async def test_a_superseded_watcher_exits_3(
         (["pause"], "paused {name}: {name}.test at 15 %, traffic 85/15; go on with `tidegate resume {name}`"),
         (["resume"], "resumed {name}: {name}.test at 15 %, traffic 85/15"),
         (["promote"], "{name}: promoted"),
-        (["approve"], "no gate of {name} waits for this approval"),
         (["abort", "--reason", "too slow"], "{name}: aborted; ended by aborted"),
     ],
 )
@@ -186,24 +189,34 @@ async def test_an_approval_says_what_goes_on(
 
 
 @pytest.mark.parametrize(
-    ("options", "opens"),
+    "options",
     [
-        (["--gate", "confirm-promotion"], True),
-        (["--gate", GATE], True),
-        (["--gate", "confirm-rollout"], False),
-        (["--canary", "{name}"], True),
-        (["--canary", "{name}.test", "--by", "ann"], True),
+        ["--gate", "confirm-promotion"],
+        ["--gate", GATE],
+        ["--canary", "{name}"],
+        ["--canary", "{name}.test", "--by", "ann"],
     ],
 )
 async def test_only_the_gate_that_is_meant_is_approved(
-    tidegate: Tidegate, client: Client, name: str, started: None, options: list[str], opens: bool
+    tidegate: Tidegate, client: Client, name: str, started: None, options: list[str]
 ) -> None:
     await come_to_gate(client, name)
     words = [option.format(name=name) for option in options]
     result = await tidegate("approve", f"{name}@mesh02/test", *words, "--json")
     document = json.loads(result.stdout)
-    assert (result.exit_code, [gate["canary"] for gate in document["gates"]]) == (0, [f"{name}.test"] * opens)
-    assert [canary["gate"] for canary in document["canaries"]] == ["" if opens else GATE]
+    assert (result.exit_code, [gate["canary"] for gate in document["gates"]]) == (0, [f"{name}.test"])
+    assert [canary["gate"] for canary in document["canaries"]] == [""]
+
+
+async def test_an_approval_that_finds_no_gate_fails_and_says_which_one_waits(
+    tidegate: Tidegate, client: Client, name: str, started: None
+) -> None:
+    line = f"error: no gate of {name} waits for this approval"
+    result = await tidegate("approve", f"{name}@mesh02/test")
+    assert (result.exit_code, result.stderr) == (2, f"{line}\n")
+    await come_to_gate(client, name)
+    result = await tidegate("approve", f"{name}@mesh02/test", "--gate", "confirm-rollout")
+    assert (result.exit_code, result.stderr) == (2, f"{line}; {name}.test waits at {GATE}\n")
 
 
 @pytest.mark.parametrize(

@@ -6,10 +6,13 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from rich.console import Console, RenderableType
+from rich.console import Console, Group, RenderableType
+from rich.table import Table
+from rich.text import Text
 
 from tidegate.cli.changes import changes
 from tidegate.cli.observation import Observation, Retry
+from tidegate.cli.output import Output
 from tidegate.cli.views import costs, outcome_view, plan_view, release_view
 from tidegate.contracts import (
     CanaryOutcome,
@@ -20,8 +23,10 @@ from tidegate.contracts import (
     ReleaseStatus,
     StageTiming,
 )
-from tidegate.domain.plan import Bake, Plan, Prepare, Promote, Purpose, Route
-from tidegate.domain.release import Outcome, Phase
+from tidegate.decisions.narration import release_reason
+from tidegate.domain.freeze_rule import FreezeRule
+from tidegate.domain.plan import Bake, Freeze, Plan, Prepare, Promote, Purpose, Route
+from tidegate.domain.release import Outcome, Phase, worst
 from tidegate.domain.verdict import LoadReport, Result, Verdict
 
 SHA = "3f2a1b9c" + "0" * 32
@@ -169,6 +174,63 @@ reached 5
     )
 
 
+BROKEN = "2 of 2 failed checks"
+
+
+def _ended(name: str, outcome: Outcome, reason: str) -> CanaryOutcome:
+    return CanaryOutcome(canary=name, outcome=outcome, reason=reason, seconds=8)
+
+
+@pytest.mark.parametrize(
+    ("canaries", "said"),
+    [
+        (
+            [
+                _ended("backend.pair", Outcome.ROLLED_BACK, BROKEN),
+                _ended("frontend.pair", Outcome.ROLLED_BACK, f"rolled back with backend: {BROKEN}"),
+            ],
+            f"""\
+pair 3f2a1b9c: rolled back; backend.pair: {BROKEN}
+  backend.pair: rolled back in 8s
+  frontend.pair: rolled back in 8s; with backend""",
+        ),
+        (
+            [
+                _ended("backend.pair", Outcome.PROMOTED, "backend.pair passed its analysis"),
+                _ended("frontend.pair", Outcome.UNCHANGED, "nothing to release"),
+            ],
+            """\
+pair 3f2a1b9c: promoted; backend.pair promoted, frontend.pair unchanged
+  backend.pair: promoted in 8s; backend.pair passed its analysis
+  frontend.pair: unchanged in 8s; nothing to release""",
+        ),
+        (
+            [
+                _ended("backend.pair", Outcome.ABORTED, "pager"),
+                _ended("frontend.pair", Outcome.ROLLED_BACK, "rolled back with backend: pager"),
+            ],
+            """\
+pair 3f2a1b9c: rolled back; rolled back with backend: pager
+  backend.pair: aborted in 8s; pager
+  frontend.pair: rolled back in 8s""",
+        ),
+    ],
+    ids=["rolled back", "promoted", "aborted"],
+)
+def test_the_outcome_of_a_pair_says_which_failed_and_says_it_once(
+    canaries: list[CanaryOutcome], said: str
+) -> None:
+    outcome = ReleaseOutcome(
+        application="pair",
+        outcome=worst([canary.outcome for canary in canaries]),
+        reason=release_reason(canaries, 4),
+        revision="latest",
+        sha=SHA,
+        canaries=tuple(canaries),
+    )
+    assert drawn(outcome_view(outcome)) == said
+
+
 def test_the_time_is_told_by_kind_of_stage_the_longest_first() -> None:
     stages = [
         StageTiming(stage="Route 90/10", seconds=0.1),
@@ -180,11 +242,15 @@ def test_the_time_is_told_by_kind_of_stage_the_longest_first() -> None:
     assert costs(stages) == "4.0s in 2 bakes, 0.7s in promote to primary, 0.3s in 2 routes"
 
 
+HOLIDAYS = FreezeRule.parse({"schedule": "0 0 20 12 *", "duration": "336h", "reason": "holidays"})
+
+
 def test_a_plan() -> None:
     plan = Plan(
         purpose=Purpose.RELEASE,
         stages=(
             Prepare(),
+            Freeze(rules=(HOLIDAYS,)),
             Route(primary=90, canary=10),
             Bake(seconds=30, weight=10, checks=("latency",), hooks=("load-test",)),
             Promote(),
@@ -192,13 +258,14 @@ def test_a_plan() -> None:
         threshold=2,
     )
     assert (
-        drawn(plan_view("podinfo.test", plan))
+        drawn(plan_view("podinfo.test", plan, NOON))
         == """\
-podinfo.test  release, 4 stages
+podinfo.test  release, 5 stages
   1  Prepare primary and routes
-  2  Route 90/10
-  3  Bake 30s at 10%, 1 check, load
-  4  Promote to primary
+  2  Gate freeze: holidays; open now, closes 2026-12-20 00:00:00 UTC
+  3  Route 90/10
+  4  Bake 30s at 10%, 1 check, load
+  5  Promote to primary
   earliest end after 30s, readiness on top; 2 failed checks roll it back"""
     )
 
@@ -254,3 +321,8 @@ def test_a_worker_that_falls_silent_is_told_once() -> None:
     silent = SEEN.model_copy(update={"release": None, "canaries": (), "retries": ()})
     assert [line.text for line in changes(SEEN, silent)] == ["no worker answers"]
     assert changes(silent, silent) == []
+
+
+def test_without_a_terminal_no_line_is_broken(capsys: pytest.CaptureFixture[str]) -> None:
+    Output(as_json=False).result(Group(Text("word " * 200), Table("head " * 200)))
+    assert len(capsys.readouterr().out.splitlines()) <= 6

@@ -130,6 +130,14 @@ def test_too_few_samples_are_inconclusive(canary: list[Any], primary: list[Any],
     assert verdict.reason.endswith("it waits, and is not counted") is waits
 
 
+def test_before_there_can_be_enough_samples_nothing_is_said_to_be_wrong_with_them() -> None:
+    young = rule(waits=True, enough_after="10m30s")
+    series = {30.0 * n: 1.0 for n in range(2)}
+    reason = compare_series(young, series, series).reason
+    assert "2 samples of canary and 2 of primary so far, of 20 each, which takes 10m30s of analysis" in reason
+    assert "spec.comparison.step" not in reason
+
+
 NONE: dict[float, float] = {}
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from tests.decisions.test_plan import canary
 from tests.decisions.test_policy_plan import policy
-from tidegate.decisions.freezes import frozen, frozen_now
+from tidegate.decisions.freezes import frozen, frozen_now, standing
 from tidegate.decisions.plan import compile_plan
 from tidegate.domain.errors import InvalidInput
 from tidegate.domain.freeze_rule import FreezeRule
@@ -116,3 +116,20 @@ def test_the_last_of_a_great_many_beginnings_counts() -> None:
     assert until("2026-01-01 12:00:30", january) == "03-02 23:59"
     assert until("2026-03-02 23:58", january) == "03-02 23:59"
     assert until("2026-03-02 23:59", january) == ""
+
+
+WEEKEND, HOLIDAYS = rule("0 18 * * FRI", "62h", BERLIN), rule("0 0 20 12 *", "336h", reason="holidays")
+
+
+@pytest.mark.parametrize(
+    ("at", "said"),
+    [
+        ("2026-11-25 12:00", "open now, closes 2026-11-27 17:00:00 UTC"),
+        ("2026-11-27 17:00", "closed now, opens 2026-11-30 07:00:00 UTC"),
+        ("2026-11-30 07:00", "open now, closes 2026-12-04 17:00:00 UTC"),
+        ("2026-12-18 16:59", "open now, closes 2026-12-18 17:00:00 UTC"),
+        ("2026-12-25 12:00", "closed now, opens 2027-01-04 07:00:00 UTC"),
+    ],
+)
+def test_a_gate_of_freezes_says_whether_it_is_open_and_until_when(at: str, said: str) -> None:
+    assert standing((WEEKEND, HOLIDAYS), utc(at)) == said

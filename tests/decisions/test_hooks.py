@@ -43,7 +43,7 @@ def test_native_load_stands_in_for_hey_alone(metadata: dict[str, str], mode: str
 
 
 def test_an_unknown_flag_is_refused_with_its_path() -> None:
-    with pytest.raises(InvalidInput, match=r"^spec.analysis.webhooks.0.metadata.cmd: has the flag -t,"):
+    with pytest.raises(InvalidInput, match=r"^spec.analysis.webhooks\[0\].metadata.cmd: has the flag -t,"):
         check_hooks(canary("hey -t 5 http://podinfo.test/"), "native")
 
 

@@ -32,7 +32,7 @@ def test_the_policy_s_steps_stand_for_the_canary_s_weights() -> None:
     plan = planned({"stepWeight": 10, "interval": "30s", "metrics": METRICS}, steps=steps)
     assert [describe(stage) for stage in plan.stages][2:6] == [
         "Route 99/1",
-        "Bake 300s at 1%, 1 check",
+        "Bake 5m at 1%, 1 check",
         "Route 80/20",
         "Bake 30s at 20%, 2 checks",
     ]
@@ -88,7 +88,7 @@ def test_an_initial_delay_is_a_bake_that_judges_nothing() -> None:
     plan = planned(analysis, analysis={"initialDelay": "1m"})
     assert [describe(stage) for stage in plan.stages][2:7] == [
         "Route 95/5",
-        "Bake 60s at 5%, 0 checks",
+        "Bake 1m at 5%, 0 checks",
         "Bake 30s at 5%, 2 checks",
         "Route 50/50",
         "Bake 30s at 50%, 2 checks",
@@ -101,7 +101,7 @@ def test_an_initial_delay_is_a_bake_that_judges_nothing() -> None:
 def test_iterations_begin_after_the_initial_delay() -> None:
     plan = planned({"iterations": 2, "interval": "30s"}, analysis={"initialDelay": "1m"})
     assert [describe(stage) for stage in plan.stages][2:5] == [
-        "Bake 60s at 0%, 0 checks",
+        "Bake 1m at 0%, 0 checks",
         "Bake 30s iteration 1/2, 0 checks",
         "Bake 30s iteration 2/2, 0 checks",
     ]
@@ -132,8 +132,19 @@ def test_a_plan_says_what_is_compared_and_how_long_that_takes() -> None:
     terms = planned({"stepWeight": 10, "metrics": METRICS}, comparison=comparison).terms
     assert terms == Terms(policy="careful", compared=("request-duration",), comparable_seconds=630)
     assert terms_line(terms) == (
-        "by ReleasePolicy careful; request-duration compared with the primary, which takes 10m30s of analysis"
+        "by ReleasePolicy careful; request-duration compared with the primary, one check "
+        "more each, which takes 10m30s of analysis"
     )
+
+
+def test_the_earliest_end_has_room_for_the_samples_of_a_comparison() -> None:
+    comparison = {"with": "primary", "metrics": [{"name": "request-duration"}]}
+    rules = {"stepWeight": 10, "metrics": METRICS}
+    analysis = {"minimumRequests": 1}
+    plain, compared = planned(rules, analysis=analysis), planned(rules, comparison=comparison)
+    bake = next(stage.seconds for stage in plain.stages if stage.kind == "bake")
+    longer = compared.earliest_end_seconds - plain.earliest_end_seconds
+    assert 630 <= longer + bake < 630 + bake
 
 
 BASELINE = {"with": "baseline", "metrics": [{"name": "request-duration"}]}
@@ -159,7 +170,8 @@ def test_a_plan_says_what_a_baseline_gets() -> None:
     assert terms is not None
     assert terms_line(terms) == (
         "by ReleasePolicy careful; request-duration compared with a fresh baseline (as much traffic as the "
-        "canary, up to 50%; above, it gets none and nothing is compared), which takes 10m30s of analysis"
+        "canary, up to 50%; above, it gets none and nothing is compared), one "
+        "check more each, which takes 10m30s of analysis"
     )
 
 

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from tidegate.decisions.judge import Measure
-from tidegate.decisions.queries import checks, render_query, request_counts
+from tidegate.decisions.queries import answerable, asks_behind, checks, render_query, request_counts
 from tidegate.domain.analysis import Metric
 from tidegate.domain.canary import Canary
 from tidegate.domain.errors import InvalidInput
@@ -137,7 +137,7 @@ def test_the_service_is_the_target_s_unless_named() -> None:
 @pytest.mark.parametrize("gap", ["nmae", "variables.code", ".Name", "", "name | printf"])
 def test_an_unknown_gap_is_refused_with_its_metric(gap: str) -> None:
     metric = {"name": "x", "query": f"a{{{{ {gap} }}}}", "threshold": 1}
-    with pytest.raises(InvalidInput, match=r"^spec.analysis.metrics.0: has \{\{") as refused:
+    with pytest.raises(InvalidInput, match=r"^spec.analysis.metrics\[0\]: has \{\{") as refused:
         checks(canary(metric), none)
     assert "use one of name, namespace" in refused.value.mend
 
@@ -251,7 +251,9 @@ def test_a_canary_that_wants_something_else_of_no_data_is_refused() -> None:
 
 def test_a_template_that_is_not_there_is_refused() -> None:
     metric = {"name": "x", "templateRef": {"name": "gone"}, "threshold": 1}
-    with pytest.raises(InvalidInput, match=r"metrics.0.templateRef.name: no MetricTemplate test/gone among"):
+    with pytest.raises(
+        InvalidInput, match=r"metrics\[0\].templateRef.name: no MetricTemplate test/gone among"
+    ):
         checks(canary(metric), none)
 
 
@@ -261,3 +263,40 @@ def test_trim_markers_take_the_white_space_with_them() -> None:
 
 def test_braces_of_promql_stay() -> None:
     assert render_query('x{a="{{ name }}"}', {"name": "n"}) == 'x{a="n"}'
+
+
+def test_a_service_that_is_judged_is_asked_for_by_the_workloads_behind_it() -> None:
+    target = {"apiVersion": "v1", "kind": "Service", "name": "podinfo"}
+    metrics = [
+        {"name": "request-success-rate", "interval": "1m", "threshold": 99},
+        {"name": "calls", "interval": "1m", "query": 'calls{of="{{ target }}"}', "threshold": 1},
+    ]
+    policy = ReleasePolicy.parse(
+        {
+            "metadata": {"name": "podinfo", "namespace": "test"},
+            "spec": {"canaryRef": {"name": "podinfo"}, "analysis": {"minimumRequests": 100}},
+        }
+    )
+    released = canary(*metrics, targetRef=target)
+    rate, calls = asked = checks(released, none, policy)
+    (count,) = request_counts(released, asked).values()
+    for query in (rate.query, count.query):
+        assert asks_behind(query)
+        known = answerable(query, {"podinfo-canary": ("web", "a.b")}.__getitem__)
+        assert 'reporter="destination",destination_workload_namespace="test"' in known
+        assert 'destination_workload=~"a[.]b|web"' in known
+        unknown = answerable(query, lambda service: ())
+        assert 'reporter="source",destination_service_namespace="test"' in unknown
+        assert 'destination_service_name="podinfo-canary"' in unknown
+        assert not asks_behind(known + unknown)
+    assert not asks_behind(calls.query)
+    assert calls.query == 'calls{of="podinfo"}'
+
+
+@pytest.mark.parametrize("name", ['a"} or vector(1) #', "a|.*", "a\\\\", "", "a\n"])
+def test_what_no_workload_can_be_called_gets_into_no_query(name: str) -> None:
+    asked = answerable('requests{tidegate_behind="test/podinfo-canary"}', lambda service: ("web", name))
+    assert asked == (
+        'requests{reporter="source",destination_service_namespace="test",'
+        'destination_service_name="podinfo-canary"}'
+    )

@@ -75,7 +75,7 @@ def test_a_suspended_canary_is_not_released() -> None:
 def test_a_check_needs_a_prometheus() -> None:
     check(canary((BUILT_IN,)), prometheus="http://prometheus:9090")
     with pytest.raises(
-        InvalidInput, match=r"Canary test/podinfo: spec\.analysis\.metrics\.0: .* in cluster mesh02"
+        InvalidInput, match=r"Canary test/podinfo: spec\.analysis\.metrics\[0\]: .* in cluster mesh02"
     ):
         check(canary((BUILT_IN,)))
 
@@ -101,6 +101,6 @@ def test_a_comparison_needs_queries_that_tell_the_versions_apart() -> None:
 def test_native_load_needs_a_command_that_it_understands() -> None:
     check(canary(webhooks=(HEY,)), load_mode="webhook")
     with pytest.raises(
-        InvalidInput, match=r"Canary test/podinfo: spec\.analysis\.webhooks\.0\.metadata\.cmd"
+        InvalidInput, match=r"Canary test/podinfo: spec\.analysis\.webhooks\[0\]\.metadata\.cmd"
     ):
         check(canary(webhooks=(HEY,)), load_mode="native")

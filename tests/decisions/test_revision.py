@@ -27,7 +27,7 @@ RECORD = json.dumps({"hash": HASH, "revision": SHA, "rollout": {}})
 
 def test_a_daemon_set_without_pods_has_the_hash_of_one_with_pods() -> None:
     daemons = target() | {"kind": "DaemonSet"}
-    assert template_hash(DAEMON_SET.down(daemons)) == template_hash(daemons) == HASH
+    assert template_hash(DAEMON_SET.at_rest(daemons, daemons)) == template_hash(daemons) == HASH
 
 
 def test_the_hash_is_stable() -> None:

@@ -11,6 +11,7 @@ from tidegate.decisions.rollout import (
     running_replicas,
     troubles,
     wanted_replicas,
+    workload_of,
 )
 
 
@@ -201,3 +202,21 @@ def test_running_pods_are_known_only_once_the_change_was_observed() -> None:
 )
 def test_a_service_knows_its_pods_once_one_is_ready(endpoints: Any, known: bool) -> None:
     assert is_behind_service({"endpoints": endpoints}) is known
+
+
+@pytest.mark.parametrize(
+    ("owners", "labels", "name"),
+    [
+        ([], {}, "web-x"),
+        (
+            [{"kind": "ReplicaSet", "name": "web-5d9c", "controller": True}],
+            {"pod-template-hash": "5d9c"},
+            "web",
+        ),
+        ([{"kind": "DaemonSet", "name": "web", "controller": True}], {}, "web"),
+        ([{"kind": "Other", "name": "other"}], {}, "web-x"),
+    ],
+)
+def test_a_pods_workload_has_the_name_by_which_istio_knows_it(owners: Any, labels: Any, name: str) -> None:
+    metadata = {"name": "web-x", "labels": labels, "ownerReferences": owners}
+    assert workload_of({"metadata": metadata}) == name

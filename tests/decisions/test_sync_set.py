@@ -127,6 +127,16 @@ def test_the_pods_of_a_released_daemon_set_are_left_to_the_release(
     assert selector == {"disk": "hdd"} | ({"flagger.app/scale-to-zero": "true"} if down else {})
 
 
+def test_where_a_released_service_leads_is_left_to_the_release() -> None:
+    ports = [{"port": 80}]
+    target = manifest("v1", "Service") | {"spec": {"selector": {"app": "v2"}, "ports": ports}}
+    canary = CANARY | {"spec": {"targetRef": {"kind": "Service", "name": "podinfo"}}}
+    (item,) = (item for item in planned(target, canary).items if item.ref.kind == "Service")
+    assert item.desired(None)["spec"]["selector"] == {"app": "v2"}
+    live = target | {"spec": {"selector": {"app": "v1"}, "ports": ports}}
+    assert item.desired(live)["spec"]["selector"] == {"app": "v1"}
+
+
 def test_an_autoscaler_of_another_namespace_has_no_say() -> None:
     elsewhere = AUTOSCALER | {"metadata": {"name": "podinfo", "namespace": "other"}}
     plan = planned(DEPLOYMENT, elsewhere)

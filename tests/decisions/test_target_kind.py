@@ -24,7 +24,9 @@ def test_only_other_kinds_than_a_deployment_are_marked() -> None:
     assert TARGET_KIND not in annotations(routes("Deployment"))
 
 
-@pytest.mark.parametrize(("before", "now"), [("Deployment", "DaemonSet"), ("DaemonSet", "Deployment")])
+@pytest.mark.parametrize(
+    ("before", "now"), [("Deployment", "DaemonSet"), ("DaemonSet", "Deployment"), ("Deployment", "Service")]
+)
 def test_a_target_that_turns_into_another_kind_is_refused(before: str, now: str) -> None:
     with pytest.raises(InvalidInput) as raised:
         refuse_turned(routes(before), ref(now))

@@ -22,22 +22,25 @@ def test_the_least_that_can_be_said_is_with_whom_and_what() -> None:
     [
         (
             {"with": "production"},
-            "with: Input should be 'primary' or 'baseline'; correct this value (it is 'production')",
+            "with: is not 'primary' or 'baseline'; correct this value (it is 'production')",
         ),
-        ({"metrics": []}, "metrics: Tuple should have at least 1 item"),
+        ({"metrics": []}, "metrics: is empty; correct this value"),
         ({"metrics": [{"name": "a"}, {"name": "a"}]}, "has the metric 'a' twice; keep one of them"),
         (
             {"metrics": [{"name": "a", "effectSize": -1}]},
-            "metrics.0.effectSize: Input should be greater than",
+            "metrics[0].effectSize: is less than 0",
         ),
         (
             {"metrics": [{"name": "a", "worse": "up"}]},
-            "metrics.0.worse: Input should be 'increase', 'decrease'",
+            "metrics[0].worse: is not 'increase', 'decrease'",
         ),
-        ({"minimumSamples": 4}, "minimumSamples: Input should be greater than or equal to 5"),
-        ({"confidence": 98}, "confidence: Input should be less than 1"),
+        ({"minimumSamples": 4}, "minimumSamples: is less than 5"),
+        ({"confidence": 98}, "confidence: is not less than 1"),
         ({"step": "500ms"}, "has a step of less than a second; write 1s or more, as in 30s"),
-        ({"step": "2s"}, "has room for more than 1000 samples; give a longer step"),
+        (
+            {"step": "2s"},
+            "has a window of 60m with a step of 2s, and so more than 1000 samples; give a shorter",
+        ),
         ({"window": "10m"}, "has a window too short for its samples; give a window of 10m30s or more"),
         ({"minimumEffect": 1}, "minimumEffect: is not a known field; check the spelling or remove it"),
     ],

@@ -28,7 +28,7 @@ def nodes(workload: Any) -> Any:
     ("before", "after"), [(None, NOWHERE), ({}, NOWHERE), (FAST, FAST | NOWHERE), (NOWHERE, NOWHERE)]
 )
 def test_a_daemon_set_goes_down_by_a_label_that_no_node_has(before: Any, after: Any) -> None:
-    down = DAEMON_SET.down(daemons(before))
+    down = DAEMON_SET.at_rest(daemons(before), daemons())
     assert (nodes(down), DAEMON_SET.is_down(down)) == (after, True)
 
 
@@ -88,5 +88,5 @@ def test_a_size_is_told_in_the_words_of_its_kind(workload: Any, size: str) -> No
 @pytest.mark.parametrize("workload", [replicas(2), daemons(FAST)])
 def test_nothing_is_changed_in_place(workload: Any) -> None:
     kind, before = kind_of(workload), str(workload)
-    kind.down(workload), kind.up(workload, 3, workload), kind.as_live(workload, None)
+    kind.at_rest(workload, workload), kind.up(workload, 3, workload), kind.as_live(workload, None)
     assert str(workload) == before

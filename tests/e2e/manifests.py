@@ -122,6 +122,18 @@ def tcp_gateway(namespace: str, port: int) -> dict[str, Any]:
     }
 
 
+def sidecar(namespace: str, labels: dict[str, str], port: int) -> dict[str, Any]:
+    """The sidecar of the pods with these labels, which takes their calls on a port."""
+    listener = {"port": {"number": port, "name": "calls", "protocol": "HTTP_PROXY"}, "hosts": ["*/*"]}
+    name = "-".join(labels.values())
+    return {
+        "apiVersion": "networking.istio.io/v1",
+        "kind": "Sidecar",
+        "metadata": {"name": name, "namespace": namespace},
+        "spec": {"workloadSelector": {"labels": labels}, "egress": [listener]},
+    }
+
+
 def request_rate(address: str) -> str:
     """A MetricTemplate: the canary's requests a second."""
     labels = 'destination_workload="{{ target }}",destination_workload_namespace="{{ namespace }}"'

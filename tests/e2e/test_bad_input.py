@@ -69,16 +69,15 @@ MANIFESTS: dict[str, tuple[Files, tuple[str, ...]]] = {
     ),
     "a metric without template": (
         canary(metrics=[UNTEMPLATED]),
-        ("podinfo.yaml", "spec.analysis.metrics.0", "'latency' has no template", "templateRef"),
+        ("podinfo.yaml", "spec.analysis.metrics[0]", "'latency' has no template", "templateRef"),
     ),
     "a missing target": (without_target, ("podinfo.yaml", "spec.targetRef.name", "podinfo", "add")),
     "two canaries with one target": (two_canaries, ("second.yaml", "spec.targetRef", "podinfo")),
     "a field of a kustomized object": (
         customised,
         (
-            "kustomization.yaml: Canary ",
-            "/podinfo: spec.analysis.canaryReadyThreshold: ",
-            "less than or equal to 100",
+            "/podinfo (built by kustomization.yaml): spec.analysis.canaryReadyThreshold: ",
+            "is more than 100",
         ),
     ),
     "a kustomization that does not build": (unbuildable, ("kustomization.yaml", "nowhere.yaml")),

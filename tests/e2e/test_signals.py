@@ -14,17 +14,18 @@ async def test_a_pause_holds_the_traffic_and_its_time_does_not_count(podinfo: Ap
     await podinfo.until_weight(25)
     await podinfo.tell("pause")
     await command.until_phase("Paused")
-    paused = time.monotonic()
+    paused, weight = time.monotonic(), await podinfo.weight()
+    assert weight in (25, 50), "it was paused in one of its bakes"
     await asyncio.sleep(3.5)  # longer than the bake
-    assert await podinfo.weight() == 25
+    assert await podinfo.weight() == weight
 
     held = time.monotonic() - paused
     await podinfo.tell("resume")
     ended = await command.ended()
 
     assert (ended.code, ended.outcome["outcome"]) == (0, "promoted"), ended
-    bake = next(stage for stage in ended.canary["stages"] if stage["stage"].startswith("Bake"))
-    assert bake["seconds"] > held + 2.9
+    bakes = [stage["seconds"] for stage in ended.canary["stages"] if stage["stage"].startswith("Bake")]
+    assert max(bakes) > held + 2.9
 
 
 async def test_a_promotion_skips_what_is_left_of_the_analysis(baking: Baking) -> None:

@@ -4,6 +4,7 @@ import json
 from collections import Counter
 from typing import Any
 
+import aiohttp
 import pytest
 import yaml
 
@@ -14,6 +15,7 @@ from tests.e2e.visitors import Visitor, visited
 OLD, NEW = "3.1.0", "3.1.1"
 WITHOUT_STEPS: dict[str, Any] = {"stepWeight": None, "maxWeight": None}
 TCP_PORT = 13306
+SIDECARS = {"beta": 13128, "stable": 13129}
 DISCOVERED = 9797
 REQUESTS = "http_request_duration_seconds_count"
 COOKIE = "^(.*?;)?(canary=always)(;.*)?$"
@@ -40,6 +42,46 @@ async def test_a_b_testing_shows_the_new_version_to_those_who_match(
     assert (chosen.versions, everybody.versions) == ([OLD, NEW], [OLD, NEW])
     assert everybody.first(NEW) - chosen.first(NEW) > 2 * 1.5
     assert await podinfo.version() == NEW
+
+
+async def test_a_b_testing_by_source_labels_shows_the_new_version_to_one_workload_of_the_mesh(
+    podinfo: Application,
+) -> None:
+    """Two workloads call the Service within the mesh; everybody else comes by the gateway."""
+    sidecars = [manifests.sidecar(podinfo.namespace, {"tier": tier}, port) for tier, port in SIDECARS.items()]
+    file = podinfo.folder / "sidecars.yaml"
+    file.write_text(yaml.safe_dump_all(sidecars))
+    await podinfo.user.kubectl("asm", "apply", "-f", str(file))
+    service = {"Host": f"podinfo.{podinfo.namespace}:9898"}
+    beta, stable = (
+        Visitor(service, url=f"http://{podinfo.world.gateway_address}:{port}/") for port in SIDECARS.values()
+    )
+    await until(lambda: answers(podinfo, beta, stable))
+    match = [{"sourceLabels": {"tier": "beta"}}]
+    canary = manifests.canary(podinfo.namespace, **WITHOUT_STEPS, iterations=2, match=match)
+    canary["spec"]["service"]["gateways"].append("mesh")
+    documents = [manifests.deployment(podinfo.namespace, NEW), canary]
+    await podinfo.commit_files({"podinfo.yaml": yaml.safe_dump_all(documents)})
+    outside = Visitor()
+    async with visited(podinfo, beta, stable, outside):
+        ended = await podinfo.start("--no-validate")
+
+    assert (ended.code, ended.outcome["outcome"]) == (0, "promoted"), ended
+    for other in (stable, outside):
+        assert other.first(NEW) - beta.first(NEW) > 2 * 1.5
+    analysed = [version for at, version in beta.seen if beta.first(NEW) < at < outside.first(NEW)]
+    assert set(analysed) == {NEW}
+    assert [each.versions[-1] for each in (beta, stable, outside)] == [NEW] * 3
+
+
+async def answers(application: Application, *visitors: Visitor) -> bool:
+    """Whether the visitors get through by now."""
+    try:
+        for visitor in visitors:
+            await visitor.ask(application)
+    except (aiohttp.ClientError, AssertionError):
+        return False
+    return True
 
 
 async def test_a_broken_version_is_seen_by_nobody_who_does_not_match(podinfo: Application) -> None:

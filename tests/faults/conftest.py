@@ -5,13 +5,21 @@ from itertools import chain
 
 import pytest
 
-from benchmarks.faults import clock_faults, operator_faults, pods, server_faults, worker_faults, writers
+from benchmarks.faults import (
+    clock_faults,
+    gated,
+    operator_faults,
+    pods,
+    server_faults,
+    worker_faults,
+    writers,
+)
 from benchmarks.faults.case import Case
 from benchmarks.faults.runner import Result, run
 from benchmarks.faults.scene import Scene
 
 Survive = Callable[[str], Awaitable[Result]]
-MODULES = (worker_faults, server_faults, operator_faults, clock_faults, writers, pods)
+MODULES = (worker_faults, server_faults, operator_faults, clock_faults, writers, pods, gated)
 
 
 @pytest.fixture(scope="package")

@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from benchmarks.faults import invariants
-from benchmarks.faults.application import PRIMARY, VIRTUAL_SERVICES
+from benchmarks.faults.application import PRIMARY
+from benchmarks.faults.canary import VIRTUAL_SERVICES
 from benchmarks.faults.case import Case, Kind
 from benchmarks.faults.invariants import check
 from benchmarks.faults.release import Release
@@ -70,20 +71,20 @@ async def test_a_fault_that_nothing_names_is_seen(promoted: Release) -> None:
 
 
 async def test_a_failed_request_is_seen(promoted: Release) -> None:
-    promoted.application.answers.append(Answer(0.0, 0.1, failure="503"))
+    promoted.application.canary.answers.append(Answer(0.0, 0.1, failure="503"))
     (violation,) = await check(promoted, CASE)
     assert violation.endswith("requests failed: {'503': 1}")
     assert await check(promoted, CASE._replace(allowed=lambda answer: answer.failure == "503")) == []
 
 
 async def test_a_second_promotion_is_seen(promoted: Release) -> None:
-    promoted.application.templates += [promoted.old, promoted.new]
+    promoted.application.canary.templates[CLUSTER] += [promoted.old, promoted.new]
     (violation,) = [each for each in await check(promoted, CASE) if "->" in each]
     assert violation.endswith(f"{promoted.new} -> {promoted.old} -> {promoted.new}")
 
 
 async def test_a_split_left_behind_is_seen(promoted: Release, impatient: None) -> None:
-    routes = (await promoted.application.virtual_service())["spec"]["http"]
+    routes = (await promoted.application.canary.virtual_service())["spec"]["http"]
     for route in routes[0]["route"]:
         route["weight"] = 75 if route["destination"]["host"] == PRIMARY else 25
     await _patch(promoted, "asm", VIRTUAL_SERVICES, NAME, {"spec": {"http": routes}})

@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
-from benchmarks.faults.case import Kind
+from benchmarks.faults.case import RELEASES, Kind
 from benchmarks.faults.runner import Result
 from benchmarks.faults.scene import Scene
 from benchmarks.faults.worker_faults import EVENTS
@@ -26,6 +26,8 @@ CASES = (
     "storm of signals: pause and resume, with an abort among them",
     "starts at once: other revisions, in bake-25",
     "server's clock goes back: good: an hour",
+    "gates: worker killed as confirm-promotion opens",
+    "gates: another writer edits the target's template in confirm-rollout",
 )
 
 
@@ -35,7 +37,7 @@ async def test_a_release_survives(name: str, suffer: Callable[[str], Awaitable[R
     assert result.violations == ()
 
 
-@pytest.mark.parametrize("kind", Kind)
+@pytest.mark.parametrize("kind", RELEASES)
 async def test_the_kills_come_to_the_end_of_each_history(scene: Scene, kind: Kind) -> None:
     """What is shown to kubectl comes in fewer posts where Temporal is slower."""
     release = await scene.begin(kind)

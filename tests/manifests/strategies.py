@@ -9,17 +9,20 @@ VERSION = "networking.istio.io/v1beta1"
 SESSION = {"cookieName": "canary-cookie", "primaryCookieName": "primary-cookie", "path": "/", "secure": True}
 
 
-def analysed(analysis: dict[str, Any], **service: Any) -> Canary:
-    """The canary with that analysis and these fields of its service."""
+def written(analysis: dict[str, Any], **service: Any) -> dict[str, Any]:
+    """The Canary's manifest with that analysis and these fields of its service."""
     spec = {
         "targetRef": {"kind": "Deployment", "name": "podinfo"},
         "service": {"port": 9898, **service},
         "analysis": {"interval": "30s", **analysis},
     }
     metadata = {"name": "podinfo", "namespace": "test"}
-    return Canary.parse(
-        {"apiVersion": "flagger.app/v1beta1", "kind": "Canary", "metadata": metadata, "spec": spec}
-    )
+    return {"apiVersion": "flagger.app/v1beta1", "kind": "Canary", "metadata": metadata, "spec": spec}
+
+
+def analysed(analysis: dict[str, Any], **service: Any) -> Canary:
+    """The same as a model."""
+    return Canary.parse(written(analysis, **service))
 
 
 A_B = {"iterations": 5, "match": [{"headers": {"x-canary": {"exact": "yes"}}}, {"uri": {"prefix": "/beta"}}]}

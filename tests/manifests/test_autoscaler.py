@@ -4,8 +4,15 @@ from typing import Any
 
 import pytest
 
+from tidegate.contracts import FENCE_ANNOTATION
 from tidegate.domain.errors import InvalidInput
-from tidegate.manifests.autoscaler import converted, min_replicas, primary_autoscaler
+from tidegate.manifests.autoscaler import (
+    converted,
+    min_replicas,
+    primary_autoscaler,
+    scales,
+    scales_for_us,
+)
 
 SELECTOR = {"matchLabels": {"queue": "mail"}}
 INGRESS = {"apiVersion": "networking.k8s.io/v1", "kind": "Ingress", "name": "main"}
@@ -110,10 +117,10 @@ def test_other_manifests_are_not_converted(samples: Any) -> None:
 @pytest.mark.parametrize(
     ("metric", "line"),
     [
-        ({"type": "Resource"}, "spec.metrics.0.resource: a Resource metric needs resource; add it"),
+        ({"type": "Resource"}, "spec.metrics[0].resource: a Resource metric needs resource; add it"),
         (
             {"type": "Resource", "resource": {"name": "cpu"}},
-            "spec.metrics.0.resource: has no target value; "
+            "spec.metrics[0].resource: has no target value; "
             "give one of targetAverageUtilization, targetAverageValue, targetValue",
         ),
     ],
@@ -141,3 +148,44 @@ def test_the_lower_bound_is_at_least_one(samples: Any, given: int | None, replic
     hpa = samples.hpa
     hpa["spec"]["minReplicas"] = given
     assert min_replicas(hpa) == replicas
+
+
+@pytest.mark.parametrize(
+    ("owner", "ours"),
+    [
+        (None, True),
+        ({"apiVersion": "flagger.app/v1beta1", "kind": "Canary", "name": "podinfo"}, True),
+        ({"apiVersion": "keda.sh/v1alpha1", "kind": "ScaledObject", "name": "podinfo-primary"}, False),
+    ],
+)
+def test_an_hpa_that_keda_made_is_not_ours_though_it_bears_our_fence(
+    samples: Any, owner: Any, ours: bool
+) -> None:
+    live = primary_autoscaler(samples.hpa, "podinfo-primary")
+    live["metadata"] |= {
+        "annotations": {FENCE_ANNOTATION: "1.1"},
+        "ownerReferences": [owner] if owner else [],
+    }
+    assert scales_for_us(live, "podinfo-primary") == ours
+
+
+@pytest.mark.parametrize(
+    ("kind", "version", "namespace", "of", "expected"),
+    [
+        ("HorizontalPodAutoscaler", "autoscaling/v2", "test", {"kind": "Deployment", "name": "a"}, True),
+        ("ScaledObject", "keda.sh/v1alpha1", "test", {"name": "a"}, True),
+        ("ScaledObject", "autoscaling/v2", "test", {"name": "a"}, False),
+        ("Deployment", "apps/v1", "test", {"name": "a"}, False),
+        ("HorizontalPodAutoscaler", "autoscaling/v2", "kube-system", {"name": "a"}, False),
+        ("HorizontalPodAutoscaler", "autoscaling/v2", "test", {"name": "b"}, False),
+        ("HorizontalPodAutoscaler", "autoscaling/v2", "test", {"kind": "StatefulSet", "name": "a"}, False),
+        ("HorizontalPodAutoscaler", "autoscaling/v2", "test", "a", False),
+    ],
+)
+def test_what_is_an_autoscaler_of_a_workload(
+    kind: str, version: str, namespace: str, of: Any, expected: bool
+) -> None:
+    workload = {"kind": "Deployment", "metadata": {"name": "a", "namespace": "test"}}
+    metadata = {"name": "x", "namespace": namespace}
+    found = {"apiVersion": version, "kind": kind, "metadata": metadata, "spec": {"scaleTargetRef": of}}
+    assert scales(found, workload) is expected

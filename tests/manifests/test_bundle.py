@@ -290,7 +290,7 @@ FAULTS = {
             apiVersion="autoscaling/v2beta1",
             spec=rendered[1][0]["spec"] | {"metrics": [{"type": "Guess"}]},
         ),
-        "hpa.yaml: HorizontalPodAutoscaler test/podinfo: spec.metrics.0.type: 'Guess' is no type of metric; "
+        "hpa.yaml: HorizontalPodAutoscaler test/podinfo: spec.metrics[0].type: 'Guess' is no type of metric; "
         "use Resource, ContainerResource, Pods, Object, External",
     ),
 }

@@ -51,8 +51,7 @@ def test_a_policy_without_a_namespace_is_of_the_destination_s(samples: Any) -> N
         ),
         (
             policy() | {"apiVersion": "tidegate.dev/v1"},
-            LINE + "apiVersion: Input should be 'tidegate.dev/v1alpha1'; "
-            "correct this value (it is 'tidegate.dev/v1')",
+            LINE + "apiVersion: is not 'tidegate.dev/v1alpha1'; correct this value (it is 'tidegate.dev/v1')",
         ),
         (
             policy(canaryRef={"name": "other"}, steps=[{"weight": 10}]),
@@ -71,27 +70,27 @@ def test_a_policy_without_a_namespace_is_of_the_destination_s(samples: Any) -> N
         ),
         (
             policy(steps=[{"weight": 10, "duration": "5"}]),
-            LINE + "spec.steps.0.duration: '5' is not a duration; "
+            LINE + "spec.steps[0].duration: '5' is not a duration; "
             "write a number with a unit, as in 30s or 1m",
         ),
         (
             policy(steps=[{"weight": 1}, {"weight": 10, "checks": ["latenzy"]}]),
-            LINE + "spec.steps.1.checks: 'latenzy' is no metric of Canary podinfo; "
+            LINE + "spec.steps[1].checks: 'latenzy' is no metric of Canary podinfo; "
             "name one of request-success-rate, latency",
         ),
         (
             policy(analysis={"checks": [{"name": "latenzy", "dryRun": True}]}),
-            LINE + "spec.analysis.checks.0.name: 'latenzy' is no metric of Canary podinfo; "
+            LINE + "spec.analysis.checks[0].name: 'latenzy' is no metric of Canary podinfo; "
             "name one of request-success-rate, latency",
         ),
         (
             policy(comparison={"with": "primary", "metrics": [{"name": "latenzy"}]}),
-            LINE + "spec.comparison.metrics.0.name: 'latenzy' is no metric of Canary podinfo; "
+            LINE + "spec.comparison.metrics[0].name: 'latenzy' is no metric of Canary podinfo; "
             "name one of request-success-rate, latency",
         ),
         (
             policy(comparison={"with": "production", "metrics": [{"name": "latency"}]}),
-            LINE + "spec.comparison.with: Input should be 'primary' or 'baseline'; "
+            LINE + "spec.comparison.with: is not 'primary' or 'baseline'; "
             "correct this value (it is 'production')",
         ),
         (
@@ -100,12 +99,11 @@ def test_a_policy_without_a_namespace_is_of_the_destination_s(samples: Any) -> N
         ),
         (
             policy(steps=[{"weight": float("inf")}]),
-            LINE + "spec.steps.0.weight: Input should be less than or equal to 100; "
-            "correct this value (it is inf)",
+            LINE + "spec.steps[0].weight: is more than 100; correct this value (it is inf)",
         ),
         (
             policy(steps=[{"weight": 0.125}]),
-            LINE + "spec.steps.0.weight: 0.125 is finer than a hundredth; "
+            LINE + "spec.steps[0].weight: 0.125 is finer than a hundredth; "
             "write two decimals at most, as in 0.25",
         ),
         *(
@@ -113,30 +111,30 @@ def test_a_policy_without_a_namespace_is_of_the_destination_s(samples: Any) -> N
             for approval, line in (
                 (
                     {"before": "lunch", "approvers": ["ann"]},
-                    "spec.approvals.0.before: is no place of a release; "
+                    "spec.approvals[0].before: is no place of a release; "
                     "write rollout, promotion or the weight of a step, such as 50",
                 ),
                 (
                     {"before": 12, "approvers": ["ann"]},
-                    "spec.approvals.0.before: 12 is no weight of a step; "
+                    "spec.approvals[0].before: 12 is no weight of a step; "
                     "write one of 5, 10, 15, 20, 25, 30, 35, 40, 45, 50",
                 ),
                 (
                     {"before": "promotion", "quorum": 2, "approvers": ["ann"]},
-                    "spec.approvals.0: quorum 2 is more than the 1 approvers; name more of them",
+                    "spec.approvals[0]: quorum 2 is more than the 1 approvers; name more of them",
                 ),
                 (
                     {"before": "promotion", "approvers": ["ann", "ann"]},
-                    "spec.approvals.0: approvers have a name twice; name each of them once",
+                    "spec.approvals[0]: approvers have a name twice; name each of them once",
                 ),
                 (
                     {"before": "promotion", "approvers": [" ann"]},
-                    "spec.approvals.0.approvers.0: is no name; "
+                    "spec.approvals[0].approvers[0]: is no name; "
                     "write it as it is given to --by, without spaces around it",
                 ),
                 (
                     {"before": "rollout", "approvers": ["ann"], "analysis": True},
-                    "spec.approvals.0.analysis: is not under way before rollout; remove it",
+                    "spec.approvals[0].analysis: is not under way before rollout; remove it",
                 ),
             )
         ),
@@ -148,27 +146,27 @@ def test_a_policy_without_a_namespace_is_of_the_destination_s(samples: Any) -> N
             for part, line in (
                 (
                     {"schedule": "0 18 * FRI"},
-                    "spec.freezes.0.schedule: '0 18 * FRI' is no schedule; "
+                    "spec.freezes[0].schedule: '0 18 * FRI' is no schedule; "
                     "write five fields as cron has them, as in 0 18 * * FRI",
                 ),
                 (
                     {"schedule": "0 0 31 2 *"},
-                    "spec.freezes.0.schedule: '0 0 31 2 *' is no schedule; "
+                    "spec.freezes[0].schedule: '0 0 31 2 *' is no schedule; "
                     "write five fields as cron has them, as in 0 18 * * FRI",
                 ),
                 (
                     {"timeZone": "Europe/Bärlin"},
-                    "spec.freezes.0.timeZone: 'Europe/Bärlin' is no time zone; "
+                    "spec.freezes[0].timeZone: 'Europe/Bärlin' is no time zone; "
                     "write one as in Europe/Berlin, or UTC",
                 ),
                 (
                     {"timeZone": "../../etc/passwd"},
-                    "spec.freezes.0.timeZone: '../../etc/passwd' is no time zone; "
+                    "spec.freezes[0].timeZone: '../../etc/passwd' is no time zone; "
                     "write one as in Europe/Berlin, or UTC",
                 ),
                 (
                     {"duration": "1s"},
-                    "spec.freezes.0.duration: is not between a minute and 366 days; "
+                    "spec.freezes[0].duration: is not between a minute and 366 days; "
                     "give a length such as 62h",
                 ),
             )
@@ -211,7 +209,7 @@ def test_a_dry_run_is_not_compared_for_good(samples: Any) -> None:
     with pytest.raises(InvalidInput) as raised:
         read_contents(rendered, "test")
     assert str(raised.value) == (
-        LINE + "spec.comparison.metrics.0.name: 'latency' is a dry run, and a comparison counts; "
+        LINE + "spec.comparison.metrics[0].name: 'latency' is a dry run, and a comparison counts; "
         "remove it here, or its dryRun"
     )
 

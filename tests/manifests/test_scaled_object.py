@@ -1,29 +1,36 @@
 """KEDA's ScaledObject for the primary, and how the Canary's autoscalerRef changes it."""
 
-from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
+from tests.manifests.strategies import CASES, written
 from tidegate.domain.errors import InvalidInput
 from tidegate.manifests import scaled_object
 from tidegate.manifests.autoscaler import min_replicas, primary_autoscaler
 from tidegate.manifests.bundle import read_contents
 
-GOLDEN = Path(__file__).parent / "golden" / "scaled-object.yaml"
 SCALED_OBJECT = """
 apiVersion: keda.sh/v1alpha1
 kind: ScaledObject
 metadata: {name: podinfo-so, namespace: test, annotations: {autoscaling.keda.sh/paused-replicas: "0"}}
 spec:
-  scaleTargetRef: {name: podinfo}
+  scaleTargetRef: {apiVersion: apps/v1, kind: Deployment, name: podinfo}
+  pollingInterval: 15
+  cooldownPeriod: 60
   minReplicaCount: 2
   maxReplicaCount: 4
-  advanced: {horizontalPodAutoscalerConfig: {name: podinfo-hpa}}
+  fallback: {failureThreshold: 3, replicas: 2}
+  advanced:
+    restoreToOriginalReplicaCount: true
+    horizontalPodAutoscalerConfig:
+      name: podinfo-hpa
+      behavior: {scaleDown: {policies: [{type: Pods, value: 1, periodSeconds: 30}]}}
   triggers:
   - type: prometheus
     name: rate
+    authenticationRef: {name: prometheus, kind: ClusterTriggerAuthentication}
     metadata: {serverAddress: "http://prometheus:9090", threshold: "9", query: 'sum(up{app="podinfo"})'}
   - type: prometheus
     name: errors
@@ -33,8 +40,9 @@ spec:
 REF = {"kind": "ScaledObject", "name": "podinfo-so"}
 
 
-def rendered(samples: Any, **ref: Any) -> list[Any]:
+def rendered(samples: Any, spec: Any = None, **ref: Any) -> list[Any]:
     canary = samples.canary
+    canary["spec"] = spec or canary["spec"]
     canary["spec"]["autoscalerRef"] = {**REF, **ref}
     keda = yaml.safe_load(SCALED_OBJECT)
     manifests = [samples.deployment, keda, canary, samples.template]
@@ -45,14 +53,49 @@ def bundle(samples: Any, **ref: Any) -> Any:
     return read_contents(rendered(samples, **ref), "test").bundle("test", "podinfo")
 
 
-def test_the_primarys_scaled_object_is_exactly_this(samples: Any) -> None:
-    found = bundle(
+@pytest.mark.parametrize("name", CASES)
+def test_in_each_strategy_the_primarys_scaled_object_is_exactly_this(
+    samples: Any, name: str, golden: Any, schema_checked: Any
+) -> None:
+    analysis, service, _ = CASES[name]
+    manifests = rendered(
         samples,
+        spec=written(analysis, **service)["spec"],
         primaryScalerQueries={"errors": "sum(errors)"},
         primaryScalerReplicas={"minReplicas": 3, "maxReplicas": 9},
     )
-    assert found.primary_autoscaler == yaml.safe_load(GOLDEN.read_text())
+    found = read_contents(manifests, "test").bundle("test", "podinfo")
+    golden("scaled-object", found.primary_autoscaler)
+    schema_checked(found.primary_autoscaler)
     assert found.replicas is None
+
+
+@pytest.mark.parametrize("change", [scaled_object.paused, scaled_object.resumed])
+def test_a_paused_and_a_resumed_scaled_object_fit_the_schema(change: Any, schema_checked: Any) -> None:
+    schema_checked(change(yaml.safe_load(SCALED_OBJECT)))
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        (("spec", "minReplicaCount"), "2"),
+        (("spec", "minReplicas"), 2),
+        (("spec", "scaleTargetRef"), {"kind": "Deployment"}),
+        (("spec", "triggers", 0, "metadata", "threshold"), 9),
+        (("spec", "triggers", 0, "query"), "up"),
+        (("spec", "advanced", "horizontalPodAutoscalerConfig", "behaviour"), {}),
+        (("spec", "fallback"), {"replicas": 2}),
+    ],
+)
+def test_a_scaled_object_that_keda_would_refuse_does_not_fit(
+    schema_checked: Any, path: tuple[Any, ...], value: object
+) -> None:
+    part = wrong = yaml.safe_load(SCALED_OBJECT)
+    for key in path[:-1]:
+        part = part[key]
+    part[path[-1]] = value
+    with pytest.raises(AssertionError):
+        schema_checked(wrong)
 
 
 @pytest.mark.parametrize(

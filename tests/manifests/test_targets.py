@@ -12,12 +12,8 @@ from tidegate.domain.errors import InvalidInput
     ("kind", "line"),
     [
         (
-            "Service",
-            "a Service is not released yet; name the workload behind it, or leave this Canary to Flagger",
-        ),
-        (
             "StatefulSet",
-            "Input should be 'Deployment' or 'DaemonSet'; correct this value (it is 'StatefulSet')",
+            "is not 'Deployment', 'DaemonSet' or 'Service'; correct this value (it is 'StatefulSet')",
         ),
     ],
 )

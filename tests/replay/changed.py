@@ -3,8 +3,11 @@
 import importlib.util
 from pathlib import Path
 
-BEFORE = "                await self._workload.scale_up()\n"
-CHANGE = '                await workflow.sleep(0.05, summary="A second thought")\n'
+BEFORE = "            if course.is_final(stage):\n"
+CHANGE = """\
+            if stage.kind == "scale-up":
+                await workflow.sleep(0.05, summary="A second thought")
+"""
 
 
 def changed_canary(folder: Path) -> type:

@@ -1,10 +1,9 @@
 """One release of each kind, as it goes on a real Temporal server among faked neighbours.
 
-Every step is waited for, so that a kind's commands come in the same order each time, but for what is done
-beside the steps.
+Every step is waited for, and waits for what is done beside it, so that a kind's commands come in the same
+order each time.
 """
 
-import asyncio
 import contextlib
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
@@ -50,7 +49,7 @@ from tidegate.contracts import (
 )
 from tidegate.domain.alert_provider import Severity
 from tidegate.domain.hook import HookType
-from tidegate.domain.plan import Alerts, Plan, Purpose
+from tidegate.domain.plan import Alerts, Bake, Plan, Purpose
 from tidegate.domain.release import Phase
 from workflows.canary import Canary
 from workflows.release import Release
@@ -72,7 +71,7 @@ def kind(play: Kind) -> Kind:
 
 
 def unordered(play: Kind) -> Kind:
-    """The same for one that does something beside its steps: its history is replayed, and that is all."""
+    """The same for one that repeats its bakes until somebody comes: it is replayed, and that is all."""
     KINDS[_named(play)] = play
     return play
 
@@ -218,10 +217,11 @@ async def gated(stage: Stage) -> Handle:
     return await _ended(release)
 
 
-@unordered
+@kind
 async def shown(stage: Stage) -> Handle:
-    """Its Canary is an object of its cluster."""
-    stage.neighbours.plan = published(stage.neighbours.plan)
+    """Its Canary is an object of its cluster; no step ends, and no time runs out, while that is written."""
+    stage.neighbours.aside = frozenset({"publish"})
+    stage.neighbours.plan = published(release_plan(weights=(10,), seconds=2, drain=2))
     return await _ended(await _begun(stage))
 
 
@@ -235,9 +235,28 @@ async def under_a_policy(stage: Stage) -> Handle:
     )
     release = await _begun(stage)
     await stage.until_phase(await stage.canary(), Phase.WAITING_PROMOTION)
-    for name in ("ann", "bob"):
-        await release.signal(APPROVE, ApproveRequest(by=name))
-    return await _ended(release)
+    return await _agreed(release)
+
+
+@unordered
+async def hurried_to_an_approval(stage: Stage) -> Handle:
+    """Somebody promotes it at 10 %, and two persons take their time before they agree to it."""
+    release = await _hurried(stage)
+    await stage.until(lambda: stage.neighbours.judged > 0)
+    return await _agreed(release)
+
+
+@unordered
+async def hurried_at_an_approval(stage: Stage) -> Handle:
+    """Somebody promotes it in a bake that is repeated while it waits for two persons."""
+    bake = Bake(seconds=60, weight=10, checks=("request-success-rate",))
+    stage.neighbours.plan = guarded(PROMOTION, bake=bake)
+    release = await _begun(stage)
+    canary = await stage.canary()
+    await stage.until_phase(canary, Phase.WAITING_PROMOTION)
+    await release.signal(PROMOTE)
+    await stage.until_noted(canary, "Promotion")
+    return await _agreed(release)
 
 
 @kind
@@ -344,13 +363,30 @@ async def _held(stage: Stage) -> Handle:
     release = await _busy(stage, "route 10")
     await release.signal(PAUSE)
     canary = await stage.canary()
-    for _ in range(500):
-        if any("Pause" in note.text for note in (await stage.status(canary)).notes):
-            break
-        await asyncio.sleep(0.01)
+    await stage.until_noted(canary, "Pause")
     stage.neighbours.hang.clear()
     await stage.until_phase(canary, Phase.PAUSED)
     return release
+
+
+async def _hurried(stage: Stage) -> Handle:
+    """A release that was promoted by hand at 10 %, and waits for approvals."""
+    bake = Bake(seconds=0.2, weight=10, checks=("request-success-rate",))
+    stage.neighbours.plan = guarded(PROMOTION, bake=bake)
+    release = await _busy(stage, "route 10")
+    await release.signal(PROMOTE)
+    canary = await stage.canary()
+    await stage.until_noted(canary, "Promotion")
+    stage.neighbours.hang.clear()
+    await stage.until_phase(canary, Phase.WAITING_PROMOTION)
+    return release
+
+
+async def _agreed(release: Handle) -> Handle:
+    """Two persons approve, and it ends."""
+    for name in ("ann", "bob"):
+        await release.signal(APPROVE, ApproveRequest(by=name))
+    return await _ended(release)
 
 
 async def _turned_back(stage: Stage, release: Handle) -> Handle:

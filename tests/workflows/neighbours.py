@@ -162,10 +162,14 @@ class Neighbours:
     """What a baseline gets."""
     baselines: int = 0
     """Its pods."""
+    synced: dict[str, str] = field(default_factory=dict)
+    """What the scale-up was told of the target's template."""
     lost: list[str] = field(default_factory=list)
     """Calls by which a baseline without pods had traffic."""
     primary: str = "old"
     settled: bool = False
+    stands: bool = False
+    """Whether its unfinished promotion is found to be one of several that stand."""
     judged: int = 0
     hang: set[str] = field(default_factory=set)
     nothing_installed: bool = False
@@ -180,9 +184,12 @@ class Neighbours:
     freeze: timedelta = timedelta()
     """How long a freeze goes on from the first look at it."""
     thaw: datetime | None = None
+    changed: tuple[str, ...] = ()
     alerts: list[AlertCommand] = field(default_factory=list)
     told: list[tuple[Event, ...]] = field(default_factory=list)
     shown: list[PublishCommand] = field(default_factory=list)
+    aside: frozenset[str] = frozenset()
+    """Calls beside the steps; where there are any, a step takes until all that its workflow began is done."""
 
     async def _did(self, call: str) -> None:
         self.calls.append(call)
@@ -191,6 +198,8 @@ class Neighbours:
             raise failures.pop(0)
         while name in self.hang or call in self.hang:
             activity.heartbeat()
+            await asyncio.sleep(0.02)
+        while self.aside and name not in self.aside and await _is_accompanied():  # noqa: ASYNC110
             await asyncio.sleep(0.02)
 
     def _obey(self, fence: Fence) -> None:
@@ -230,7 +239,7 @@ class Neighbours:
             for n in range(self.marked if command.by_marks_alone else self.canaries)
         ]
         return Findings(
-            canaries=tuple(Remains(ref=ref, faults=tuple(faults)) for ref in refs),
+            canaries=tuple(Remains(ref=ref, faults=tuple(faults), stands=self.stands) for ref in refs),
             epoch=self.fence.epoch if self.fence else 0,
             limits=self.limits,
         )
@@ -275,12 +284,12 @@ class Neighbours:
     async def prepare(self, command: CanaryCommand) -> StepReport:
         await self._did("prepare")
         self._obey(command.fence)
-        return StepReport()
+        return StepReport(changed=self.changed)
 
     @activity.defn(name="workload_scale_up")
     async def scale_up(self, command: CanaryCommand) -> StepReport:
         self._obey(command.fence)
-        self.replicas = 2
+        self.replicas, self.synced = 2, command.synced
         wanted = any(isinstance(each, ScaleUp) and each.baseline for each in self.plan.stages)
         self.baselines = 2 if wanted else 0
         await self._did("scale_up")
@@ -299,7 +308,7 @@ class Neighbours:
     async def restore(self, command: CanaryCommand) -> StepReport:
         await self._did("restore")
         self._obey(command.fence)
-        if self.settled:
+        if self.settled or (command.stands and command.copy_epoch in (0, self.promoted_by)):
             return StepReport(promoted_by=self.promoted_by)
         self.primary = "old"
         return StepReport()
@@ -385,6 +394,13 @@ class Neighbours:
         """All of them, for a worker."""
         found = [getattr(self, name) for name in dir(type(self)) if name != "activities"]
         return [method for method in found if hasattr(method, "__temporal_activity_definition")]
+
+
+async def _is_accompanied() -> bool:
+    """Whether the workflow of this activity has others under way, or has not yet heard of an end."""
+    handle = activity.client().get_workflow_handle(str(activity.info().workflow_id))
+    found = (await handle.describe()).raw_description
+    return len(found.pending_activities) > 1 or found.HasField("pending_workflow_task")
 
 
 def owner_ref(sha: str = "a" * 40, further: tuple[str, ...] = ()) -> ApplicationRef:
@@ -491,6 +507,23 @@ class Stage:
                 return
             await asyncio.sleep(0.02)
         raise AssertionError(f"never {phase}: {status}")
+
+    async def until_gate(self, canary: Handle, kind: str) -> None:
+        """Wait until a canary waits at a gate whose name has this in it; "" for none."""
+        for _ in range(500):
+            gate = (await self.status(canary)).gate
+            if kind in gate and bool(kind) == bool(gate):
+                return
+            await asyncio.sleep(0.02)
+        raise AssertionError(f"never at {kind or 'no gate'}: {gate}")
+
+    async def until_noted(self, canary: Handle, text: str) -> None:
+        """Wait until a note begins so."""
+        for _ in range(500):
+            if any(note.text.startswith(text) for note in (await self.status(canary)).notes):
+                return
+            await asyncio.sleep(0.01)
+        raise AssertionError(f"never noted {text!r}")
 
     async def hang_in(self, step: str) -> Handle:
         """Start a canary with short bakes, and come to where a step is under way and does not end."""

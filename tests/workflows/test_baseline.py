@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from temporalio.api.enums.v1 import EventType
 from temporalio.exceptions import ApplicationError
 
 from tests.workflows.neighbours import BAD, GOOD, Neighbours, Stage
@@ -121,3 +122,21 @@ async def test_kubectl_is_shown_the_canary_s_weight_alone(beside: Stage) -> None
     await (await beside.start_canary()).result()
     shown = {weight for phase, weight in standings(beside) if phase == "Progressing"}
     assert shown == {0, 10, 50, 60}
+
+
+async def test_the_drain_of_one_that_was_left_is_part_of_the_step_s_limit(stage: Stage) -> None:
+    stage.neighbours.limits = stage.neighbours.limits.model_copy(update={"drain_seconds": 500.0})
+    handle = await stage.start_canary()
+    await stage.until(lambda: "prepare" in stage.neighbours.calls)
+    scheduled = [
+        event.activity_task_scheduled_event_attributes
+        async for event in handle.fetch_history_events()
+        if event.event_type == EventType.EVENT_TYPE_ACTIVITY_TASK_SCHEDULED
+    ]
+    (limit,) = {
+        each.start_to_close_timeout.seconds
+        for each in scheduled
+        if each.activity_type.name == "workload_prepare"
+    }
+    assert limit == 30 + 500 + stage.neighbours.plan.progress_deadline_seconds
+    await handle.terminate("its way back would drain as long")

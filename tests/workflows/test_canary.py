@@ -26,6 +26,12 @@ async def test_a_good_version_is_walked_to_the_primary(stage: Stage) -> None:
     assert (stage.neighbours.primary, stage.neighbours.weight, stage.neighbours.replicas) == ("new", 0, 0)
 
 
+async def test_the_scale_up_is_told_what_the_plan_saw(stage: Stage) -> None:
+    stage.neighbours.plan = stage.neighbours.plan.model_copy(update={"synced": {"": "abc"}})
+    await (await stage.start_canary()).result()
+    assert stage.neighbours.synced == {"": "abc"}
+
+
 async def test_the_notes_carry_the_sentences_that_flagger_users_grep_for(stage: Stage) -> None:
     outcome = await (await stage.start_canary()).result()
     assert [note.text for note in outcome.notes] == [
@@ -86,6 +92,13 @@ async def test_without_a_new_template_nothing_is_analysed(
     outcome = await (await stage.start_canary()).result()
     assert outcome.outcome is expected
     assert stage.neighbours.calls == ["plan", "prepare", "route 0", "scale_down"]
+
+
+async def test_a_canary_whose_version_is_the_same_says_what_was_changed_around_it(stage: Stage) -> None:
+    stage.neighbours.plan = bootstrap_plan(Purpose.UPKEEP)
+    stage.neighbours.changed = ("Service podinfo.test: port 9898 -> 9899",)
+    outcome = await (await stage.start_canary()).result()
+    assert outcome.reason.endswith("; changed around it: Service podinfo.test: port 9898 -> 9899")
 
 
 STEPS = ["prepare", "scale_up", "route", "load", "judge", "promote"]

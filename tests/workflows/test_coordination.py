@@ -1,9 +1,12 @@
 """Several canaries of one application are promoted together, or not at all."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
 
 import pytest
-from temporalio.api.enums.v1 import EventType
+from temporalio.api.common.v1 import WorkflowExecution
+from temporalio.api.enums.v1 import EventType, ResetReapplyExcludeType
+from temporalio.api.workflowservice.v1 import ResetWorkflowExecutionRequest
 from temporalio.client import WorkflowFailureError
 from temporalio.exceptions import ApplicationError
 
@@ -46,9 +49,19 @@ async def waiting(pair: Pair) -> Handle:
     return release
 
 
+async def promoting(pair: Pair) -> Handle:
+    """A release whose first canary runs the new version, while the other one is being promoted."""
+    pair.other.hang = {"promote"}
+    release = await pair.begin()
+    await pair.until("podinfo1 promote")
+    await pair.stage.until(lambda: pair.first.primary == "new")
+    return release
+
+
 async def test_both_are_promoted_when_both_have_passed(pair: Pair) -> None:
     canaries, outcome = await pair.outcomes(await pair.begin())
     assert (outcome.outcome, outcomes_of(canaries)) == (Outcome.PROMOTED, BOTH_PROMOTED)
+    assert outcome.reason == "podinfo.test promoted, podinfo1.test promoted"
     assert (pair.first.side, pair.other.side) == (NEW_SIDE, NEW_SIDE)
     assert "Meet podinfo1" in [timing.stage for timing in canaries[0].stages]
 
@@ -62,7 +75,7 @@ async def test_none_is_promoted_before_the_other_has_passed(pair: Pair) -> None:
     calls = pair.company.calls
     assert calls.index("podinfo promote") > calls.index("podinfo1 route 50")
     told = [note.text for note in canaries[0].notes]
-    assert "podinfo.test and podinfo1 have passed, and are promoted together" in told
+    assert "podinfo.test and podinfo1 have all come, and are promoted together" in told
 
 
 async def test_one_that_fails_takes_the_other_back(pair: Pair) -> None:
@@ -70,7 +83,7 @@ async def test_one_that_fails_takes_the_other_back(pair: Pair) -> None:
     canaries, outcome = await pair.outcomes(await pair.begin())
     assert outcomes_of(canaries) == BOTH_ROLLED_BACK
     assert canaries[0].reason == "rolled back with podinfo1: 2 of 2 failed checks: success rate 66% < 99%"
-    assert outcome.reason == "2 of 2 failed checks: success rate 66% < 99%"
+    assert outcome.reason == "podinfo1.test: 2 of 2 failed checks: success rate 66% < 99%"
     assert (pair.first.side, pair.other.side) == (OLD_SIDE, OLD_SIDE)
 
 
@@ -91,7 +104,7 @@ async def test_one_that_fails_in_its_promotion_takes_the_other_back(pair: Pair) 
     assert outcomes_of(canaries) == BOTH_ROLLED_BACK
     assert (pair.first.side, pair.other.side) == (OLD_SIDE, OLD_SIDE)
     assert canaries[0].reason == "rolled back with podinfo1: its pods do not start"
-    assert outcome.reason == "its pods do not start"
+    assert outcome.reason == "podinfo1.test: its pods do not start"
 
 
 async def test_one_that_is_promoted_goes_back_while_another_is_not(pair: Pair) -> None:
@@ -138,17 +151,48 @@ async def test_one_that_waits_in_its_promotion_continues_as_new(pair: Pair) -> N
     assert "podinfo.test and podinfo1 are all promoted, and stay" in told
 
 
-async def test_one_that_fails_after_all_are_promoted_is_named_as_half_of_a_release(pair: Pair) -> None:
+async def test_one_that_fails_after_all_are_promoted_stays_so_with_the_others(pair: Pair) -> None:
     pair.other.hang = {"promote"}
     release = await pair.begin()
     await pair.until("podinfo1 promote")
     pair.other.fail = {"route 0": [FAILING]}
     pair.other.hang.clear()
     canaries, outcome = await pair.outcomes(release)
-    assert outcomes_of(canaries) == [Outcome.PROMOTED, Outcome.ROLLED_BACK]
-    assert (pair.first.side, pair.other.side) == (NEW_SIDE, OLD_SIDE)
-    assert canaries[1].reason.endswith("it had been promoted together with podinfo, which goes on")
-    assert outcome.reason.endswith("half-released: podinfo.test promoted, podinfo1.test not")
+    assert (outcome.outcome, outcomes_of(canaries)) == (Outcome.PROMOTED, BOTH_PROMOTED)
+    assert (pair.first.side, pair.other.side) == (NEW_SIDE, NEW_SIDE)
+    assert canaries[1].reason == "its pods do not start after its promotion, which stands"
+
+
+async def abort(pair: Pair, release: Handle) -> None:
+    await (await pair.canary("podinfo1")).signal(ABORT, "pager")
+
+
+async def cancel(pair: Pair, release: Handle) -> None:
+    await (await pair.canary("podinfo1")).cancel()
+
+
+async def terminate(pair: Pair, release: Handle) -> None:
+    await (await pair.canary("podinfo1")).terminate()
+
+
+async def abort_all(pair: Pair, release: Handle) -> None:
+    await release.signal(ABORT, "pager")
+
+
+@pytest.mark.parametrize("act", [abort, cancel, terminate, abort_all])
+async def test_nobody_goes_back_once_all_are_promoted(
+    pair: Pair, act: Callable[[Pair, Handle], Awaitable[None]]
+) -> None:
+    release = await promoting(pair)
+    pair.other.hang.add("route 0")
+    pair.other.hang.discard("promote")
+    await pair.stage.until(lambda: pair.company.calls.count("podinfo1 route 0") == 2)
+    await act(pair, release)
+    pair.other.hang.clear()
+    canaries, outcome = await pair.outcomes(release)
+    assert (outcome.outcome, outcomes_of(canaries)) == (Outcome.PROMOTED, BOTH_PROMOTED)
+    assert (pair.first.side, pair.other.side) == (NEW_SIDE, NEW_SIDE)
+    assert canaries[1].reason.endswith("after its promotion, which stands")
 
 
 async def test_an_abort_of_one_rolls_the_other_back(pair: Pair) -> None:
@@ -162,26 +206,12 @@ async def test_an_abort_of_one_rolls_the_other_back(pair: Pair) -> None:
     assert (pair.first.side, pair.other.side) == (OLD_SIDE, OLD_SIDE)
 
 
+@pytest.mark.parametrize("moment", [waiting, promoting])
 @pytest.mark.parametrize(("act", "word"), [("cancel", "cancelled"), ("terminate", "terminated")])
-async def test_one_that_is_ended_in_temporal_takes_the_other_back(pair: Pair, act: str, word: str) -> None:
-    release = await waiting(pair)
-    await getattr(await pair.canary("podinfo1"), act)()
-    await pair.until("podinfo restore")
-    pair.other.hang.clear()
-    canaries, _ = await pair.outcomes(release)
-    assert outcomes_of(canaries) == [Outcome.ROLLED_BACK, Outcome.ABORTED]
-    assert canaries[0].reason == f"rolled back with podinfo1: {word} in Temporal"
-    assert (pair.first.side, pair.other.side) == (OLD_SIDE, OLD_SIDE)
-
-
-@pytest.mark.parametrize(("act", "word"), [("cancel", "cancelled"), ("terminate", "terminated")])
-async def test_one_that_is_ended_in_its_promotion_takes_the_promoted_one_back(
-    pair: Pair, act: str, word: str
+async def test_one_that_is_ended_in_temporal_takes_the_other_back(
+    pair: Pair, moment: Callable[[Pair], Awaitable[Handle]], act: str, word: str
 ) -> None:
-    pair.other.hang = {"promote"}
-    release = await pair.begin()
-    await pair.until("podinfo1 promote")
-    await pair.stage.until(lambda: pair.first.primary == "new")
+    release = await moment(pair)
     await getattr(await pair.canary("podinfo1"), act)()
     await pair.until("podinfo restore")
     pair.other.hang.clear()
@@ -193,10 +223,7 @@ async def test_one_that_is_ended_in_its_promotion_takes_the_promoted_one_back(
 
 
 async def test_a_canary_whose_release_is_gone_goes_back_from_its_promotion(pair: Pair) -> None:
-    pair.other.hang = {"promote"}
-    release = await pair.begin()
-    await pair.until("podinfo1 promote")
-    await pair.stage.until(lambda: pair.first.primary == "new")
+    release = await promoting(pair)
     first = await pair.canary()
     await release.terminate()
     pair.other.hang.clear()
@@ -239,7 +266,31 @@ async def test_a_promotion_by_hand_brings_one_to_the_meeting_and_no_further(pair
     await pair.until_waiting("the other canaries: podinfo1 (at 10 %)")
     assert pair.first.judged == 0
     pair.other.hang.clear()
-    assert outcomes_of((await pair.outcomes(release))[0]) == BOTH_PROMOTED
+    canaries, _ = await pair.outcomes(release)
+    assert outcomes_of(canaries) == BOTH_PROMOTED
+    came, *_ = [note.text for note in canaries[0].notes if "waits for the other canaries" in note.text]
+    assert came.startswith(
+        "podinfo.test goes to the meeting on request at 10 %, before its analysis was over,"
+        " and waits for the other canaries: podinfo1"
+    )
+
+
+async def test_one_that_goes_to_the_meeting_by_hand_is_judged_there(pair: Pair) -> None:
+    pair.first.plan = release_plan(weights=(10, 50), seconds=0.5, hooks=(), drain=0.1)
+    pair.first.hang = {"route 10"}
+    pair.first.verdicts = lambda _: BAD
+    pair.other.hang = {"scale_up"}
+    release = await pair.begin()
+    await pair.until("podinfo route 10")
+    await (await pair.canary()).signal(PROMOTE)
+    await pair.stage.until_noted(await pair.canary(), "Promotion asked for")
+    pair.first.hang.clear()
+    await pair.until("podinfo restore")
+    pair.other.hang.clear()
+    canaries, _ = await pair.outcomes(release)
+    assert outcomes_of(canaries) == BOTH_ROLLED_BACK
+    assert canaries[0].reason == "2 of 2 failed checks: success rate 66% < 99%"
+    assert {command.weight for command in pair.first.judgements} == {10}
 
 
 async def test_a_promotion_by_hand_of_the_release_promotes_all(pair: Pair) -> None:
@@ -261,7 +312,7 @@ async def test_an_abort_of_the_release_aborts_all_and_nobody_is_told_twice(pair:
     pair.other.hang.clear()
     canaries, outcome = await pair.outcomes(release)
     assert outcomes_of(canaries) == [Outcome.ABORTED] * 2
-    assert outcome.reason == "pager; pager"
+    assert outcome.reason == "podinfo.test: pager; podinfo1.test: pager"
     assert await signals_of(release) == before + 2
 
 
@@ -357,6 +408,80 @@ async def test_one_that_is_wrongly_taken_to_have_passed_says_that_it_has_not(pai
     await pair.until_waiting("the other canaries: podinfo1 (at 10 %)")
     pair.other.hang.clear()
     assert outcomes_of((await pair.outcomes(release))[0]) == BOTH_PROMOTED
+
+
+async def test_one_that_is_reset_without_its_signals_hears_again_of_the_others(pair: Pair) -> None:
+    release = await waiting(pair)
+    first = await pair.canary()
+    await reset_before_it_heard(pair, first)
+    await pair.until_waiting("the other canaries: podinfo1 (at 10 %)")
+    pair.other.hang.clear()
+    assert outcomes_of((await pair.outcomes(release))[0]) == BOTH_PROMOTED
+
+
+async def reset_before_it_heard(pair: Pair, canary: Handle) -> None:
+    """To the end of the last workflow task before its first signal, which is not played again."""
+    task = 0
+    async for event in canary.fetch_history_events():
+        if event.event_type == EventType.EVENT_TYPE_WORKFLOW_EXECUTION_SIGNALED:
+            break
+        if event.event_type == EventType.EVENT_TYPE_WORKFLOW_TASK_COMPLETED:
+            task = event.event_id
+    await reset_to(pair, canary, task)
+
+
+FIRST_TASK = 4
+"""The event that ends the first workflow task of a run."""
+
+
+async def test_one_that_is_reset_to_its_very_beginning_hears_again_that_all_have_passed(pair: Pair) -> None:
+    release = await promoting(pair)
+    await reset_to(pair, await pair.canary(), FIRST_TASK)
+    await pair.until_waiting("the other canaries: podinfo1")
+    pair.other.hang.clear()
+    assert outcomes_of((await pair.outcomes(release))[0]) == BOTH_PROMOTED
+    assert (pair.first.side, pair.other.side) == (NEW_SIDE, NEW_SIDE)
+
+
+async def test_one_that_hears_on_its_way_back_that_all_were_promoted_keeps_its_promotion(pair: Pair) -> None:
+    release = await promoting(pair)
+    first, other = await pair.canary(), await pair.canary("podinfo1")
+    pair.first.hang, routed = {"route 0"}, pair.first.calls.count("route 0")
+    assert pair.other.fence is not None
+    last = Report(canary=other.id, epoch=pair.other.fence.epoch, passed=True, promoted=True)
+    await asyncio.gather(first.signal(ABORT, "pager"), release.signal(REPORT, last))
+    await pair.stage.until(lambda: pair.first.calls.count("route 0") > routed)
+    await heard(first, b'"stay":true')
+    pair.first.hang.clear()
+    pair.other.hang.clear()
+    assert outcomes_of((await pair.outcomes(release))[0]) == BOTH_PROMOTED
+    assert (pair.first.side, pair.other.side) == (NEW_SIDE, NEW_SIDE)
+
+
+async def heard(canary: Handle, text: bytes) -> None:
+    """Wait for a signal that says so."""
+    async with asyncio.timeout(20):
+        while True:
+            async for event in canary.fetch_history_events():
+                said = event.workflow_execution_signaled_event_attributes.input.payloads
+                if any(text in payload.data for payload in said):
+                    return
+            await asyncio.sleep(0.05)
+
+
+async def reset_to(pair: Pair, canary: Handle, task: int) -> None:
+    """Reset to the end of that workflow task; no signal is played again."""
+    client = pair.stage.client
+    await client.workflow_service.reset_workflow_execution(
+        ResetWorkflowExecutionRequest(
+            namespace=client.namespace,
+            workflow_execution=WorkflowExecution(workflow_id=canary.id),
+            reason="an operator",
+            workflow_task_finish_event_id=task,
+            request_id=f"{canary.id}-{task}",
+            reset_reapply_exclude_types=[ResetReapplyExcludeType.RESET_REAPPLY_EXCLUDE_TYPE_SIGNAL],
+        )
+    )
 
 
 async def test_without_coordination_each_goes_by_itself(pair: Pair) -> None:

@@ -83,6 +83,28 @@ async def test_one_that_fails_when_all_are_to_stay_leaves_the_other_alone(desk: 
     assert desk.told == told
 
 
+async def test_one_that_was_reset_is_told_anew_what_it_has_to_know(desk: Desk) -> None:
+    await gone(desk)
+    await desk.hear("b", anew=True)
+    assert desk.told[-1] == ("b", GO)
+    told = list(desk.told)
+    await desk.hear("b", passed=True)
+    assert desk.told == told
+
+
+async def test_one_that_was_reset_counts_as_passed_no_more(desk: Desk) -> None:
+    await desk.hear("a", passed=True)
+    await desk.hear("a", anew=True)
+    await desk.hear("b", passed=True)
+    assert desk.told[-1] == ("b", Directive(waits_for="web"))
+
+
+async def test_one_that_was_reset_after_it_had_turned_back_turns_back_again(desk: Desk) -> None:
+    await desk.hear("a", turned_back="its last bake failed")
+    await desk.hear("a", anew=True)
+    assert desk.told[-1] == ("a", BACK)
+
+
 async def gone(desk: Desk) -> None:
     """All have passed, and are being promoted."""
     await desk.hear("a", passed=True)

@@ -48,6 +48,8 @@ async def test_without_a_freeze_nothing_waits(stage: Stage) -> None:
     outcome: CanaryOutcome = await (await stage.start_canary()).result()
     assert outcome.outcome is Outcome.PROMOTED
     assert not [note.text for note in outcome.notes if note.warning]
+    assert not [timing.stage for timing in outcome.stages if "freeze" in timing.stage]
+    assert "Scale up target" in [timing.stage for timing in outcome.stages]
 
 
 async def test_an_approval_overrides_the_freeze(stage: Stage) -> None:

@@ -60,7 +60,7 @@ async def test_a_held_canary_carries_everything_over(any_stage: Stage) -> None:
     assert (outcome.outcome, outcome.failed_checks) == (Outcome.PROMOTED, 1)
     assert [stage.neighbours.calls.count(call) for call in ("plan", "route 20", "promote")] == [1, 1, 1]
     assert [timing.stage for timing in outcome.stages][:4] == [
-        "Prepare primary and routes", "Scale up target", "Route 90/10", "Bake 0.3s at 10%, 1 check",
+        "Prepare primary and routes", "Scale up target", "Route 90/10", "Bake 300ms at 10%, 1 check",
     ]  # fmt: skip
     assert [note.text for note in outcome.notes].count("Pause asked for by signal") == 1
 

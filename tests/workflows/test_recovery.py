@@ -31,6 +31,16 @@ async def test_a_recovery_puts_right_what_a_terminated_release_left(stage: Stage
     assert recovered(stage) == WAY_BACK
 
 
+async def test_a_recovery_keeps_a_promotion_that_others_of_its_release_have_made_final(stage: Stage) -> None:
+    await cut_off(stage)
+    stage.neighbours.primary, stage.neighbours.promoted_by = "new", 7
+    stage.neighbours.stands = True
+    handle, _ = await stage.submit(release_request(mode=Mode.RECOVER))
+    outcome: ReleaseOutcome = await handle.result()
+    assert outcome.outcome is Outcome.RECOVERED
+    assert (stage.neighbours.primary, stage.neighbours.weight, stage.neighbours.replicas) == ("new", 0, 0)
+
+
 async def test_a_recovery_asks_git_for_nothing(stage: Stage) -> None:
     await cut_off(stage)
     stage.neighbours.calls.clear()

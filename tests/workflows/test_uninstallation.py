@@ -11,8 +11,10 @@ DENIED = ApplicationError("cluster mesh02 denied access", type="AccessDenied", n
 IN_ORDER = ["find", "raise_target podinfo", "hand_over podinfo", "remove podinfo"]
 
 
-async def uninstall(stage: Stage, *canaries: str) -> tuple[Handle, Disposition]:
-    request = release_request(mode=Mode.UNINSTALL, canaries=canaries)
+async def uninstall(
+    stage: Stage, *canaries: str, forgotten: tuple[str, ...] = ()
+) -> tuple[Handle, Disposition]:
+    request = release_request(mode=Mode.UNINSTALL, canaries=canaries, forgotten=forgotten)
     handle, submission = await stage.submit(request)
     return handle, submission.disposition
 
@@ -60,6 +62,22 @@ async def test_a_name_that_is_not_there_is_bad_input(stage: Stage) -> None:
     outcome: ReleaseOutcome = await handle.result()
     assert (outcome.outcome.exit_code, outcome.reason) == (2, "no canary poodinfo is known to its clusters")
     assert stage.neighbours.calls == ["find"]
+
+
+async def test_a_further_cluster_that_is_gone_is_forgotten(stage: Stage) -> None:
+    stage.neighbours.further = ("mesh03", "mesh04")
+    handle, _ = await uninstall(stage, forgotten=("mesh03",))
+    outcome: ReleaseOutcome = await handle.result()
+    assert outcome.outcome is Outcome.UNINSTALLED
+    assert outcome.warnings == ("nothing was given back in cluster mesh03, which is forgotten",)
+    assert stage.neighbours.calls.count("remove podinfo") == 2
+
+
+async def test_a_cluster_that_is_not_a_further_one_is_not_forgotten(stage: Stage) -> None:
+    handle, _ = await uninstall(stage, forgotten=("mesh02",))
+    outcome: ReleaseOutcome = await handle.result()
+    assert (outcome.outcome.exit_code, stage.neighbours.calls) == (2, ["find"])
+    assert outcome.reason == "mesh02 is no further cluster of what is uninstalled"
 
 
 async def test_without_any_canary_there_is_nothing_to_uninstall(stage: Stage) -> None:

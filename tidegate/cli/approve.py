@@ -11,12 +11,12 @@ import typer
 from temporalio.client import Client
 
 from tidegate.cli.connection import run
-from tidegate.cli.exits import GAVE_UP, CommandFailed, exits
+from tidegate.cli.exits import GAVE_UP, INVALID, CommandFailed, exits
 from tidegate.cli.observation import Observation, observe
 from tidegate.cli.options import Json, Name, OptionalFile
 from tidegate.cli.output import Output
 from tidegate.cli.release_name import ReleaseName, find_release
-from tidegate.cli.signalling import Steering, ended, name_of, not_running, steer_release, tell
+from tidegate.cli.signalling import Steering, ended, name_of, not_running, steer_release
 from tidegate.cli.words import NO_WORKER
 from tidegate.contracts import APPROVE, ApprovedGate, ApproveRequest, CanaryStatus
 from tidegate.domain.errors import InvalidInput
@@ -53,7 +53,7 @@ def approve(
 ) -> int:
     """Open the gates that wait at this moment, in the place of their hooks, and say which.
 
-    A gate that comes later needs an approval of its own.
+    A gate that comes later needs an approval of its own: where none waits, the exit code is 2.
     """
     who = _approver(by)
     output = Output(as_json=json)
@@ -66,27 +66,26 @@ def approve(
         named = tuple(
             ApprovedGate(canary=each.canary, gate=each.gate, revision=each.revision) for each in chosen
         )
-        await _approve(client, release, seen, ApproveRequest(gates=named, by=who), output)
+        if not named:
+            raise CommandFailed(_nothing(seen), INVALID)
+        await _approve(client, release, ApproveRequest(gates=named, by=who), seen, output)
         return 0
 
     return run(work)
 
 
 async def _approve(
-    client: Client, release: ReleaseName, seen: Observation, request: ApproveRequest, output: Output
+    client: Client, release: ReleaseName, request: ApproveRequest, before: Observation, output: Output
 ) -> None:
     gates = [gate.model_dump(mode="json") for gate in request.gates]
     steering = Steering(
         APPROVE,
         lambda seen: not _still_wanted(request, seen),
-        lambda seen: _sentence(request, seen),
+        lambda now: _sentence(request, now, before),
         request,
         {"gates": gates, "by": request.by},
     )
-    if request.gates:
-        await steer_release(client, release, steering, output)
-    else:
-        tell(output, release, steering, seen, effective=True)
+    await steer_release(client, release, steering, output)
 
 
 def _approver(by: str | None) -> str:
@@ -147,12 +146,23 @@ def _waiting_at(seen: Observation) -> Callable[[ApprovedGate], CanaryStatus | No
     return lambda gate: by_gate.get((gate.canary, gate.gate))
 
 
-def _sentence(request: ApproveRequest, seen: Observation) -> str:
-    if request.gates:
-        told = "; ".join(_told(each, _waiting_at(seen)(each)) for each in request.gates)
-        return f"approved {name_of(seen)}: {told}"
+def _sentence(request: ApproveRequest, seen: Observation, before: Observation) -> str:
+    """What the approval did, by how it is now and how it was before."""
+    repeated = [_had_approved(request.by, _waiting_at(before)(each)) for each in request.gates]
+    told = [
+        f"{_told(each, _waiting_at(seen)(each))}{f'; {request.by} had approved already' if again else ''}"
+        for each, again in zip(request.gates, repeated, strict=True)
+    ]
+    return f"{'nothing new for' if all(repeated) else 'approved'} {name_of(seen)}: {'; '.join(told)}"
+
+
+def _nothing(seen: Observation) -> str:
     others = "; ".join(f"{each.canary} waits at {each.gate}" for each in seen.canaries if each.gate)
     return f"no gate of {name_of(seen)} waits for this approval{f'; {others}' if others else ''}"
+
+
+def _had_approved(who: str, waiting: CanaryStatus | None) -> bool:
+    return bool(waiting and waiting.consent and who in waiting.consent.approvals)
 
 
 def _told(gate: ApprovedGate, waiting: CanaryStatus | None) -> str:

@@ -4,7 +4,7 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from io import TextIOWrapper
-from typing import NoReturn
+from typing import Annotated, NoReturn
 
 import typer
 from typer._click.exceptions import NoArgsIsHelpError, UsageError  # typer exports only one of its kinds
@@ -48,6 +48,11 @@ COMMANDS: dict[str, Callable[..., None]] = {
 }
 
 
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        version()
+
+
 def make_app() -> typer.Typer:
     """The program with all its commands."""
     app = typer.Typer(
@@ -60,8 +65,22 @@ def make_app() -> typer.Typer:
         rich_markup_mode=None,
     )
     for name, command in COMMANDS.items():
-        app.command(name, epilog=EPILOG)(command)
+        app.command(name, epilog=EPILOG, short_help=_first_line(command))(command)
+    app.callback()(_program)
     return app
+
+
+def _program(
+    version: Annotated[
+        bool, typer.Option("--version", is_eager=True, callback=_print_version, help="Print the version.")
+    ] = False,
+) -> None:
+    pass
+
+
+def _first_line(command: Callable[..., None]) -> str:
+    """A command's summary as a whole: left to itself, the list of commands cuts it."""
+    return (command.__doc__ or "").partition("\n")[0]
 
 
 def main() -> NoReturn:
@@ -88,13 +107,14 @@ def run_command(arguments: Sequence[str]) -> int:
         error.show()
         return INVALID
     except UsageError as error:
-        Output(as_json="--json" in arguments).error(_usage_line(error), INVALID)
+        Output(as_json="--json" in arguments).error(_usage_line(error, arguments), INVALID)
         return INVALID
     return code if isinstance(code, int) else 0
 
 
-def _usage_line(error: UsageError) -> str:
-    """What is wrong with the command line, and where its options are listed."""
+def _usage_line(error: UsageError, arguments: Sequence[str]) -> str:
+    """What is wrong with the command line, and where its options are listed; not every error knows where."""
+    command = next((each for each in arguments if each in COMMANDS), "")
     problem = error.format_message().replace("Value error, ", "").rstrip(".")
-    asked = f"{error.ctx.command_path} --help" if error.ctx else "tidegate --help"
+    asked = f"{error.ctx.command_path} --help" if error.ctx else f"{f'tidegate {command}'.strip()} --help"
     return f"{problem[:1].lower()}{problem[1:]}; see `{asked}`"

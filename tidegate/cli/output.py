@@ -13,9 +13,8 @@ from typing import Any
 from rich.console import Console, RenderableType
 from rich.text import Text
 
-MINIMUM_WIDTH = 60
-PLAIN_WIDTH = 250
-"""Columns when the output is not a terminal: a log is searched by lines, so they are not broken."""
+ENDLESS = 1_000_000
+"""Columns when the output is not a terminal: a log is searched by lines, so they are never broken."""
 
 
 PIPE_CLOSED = 141
@@ -78,10 +77,9 @@ class Output:
 def _console(*, stderr: bool) -> Console:
     stream = sys.stderr if stderr else sys.stdout
     terminal = stream.isatty()
-    width = None if terminal else int(os.environ.get("COLUMNS") or PLAIN_WIDTH)
     return _Console(
         file=stream,
-        width=max(width, MINIMUM_WIDTH) if width else None,
+        width=None if terminal else ENDLESS,
         force_terminal=terminal,
         no_color=bool(os.environ.get("NO_COLOR")) or not terminal,
         highlight=False,

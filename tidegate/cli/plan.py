@@ -32,20 +32,18 @@ def plan(file: File, revision: Revision = None, json: Json = False) -> int:
     if json:
         output.document(_document(found))
         return 0
-    output.say(
-        f"{ReleaseName.of_request(request)} at {short(found.sha)} ({found.ref}): {found.objects} objects"
-    )
+    release = ReleaseName.of_request(request).with_clusters(found.clusters[1:])
+    output.say(f"{release} at {short(found.sha)} ({found.ref}): {found.objects} objects")
+    now = datetime.now(UTC)
     for canary, compiled in found.plans.items():
-        output.result(plan_view(canary, compiled))
-        if held := frozen_now(compiled, datetime.now(UTC)):
+        output.result(plan_view(canary, compiled, now))
+        if held := frozen_now(compiled, now):
             output.warn(f"{canary}: {freeze_line(held)}; a release would wait for its end")
     if len(found.plans) > 1:
         output.say(_together(found))
     if len(found.clusters) > 1:
         output.say(_everywhere(found))
-    if found.plans:
-        output.say("the first release of a canary only initialises it")
-    else:
+    if not found.plans:
         output.say("no canaries: the sync is the release")
     return 0
 

@@ -3,6 +3,7 @@
 import getpass
 import re
 import socket
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Self
 
@@ -31,6 +32,10 @@ class ReleaseName(Model):
 
     def __str__(self) -> str:
         return f"{self.application}@{self.cluster}/{self.namespace}"
+
+    def with_clusters(self, further: Sequence[str]) -> str:
+        """The same where it goes to several clusters: podinfo@mesh02+mesh03/test."""
+        return f"{self.application}@{'+'.join((self.cluster, *further))}/{self.namespace}"
 
     @property
     def destination(self) -> str:

@@ -132,7 +132,10 @@ class Starter:
         submission = await self.submit(client, patient=wait)
         if submission is None:
             return REFUSED
-        return await self.follow(client, submission) if wait else 0
+        if wait:
+            return await self.follow(client, submission)
+        self._output.say(f"follow it with `tidegate watch {self._release.application}`")
+        return 0
 
     async def submit(self, client: Client, *, patient: bool) -> Submission | None:
         """Submit, and say what became of it; None when the running release refuses.
@@ -171,7 +174,7 @@ class Starter:
 
     def _tell(self, submission: Submission, ui: str, dropped: tuple[str, ...]) -> None:
         sentence = self._sentences[submission.disposition].format(
-            release=self._release,
+            release=self._release.with_clusters(self._request.application.further_clusters),
             revision=short(submission.wanted or self._request.wanted_revision),
             running=short(submission.revision),
         )

@@ -186,7 +186,8 @@ def search_attributes(request: ReleaseRequest) -> TypedSearchAttributes:
 
 def summary(request: ReleaseRequest) -> str:
     """The run's line in the UI's list."""
-    return f"{request.application.name} to {request.cluster}/{request.application.spec.destination.namespace}"
+    clusters = "+".join((request.cluster, *request.application.further_clusters))
+    return f"{request.application.name} to {clusters}/{request.application.spec.destination.namespace}"
 
 
 def details(request: ReleaseRequest) -> str:

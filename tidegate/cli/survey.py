@@ -16,6 +16,7 @@ from tidegate.domain.base import Model
 from tidegate.domain.errors import InvalidInput
 from tidegate.domain.plan import Plan, Purpose
 from tidegate.manifests.bundle import Contents
+from tidegate.manifests.references import THE_CLUSTERS
 from tidegate.settings import Settings
 
 
@@ -65,8 +66,13 @@ def _survey(request: ReleaseRequest, settings: Settings) -> LocalSurvey:
         plans=_plans(contents, settings.release.drain_seconds, together),
         coordinated=together,
         clusters=owner.clusters,
-        warnings=contents.warnings,
+        warnings=tuple(_unlooked(line, owner.cluster) for line in contents.warnings),
     )
+
+
+def _unlooked(warning: str, cluster: str) -> str:
+    """A warning as it is before anybody has looked into the cluster."""
+    return warning.replace(THE_CLUSTERS, f"the release will look for it in {cluster}")
 
 
 def _check(contents: Contents, settings: Settings, clusters: Sequence[str]) -> None:

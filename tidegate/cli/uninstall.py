@@ -33,6 +33,15 @@ Canaries = Annotated[
         show_default=False,
     ),
 ]
+Forgotten = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--forget-cluster",
+        metavar="NAME",
+        help="A further cluster that is gone for good: nothing is given back there. May be repeated.",
+        show_default=False,
+    ),
+]
 Wait = Annotated[bool, typer.Option("--wait/--no-wait", help="Follow the uninstallation to its end.")]
 
 
@@ -41,6 +50,7 @@ def uninstall(
     application: Name = None,
     file: OptionalFile = None,
     canary: Canaries = None,
+    forget_cluster: Forgotten = None,
     wait: Wait = True,
     timeout: Timeout = None,
     json: Json = False,
@@ -55,7 +65,8 @@ def uninstall(
 
     async def work(client: Client) -> int:
         asked = await request_of(client, application, file, Mode.UNINSTALL)
-        request = asked.model_copy(update={"canaries": tuple(canary or ())})
+        chosen = {"canaries": tuple(canary or ()), "forgotten": tuple(forget_cluster or ())}
+        request = asked.model_copy(update=chosen)
         release = ReleaseName.of_request(request)
         starter = Starter(request, release, task_queue, output, SENTENCES)
         submission = await starter.submit(client, patient=False)

@@ -28,8 +28,9 @@ def validate(file: File, revision: Revision = None, json: Json = False) -> int:
         )
     else:
         canaries = ", ".join(found.plans) or "none"
+        release = ReleaseName.of_request(request).with_clusters(found.clusters[1:])
         output.say(
-            f"valid: {ReleaseName.of_request(request)} at {short(found.sha)} ({found.ref}), "
+            f"valid: {release} at {short(found.sha)} ({found.ref}), "
             f"{found.objects} objects, canaries: {canaries}"
         )
     return 0

@@ -24,7 +24,9 @@ from tidegate.cli.words import (
     value_of,
 )
 from tidegate.contracts import CanaryOutcome, CanaryStatus, Note, ReleaseOutcome, ReleaseStatus, StageTiming
-from tidegate.domain.plan import Plan, describe
+from tidegate.decisions.freezes import standing
+from tidegate.decisions.narration import left_to_say
+from tidegate.domain.plan import Freeze, Plan, Stage, describe
 from tidegate.domain.release import Phase
 from tidegate.domain.verdict import Verdict
 
@@ -92,18 +94,20 @@ def outcome_view(outcome: ReleaseOutcome) -> RenderableType:
     parts: list[RenderableType] = [Text(outcome_line(outcome), style=outcome_style(outcome.outcome))]
     alone = len(outcome.canaries) == 1
     for canary in outcome.canaries:
-        parts += _canary_outcome(canary, alone=alone)
+        parts += [] if alone else [_line(_canary_line(canary, outcome.reason))]
+        parts += _canary_costs(canary)
     if outcome.objects:
         parts.append(_line(f"  synced {_counted(each.action for each in outcome.objects)}"))
     parts += [_line(f"  warning: {warning}", "yellow") for warning in outcome.warnings]
     return Group(*parts)
 
 
-def plan_view(canary: str, plan: Plan) -> RenderableType:
-    """A plan's stages, numbered, and when it can end at the earliest."""
+def plan_view(canary: str, plan: Plan, now: datetime) -> RenderableType:
+    """A plan's stages, numbered, as a gate of freezes stands `now`, and when it can end at the earliest."""
     width = len(str(len(plan.stages)))
     stages = (
-        _line(f"  {number:>{width}}  {describe(stage)}") for number, stage in enumerate(plan.stages, start=1)
+        _line(f"  {number:>{width}}  {_planned(stage, now)}")
+        for number, stage in enumerate(plan.stages, start=1)
     )
     return Group(
         Text.assemble((canary, "bold"), f"  {plan.purpose}, {len(plan.stages)} stages"),
@@ -114,6 +118,12 @@ def plan_view(canary: str, plan: Plan) -> RenderableType:
             f" {plan.threshold} failed check{'' if plan.threshold == 1 else 's'} roll it back"
         ),
     )
+
+
+def _planned(stage: Stage, now: datetime) -> str:
+    """A stage, and how it stands now where that hangs on the time."""
+    told = describe(stage)
+    return f"{told}; {standing(stage.rules, now)}" if isinstance(stage, Freeze) else told
 
 
 def _header(seen: Observation, now: datetime | None) -> Text:
@@ -189,11 +199,14 @@ def _notes(notes: tuple[Note, ...]) -> Iterator[Text]:
             yield _cut(f"{time} {note.text}", "dim")
 
 
-def _canary_outcome(canary: CanaryOutcome, *, alone: bool) -> Iterator[Text]:
-    """A canary that is alone ended as its release did, and that is said already."""
+def _canary_line(canary: CanaryOutcome, told: str) -> str:
+    """How one of several ended; its reason, where that of the release does not tell it."""
     took = f" in {elapsed(canary.seconds)}" if canary.seconds else ""
-    if not alone:
-        yield _line(f"  {canary.canary}: {canary.outcome}{took}; {canary.reason}")
+    more = left_to_say(canary, told)
+    return f"  {canary.canary}: {canary.outcome}{took}{f'; {more}' if more else ''}"
+
+
+def _canary_costs(canary: CanaryOutcome) -> Iterator[Text]:
     if took_in := costs(canary.stages):
         yield _line(f"  {canary.canary} took {took_in}", "dim")
 

@@ -62,7 +62,8 @@ def terms_line(terms: Terms) -> str:
     if terms.compared:
         after = format_duration(terms.comparable_seconds)
         other = f"a fresh baseline ({_BASELINE})" if terms.against == "baseline" else "the primary"
-        told.append(f"{', '.join(terms.compared)} compared with {other}, which takes {after} of analysis")
+        names = ", ".join(terms.compared)
+        told.append(f"{names} compared with {other}, one check more each, which takes {after} of analysis")
     return "; ".join(told)
 
 

@@ -69,6 +69,8 @@ class CanaryProgress(Model):
     """What is left of the bake under way; None when none is."""
     analysed_since: datetime | None = None
     """When the first bake with checks began; None before it."""
+    passing: str = ""
+    """Where the last bake passed, as its note says; empty once one did not."""
     routing: Routing | None = None
     routed: Fence | None = None
     """The token of the command that gave the canary this."""
@@ -109,6 +111,8 @@ class CanaryRequest(Model):
     """Where the run before this one stood when it handed over by continuing as new."""
     others: tuple[str, ...] = ()
     """The canaries that it is promoted together with; none when it is promoted by itself."""
+    changed: tuple[str, ...] = ()
+    """Fields of its routes that were brought to Git before it."""
     override_freeze: str = ""
     """Why it begins even in a freeze; empty: it waits for the end."""
     epoch: int = 0

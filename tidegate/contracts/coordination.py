@@ -8,7 +8,7 @@ class Report(Model):
 
     `passed`: it may be promoted as soon as all others may. `promoted`: its primary runs the new version, and
     it may stay as soon as all others may. `turned_back` says why it did so before that. `place` is told to
-    those who wait for it: "at 40 %".
+    those who wait for it: "at 40 %". `anew`: it was reset, and may have lost what it heard.
     """
 
     canary: str
@@ -17,6 +17,7 @@ class Report(Model):
     promoted: bool = False
     turned_back: str = ""
     place: str = ""
+    anew: bool = False
 
 
 class Directive(Model):

@@ -3,6 +3,8 @@
 from typing import Self
 
 from tidegate.domain.base import Model
+from tidegate.domain.manifest import Manifest
+from tidegate.domain.marks import annotations
 
 FENCE_ANNOTATION = "tidegate.dev/fence"
 """The last command's token that an object obeyed."""
@@ -27,6 +29,11 @@ class Fence(Model):
         if not all(part.isascii() and part.isdecimal() and len(part) < 20 for part in (epoch, sequence)):
             return None  # anybody may have written it
         return cls(epoch=int(epoch), sequence=int(sequence))
+
+    @classmethod
+    def obeyed_by(cls, live: Manifest | None) -> Self | None:
+        """The token of the last command that an object obeyed; None for none."""
+        return cls.parse(annotations(live or {}).get(FENCE_ANNOTATION))
 
     def is_older_than(self, other: "Fence | None") -> bool:
         """Whether `other` was given later. A command is not older than itself: steps may run twice."""

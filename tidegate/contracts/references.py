@@ -6,7 +6,7 @@ from pydantic import Field
 
 from tidegate.domain.application import Directory
 from tidegate.domain.base import Model
-from tidegate.domain.workload import DEPLOYMENT
+from tidegate.domain.workload import DEPLOYMENT, kind_named
 
 
 class SourceRef(Model):
@@ -58,6 +58,11 @@ class CanaryRef(Model):
     def full_name(self) -> str:
         """The name in messages, as Flagger writes it: podinfo.test."""
         return f"{self.name}.{self.namespace}"
+
+    @property
+    def carrier(self) -> str:
+        """The name of what carries a version while it is released: the target, or a Service beside it."""
+        return kind_named(self.kind).carrier(self.target)
 
     @property
     def workload_cluster(self) -> str:

@@ -56,6 +56,8 @@ class ReleaseRequest(Model):
     mode: Mode = Mode.RELEASE
     canaries: tuple[str, ...] = ()
     """The names of those that are uninstalled; none: all."""
+    forgotten: tuple[str, ...] = ()
+    """Further clusters that are gone for good, where an uninstallation gives nothing back."""
     previous: ReleaseOutcome | None = None
     """How the run before this one ended, when it handed over by continuing as new."""
     held: bool = False

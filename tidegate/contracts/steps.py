@@ -52,10 +52,14 @@ class FindCommand(Model):
 
 
 class Remains(Model):
-    """One canary as it was found. `faults` say what is not as between two releases; none: all is well."""
+    """One canary as it was found. `faults` say what is not as between two releases; none: all is well.
+
+    `stands`: its unfinished promotion is one of several that go together, and another of them is final.
+    """
 
     ref: CanaryRef
     faults: tuple[str, ...] = ()
+    stands: bool = False
 
 
 class Findings(Model):
@@ -122,8 +126,12 @@ class CanaryCommand(Model):
     deadline_seconds: float = 600.0
     turning_back: bool = False
     """scale_down: whether the release did not stand, so that a promotion not undone yet stays undoable."""
+    synced: dict[str, str] = {}
+    """scale_up: the hash of the target's template as the sync left it, by the cluster of the reference."""
     copy_epoch: int = 0
     """restore: the epoch of the release that is undone: its copy of the primary may be put back, no other."""
+    stands: bool = False
+    """restore: all canaries of the release were promoted, so that this promotion is kept, and is final."""
     at: datetime | None = None
     """scale_down on the way back, uninstall_remove: the moment shown to kubectl; None in older histories."""
 
@@ -135,17 +143,20 @@ class StepReport(Model):
     warnings: tuple[str, ...] = ()
     promoted_by: int = 0
     """restore: the epoch of the release that promoted what the primary runs; 0 when it does not say."""
+    changed: tuple[str, ...] = ()
+    """Fields around the canary that were brought to Git: "Service shop.test: port 9898 -> 9899"."""
     nothing: bool = False
     """uninstall_raise: no release has left anything of the canary."""
 
     def and_then(self, later: "StepReport") -> "StepReport":
         """With what a later part of the same step did."""
         lines = {"notes": self.notes + later.notes, "warnings": self.warnings + later.warnings}
+        lines |= {"changed": self.changed + later.changed}
         return self.model_copy(update=lines)
 
     def told(self, at: datetime) -> list[Note]:
         """Its lines as notes of that moment, warnings last."""
-        notes = [Note(at=at, text=text) for text in self.notes]
+        notes = [Note(at=at, text=text) for text in (*self.notes, *self.changed)]
         return notes + [Note(at=at, text=text, warning=True) for text in self.warnings]
 
 
@@ -168,6 +179,11 @@ class RouteCommand(Model):
     def takes_traffic(self) -> bool:
         """Whether the canary gets requests, or copies of them."""
         return self.routing != Routing()
+
+    @property
+    def is_first(self) -> bool:
+        """Whether a release begins with it: all on the primary, as its manifests say, and nothing before."""
+        return not (self.takes_traffic or self.turning_back or self.expected)
 
 
 class BakeCommand(Model):

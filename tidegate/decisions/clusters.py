@@ -10,10 +10,11 @@ from typing import NamedTuple
 from tidegate.contracts import CanaryRef, StepReport
 from tidegate.decisions.queries import Check
 from tidegate.domain.errors import InvalidInput, ReleaseFailed
-from tidegate.domain.manifest import Manifest
+from tidegate.domain.manifest import Manifest, name_of
 from tidegate.domain.marks import FURTHER, annotations
 from tidegate.domain.plan import Purpose
 from tidegate.domain.verdict import Verdict
+from tidegate.domain.workload import kind_of
 
 
 class Finding(NamedTuple):
@@ -77,6 +78,7 @@ def merged(reports: Sequence[tuple[str, StepReport]]) -> StepReport:
         notes=tuple(told(cluster, note) for cluster, report in reports for note in report.notes),
         warnings=tuple(told(cluster, line) for cluster, report in reports for line in report.warnings),
         promoted_by=first.promoted_by,
+        changed=tuple(told(cluster, line) for cluster, report in reports for line in report.changed),
         nothing=all(report.nothing for _, report in reports),
     )
 
@@ -90,6 +92,12 @@ def with_clusters(ref: CanaryRef, live: Manifest | None) -> CanaryRef:
     """The reference with the clusters that live routes or a live primary know of besides its own."""
     every = dict.fromkeys((*ref.owner.further_clusters, *marked_clusters(live)))
     return ref.model_copy(update={"owner": ref.owner.model_copy(update={"further_clusters": tuple(every)})})
+
+
+def without_clusters(ref: CanaryRef, gone: Sequence[str]) -> CanaryRef:
+    """The reference without some of its further clusters."""
+    left = tuple(name for name in ref.owner.further_clusters if name not in gone)
+    return ref.model_copy(update={"owner": ref.owner.model_copy(update={"further_clusters": left})})
 
 
 def forgotten_clusters(live: Manifest | None, ref: CanaryRef) -> tuple[str, ...]:
@@ -113,6 +121,19 @@ def refusal_to_forget(ref: CanaryRef, cluster: str, why: str, marked: str) -> In
         f"{ref.primary} may serve in {cluster} too, which the Application no longer names: {why}",
         f"name it again, or, if the cluster is gone for good, take it out of the annotation {FURTHER} of "
         f"{marked}",
+    )
+
+
+def left_behind(ref: CanaryRef, cluster: str, context: str, found: Sequence[Manifest]) -> tuple[str, ...]:
+    """What stays of a canary in a cluster that is left, and how it goes; nothing where nothing was found."""
+    if not found:
+        return ()
+    kind, names = ref.kind.lower(), " ".join(name_of(each) for each in found)
+    sizes = " and ".join(f"{name_of(each)} with {kind_of(each).size(each)}" for each in found)
+    return (
+        f"cluster {cluster} is left, and keeps what was applied there: {sizes}; no release looks after it "
+        f"any more: run `kubectl --context {context} -n {ref.namespace} delete {kind} {names}`, and delete "
+        "what else the Application has brought there",
     )
 
 

@@ -10,7 +10,7 @@ The canary is therefore compared only while the primary has as many requests as 
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from tidegate.decisions.judge import UNITS, WAITS, Measure, broken_bound, duration
 from tidegate.decisions.mann_whitney import mann_whitney
@@ -38,6 +38,8 @@ class Rule(Model):
     effect_size: float = 0.25
     minimum_difference: float = 0.0
     minimum_samples: int = 20
+    enough_after: str = ""
+    """How long an analysis lasts until there can be enough samples, while it is younger than that."""
     confidence: float = 0.98
     waits: bool = False
     sound: ThresholdRange | None = None
@@ -82,50 +84,38 @@ def left_out(rule: Rule, weight: float) -> Verdict:
     """
     why = f"{rule.against} has fewer requests than canary, and reads better for that alone"
     why = f"a {rule.against} as large has no room" if rule.against == "baseline" else why
-    return Verdict(
-        check=name_of(rule),
-        result=Result.PASSED,
-        reason=f"{_subject(rule)} is not compared at {weight:g}%: above {HEAVIEST}% {why}",
-        unit=UNITS[rule.measure],
-    )
+    told = f"{_subject(rule)} is not compared at {weight:g}%: above {HEAVIEST}% {why}"
+    return _verdict(rule, Result.PASSED, told)
 
 
 def _compared(rule: Rule, ours: Sequence[float], theirs: Sequence[float], want: str) -> Verdict:
     if min(len(ours), len(theirs)) < max(1, rule.minimum_samples):
         return _inconclusive(rule, len(ours), len(theirs), want)
-    if rule.sound and (fault := _fault(rule, _mean(theirs))):
-        return _failed(rule, fault, _mean(ours))
     found = _difference(ours, theirs, rule.confidence)
-    failed = _matters(rule, found) and found.direction in _WORSE[_worse(rule)]
-    return Verdict(
-        check=name_of(rule),
-        result=Result.FAILED if failed else Result.PASSED,
-        reason=_reason(rule, found, len(ours), len(theirs)),
-        value=100 - found.canary if rule.measure is Measure.SUCCESS_RATE else found.canary,
-        unit=UNITS[rule.measure],
-    )
+    fault = _fault(rule, found.other)
+    failed = fault or (_matters(rule, found) and found.direction in _WORSE[_worse(rule)])
+    reason = fault or _reason(rule, found, len(ours), len(theirs))
+    value = _turned(rule, found.canary)
+    return _verdict(rule, Result.FAILED if failed else Result.PASSED, reason, value=value)
 
 
 def _fault(rule: Rule, mean: float) -> str:
-    """Why there is nothing to compare with."""
-    value = 100 - mean if rule.measure is Measure.SUCCESS_RATE else mean
-    if rule.sound is None or not (broken := broken_bound(rule.sound, value)):
+    """Why there is nothing to compare with; empty when there is."""
+    broken = broken_bound(rule.sound, _turned(rule, mean)) if rule.sound else None
+    if broken is None:
         return ""
-    sign, bound = broken
-    worst = 100 - bound if rule.measure is Measure.SUCCESS_RATE else bound
-    turned = {"<": ">", ">": "<"}[sign] if rule.measure is Measure.SUCCESS_RATE else sign
-    told = f"{_told(rule, mean)} {turned} {_told(rule, worst)}"
+    bound = _turned(rule, broken[1])
+    told = f"{_told(rule, mean)} {'>' if mean > bound else '<'} {_told(rule, bound)}"
     return f"{_subject(rule)} of {rule.against} itself is {told}: there is nothing to compare with"
 
 
-def _failed(rule: Rule, reason: str, mean: float) -> Verdict:
-    return Verdict(
-        check=name_of(rule),
-        result=Result.FAILED,
-        reason=reason,
-        value=100 - mean if rule.measure is Measure.SUCCESS_RATE else mean,
-        unit=UNITS[rule.measure],
-    )
+def _turned(rule: Rule, value: float) -> float:
+    """A success rate as an error rate, and the other way round; any other value as it is."""
+    return 100 - value if rule.measure is Measure.SUCCESS_RATE else value
+
+
+def _verdict(rule: Rule, result: Result, reason: str, **more: Any) -> Verdict:
+    return Verdict(check=name_of(rule), result=result, reason=reason, unit=UNITS[rule.measure], **more)
 
 
 def unanswered(rule: Rule, why: str) -> Verdict:
@@ -147,8 +137,8 @@ def name_of(rule: Rule) -> str:
 
 
 def _values(rule: Rule, samples: Iterable[float | None]) -> list[float]:
-    finite = [value for value in samples if value is not None and abs(value) <= _LARGEST]
-    return [100 - value for value in finite] if rule.measure is Measure.SUCCESS_RATE else finite
+    finite = (value for value in samples if value is not None and abs(value) <= _LARGEST)
+    return [_turned(rule, value) for value in finite]
 
 
 def _difference(ours: Sequence[float], theirs: Sequence[float], confidence: float) -> _Difference:
@@ -202,19 +192,16 @@ def _want(rule: Rule, canary: Mapping[float, float], other: Mapping[float, float
 
 def _inconclusive(rule: Rule, ours: int, theirs: int, want: str) -> Verdict:
     has = f"{ours} samples of canary and {theirs} of {rule.against}"
+    if rule.enough_after:
+        told = f"{_subject(rule)}: {has} so far, of {rule.minimum_samples} each"
+        return _unknown(rule, f"{told}, which takes {rule.enough_after} of analysis", Missing.SAMPLES)
     told = f"{_subject(rule)}: {has} are too few to compare, of {rule.minimum_samples} each{want}"
     return _unknown(rule, told, Missing.SAMPLES)
 
 
 def _unknown(rule: Rule, reason: str, missing: Missing) -> Verdict:
-    return Verdict(
-        check=name_of(rule),
-        result=Result.INCONCLUSIVE,
-        reason=f"{reason}{WAITS}" if rule.waits else reason,
-        unit=UNITS[rule.measure],
-        missing=missing,
-        waits=rule.waits,
-    )
+    told = f"{reason}{WAITS}" if rule.waits else reason
+    return _verdict(rule, Result.INCONCLUSIVE, told, missing=missing, waits=rule.waits)
 
 
 def _reason(rule: Rule, found: _Difference, ours: int, theirs: int) -> str:

@@ -8,7 +8,7 @@ from collections.abc import Collection
 
 from tidegate.decisions.comparison import Rule
 from tidegate.decisions.judge import Criterion, Measure
-from tidegate.decisions.queries import Check, TemplateOf, render_query, source, template_values
+from tidegate.decisions.queries import Check, TemplateOf, carrier, render_query, source, template_values
 from tidegate.domain.analysis import Metric
 from tidegate.domain.base import Model
 from tidegate.domain.canary import Canary
@@ -61,7 +61,8 @@ def _contest(
     field = f"the comparison of {metric.name}"
     template = template_of(metric)
     measure, query, provider = source(canary, metric, template, field)
-    known = template_values(canary, metric) | {"interval": format_duration(comparison.step)}
+    sides = {"interval": format_duration(comparison.step), "target": carrier(canary)}
+    known = template_values(canary, metric) | sides
     rule = _rule(comparison, compared, metric, measure, waits)
     name = f"{canary.name}.{canary.namespace}"
     contest = Contest(
@@ -94,7 +95,7 @@ def _rule(
         minimum_samples=comparison.minimum_samples,
         confidence=comparison.confidence,
         waits=waits,
-        sound=metric.range if comparison.with_ == "baseline" else None,
+        sound=metric.range if comparison.with_baseline else None,
     )
 
 

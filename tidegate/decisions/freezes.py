@@ -41,6 +41,20 @@ def frozen_now(plan: Plan, at: datetime) -> Frozen | None:
     return frozen([rule for stage in plan.stages if isinstance(stage, Freeze) for rule in stage.rules], at)
 
 
+def closes(rules: Sequence[FreezeRule], at: datetime) -> datetime | None:
+    """When the next of the freezes begins after this moment; None where none ever does. In UTC."""
+    coming = (next((tick for tick in _beginnings(rule, at) if tick > at), None) for rule in rules)
+    return min(filter(None, coming), default=None)
+
+
+def standing(rules: Sequence[FreezeRule], at: datetime) -> str:
+    """How a gate of freezes stands at a moment: "open now, closes 2026-12-20 00:00:00 UTC"."""
+    if held := frozen(rules, at):
+        return f"closed now, opens {held.until:%Y-%m-%d %H:%M:%S} UTC"
+    closing = closes(rules, at)
+    return f"open now, closes {closing:%Y-%m-%d %H:%M:%S} UTC" if closing else "open now"
+
+
 def _end(rule: FreezeRule, at: datetime) -> datetime | None:
     """When the rule's freeze at this moment ends; None when there is none. In UTC."""
     length = timedelta(seconds=rule.duration)

@@ -194,9 +194,15 @@ def passed_before(canary: str, waits_for: str) -> str:
     return f"{canary} has passed, and waits for {waiting_for_others(waits_for)}"
 
 
+def hurried_before(canary: str, skipped_from: float, waits_for: str) -> str:
+    """A canary has come to its meeting because a person ended its analysis."""
+    came = f"{canary} goes to the meeting on request at {skipped_from} %, before its analysis was over"
+    return f"{came}, and waits for {waiting_for_others(waits_for)}"
+
+
 def met(canary: str, others: Sequence[str]) -> str:
-    """All canaries of a release have passed."""
-    return f"{canary} and {', '.join(others)} have passed, and are promoted together"
+    """All canaries of a release have passed, or were promoted by hand."""
+    return f"{canary} and {', '.join(others)} have all come, and are promoted together"
 
 
 def promoted_before(canary: str, waits_for: str) -> str:
@@ -213,11 +219,6 @@ def without_others(told: str, everywhere: Sequence[CanaryRef]) -> str:
     """What failed in the destination, and that nothing was done in the further clusters."""
     others = ", ".join(ref.cluster for ref in everywhere[1:])
     return f"{told}; nothing was done in {others}" if others else told
-
-
-def alone(reason: str, others: Sequence[str]) -> str:
-    """Why a canary turned back after all had been promoted, and that it does so by itself."""
-    return f"{reason}; it had been promoted together with {', '.join(others)}, which goes on"
 
 
 RELEASE_GONE = "its release does not answer any more, and nobody else knows how the other canaries do"
@@ -265,6 +266,11 @@ def pausing(phase: Phase) -> str:
 def rolling_back(canary: str, reason: str) -> str:
     """The release turns back."""
     return f"Rolling back {canary}: {reason}"
+
+
+def keeping(canary: str, reason: str) -> str:
+    """The release turns back when all of its canaries were promoted: only traffic is brought to an end."""
+    return f"{canary} keeps its promotion, as all others do; all traffic to its primary: {reason}"
 
 
 def copying(canary: str, target: str, namespace: str) -> str:
@@ -341,6 +347,16 @@ def unknown_canary(name: str) -> str:
     return f"no canary {name} is known to its clusters"
 
 
+def unknown_further(cluster: str) -> str:
+    """Somebody asked to forget a cluster in which none of the canaries is."""
+    return f"{cluster} is no further cluster of what is uninstalled"
+
+
+def forgotten_cluster(cluster: str) -> str:
+    """What is left where an uninstallation did not look."""
+    return f"nothing was given back in cluster {cluster}, which is forgotten"
+
+
 def left_undone(undone: str, reason: str, ref: CanaryRef) -> str:
     """What the way back has given up, once the traffic was safe."""
     return f"{undone}: {reason}; `tidegate recover {_release(ref)}` mends it"
@@ -382,6 +398,11 @@ def initialised(canary: str) -> str:
     return f"Initialization done! {canary}"
 
 
+def with_changes(reason: str, changed: Sequence[str]) -> str:
+    """The reason of a plan, with what was changed around a canary whose version is the same."""
+    return f"{reason}; changed around it: {'; '.join(changed)}" if changed else reason
+
+
 def finished(outcome: Outcome, canary: str, plan_reason: str, skipped_from: float | None = None) -> str:
     """Why a canary that went well ended so; `skipped_from` is the weight at which a person promoted."""
     if outcome is Outcome.PROMOTED and skipped_from is not None:
@@ -401,13 +422,31 @@ def load_line(load: LoadReport) -> str:
 
 
 def release_reason(canaries: Sequence[CanaryOutcome], objects: int) -> str:
-    """Why a release of several canaries ended as it did: its worst canary's reason, or the sync alone."""
+    """Why a release ended as it did: its canary's reason, its worst ones' by name, or the sync alone."""
     if not canaries:
         return f"{objects} objects synced and healthy; no Canary among them"
+    if len(canaries) == 1:
+        return canaries[0].reason
     outcome = worst([canary.outcome for canary in canaries])
-    reasons = [canary.reason for canary in canaries if canary.outcome is outcome]
-    first = [reason for reason in reasons if not reason.startswith(_WITH_OTHER)]
-    return "; ".join(first or reasons[:1])
+    if outcome.exit_code == 0:
+        return ", ".join(f"{canary.canary} {canary.outcome}" for canary in canaries)
+    failed = [canary for canary in canaries if canary.outcome is outcome]
+    first = [canary for canary in failed if not canary.reason.startswith(_WITH_OTHER)]
+    return "; ".join(map(_by_name, first)) or failed[0].reason
+
+
+def _by_name(canary: CanaryOutcome) -> str:
+    return f"{canary.canary}: {canary.reason}"
+
+
+def left_to_say(canary: CanaryOutcome, told: str) -> str:
+    """What a canary's reason adds to its release's, which has been `told`; empty when nothing."""
+    if not canary.reason.startswith(_WITH_OTHER):
+        return "" if _by_name(canary) in told else canary.reason
+    other, _, reason = canary.reason.removeprefix(_WITH_OTHER).partition(": ")
+    if canary.reason in told:
+        return ""
+    return f"with {other}" if reason in told else canary.reason
 
 
 def half_released(canaries: Sequence[CanaryOutcome]) -> tuple[str, ...]:

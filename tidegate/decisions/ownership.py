@@ -2,7 +2,7 @@
 VirtualService the release whose routes it holds.
 """
 
-from tidegate.contracts import FENCE_ANNOTATION, CanaryRef, Fence, release_workflow_id
+from tidegate.contracts import CanaryRef, Fence, release_workflow_id
 from tidegate.decisions.sync_set import TRACKING_ANNOTATION, SyncItem
 from tidegate.domain.errors import InvalidInput
 from tidegate.domain.manifest import Manifest, dig, ref_of
@@ -28,7 +28,7 @@ def refuse_takeover(item: SyncItem, live: Manifest | None) -> None:
 
 def epoch_of(live: Manifest | None) -> int:
     """The epoch of the last command that an object obeyed; 0 for none."""
-    fence = Fence.parse(annotations(live or {}).get(FENCE_ANNOTATION))
+    fence = Fence.obeyed_by(live)
     return fence.epoch if fence else 0
 
 

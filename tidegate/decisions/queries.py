@@ -15,31 +15,48 @@ from tidegate.domain.duration import format_duration
 from tidegate.domain.errors import InvalidInput
 from tidegate.domain.metric_template import MetricTemplate, Provider
 from tidegate.domain.release_policy import PolicyAnalysis, ReleasePolicy
+from tidegate.domain.workload import SERVICE, kind_named
 
-_SELECTOR = (
+_OF_WORKLOAD = (
     'reporter="destination",destination_workload_namespace="{{ namespace }}",'
     'destination_workload="{{ target }}"'
 )
+_BEHIND = "tidegate_behind"
+_OF_SERVICE = f'{_BEHIND}="{{{{ namespace }}}}/{{{{ target }}}}"'
+"""Whose pods a Service selects is known when it is asked: `answerable` tells them."""
 
-SUCCESS_RATE_QUERY = (
-    f'(sum(rate(istio_requests_total{{{_SELECTOR},response_code!~"5.*"}}[{{{{ interval }}}}])) or vector(0))'
-    f" / sum(rate(istio_requests_total{{{_SELECTOR}}}[{{{{ interval }}}}])) * 100"
-)
+_NAME = re.compile(r"[a-z0-9]([-a-z0-9.]*[a-z0-9])?")
+_GAP_BEHIND = re.compile(rf'{_BEHIND}="([^"/]+)/([^"]+)"')
+
+
+def _success_rate(selector: str) -> str:
+    requests = f"istio_requests_total{{{selector}"
+    return (
+        f'(sum(rate({requests},response_code!~"5.*"}}[{{{{ interval }}}}])) or vector(0))'
+        f" / sum(rate({requests}}}[{{{{ interval }}}}])) * 100"
+    )
+
+
+def _request_duration(selector: str) -> str:
+    buckets = f"istio_request_duration_milliseconds_bucket{{{selector}}}"
+    return f"histogram_quantile(0.99, sum(rate({buckets}[{{{{ interval }}}}])) by (le))"
+
+
+def _request_count(selector: str) -> str:
+    """Requests to the canary, by the server's own extrapolation to the whole window."""
+    return f"sum(increase(istio_requests_total{{{selector}}}[{{{{ interval }}}}]))"
+
+
+SUCCESS_RATE_QUERY = _success_rate(_OF_WORKLOAD)
 """Percent of requests without a 5xx. `or vector(0)`: with errors only, the numerator has no series at all,
 and that is 0 %, not a canary without traffic. Without traffic, no series remains, or 0 / 0 gives NaN."""
 
-REQUEST_DURATION_QUERY = (
-    "histogram_quantile(0.99, sum(rate("
-    f"istio_request_duration_milliseconds_bucket{{{_SELECTOR}}}[{{{{ interval }}}}])) by (le))"
-)
+REQUEST_DURATION_QUERY = _request_duration(_OF_WORKLOAD)
 """P99 in milliseconds."""
 
-REQUEST_COUNT_QUERY = f"sum(increase(istio_requests_total{{{_SELECTOR}}}[{{{{ interval }}}}]))"
-"""Requests to the target, by the server's own extrapolation to the whole window."""
-
 _BUILTIN = {
-    "request-success-rate": (Measure.SUCCESS_RATE, SUCCESS_RATE_QUERY),
-    "request-duration": (Measure.REQUEST_DURATION, REQUEST_DURATION_QUERY),
+    "request-success-rate": (Measure.SUCCESS_RATE, _success_rate),
+    "request-duration": (Measure.REQUEST_DURATION, _request_duration),
 }
 _GAP = re.compile(r"(?:\s*\{\{-\s|\{\{)\s*(.*?)\s*(?:\s-\}\}\s*|\}\})", re.DOTALL)
 
@@ -97,11 +114,12 @@ def request_counts(canary: Canary, asked: Iterable[Check], bake_seconds: float =
     A bake that lasts longer than the window is counted as a whole.
     """
     windows = sorted({check.window_seconds for check in asked if check.criterion.minimum_requests})
-    values = {"namespace": canary.namespace, "target": canary.spec.target_ref.name}
+    count = _request_count(_selector(canary))
+    values = {"namespace": canary.namespace, "target": carrier(canary)}
     return {
         window: Check(
             criterion=Criterion(check="requests", canary=_subject(canary), range=ThresholdRange()),
-            query=render_query(REQUEST_COUNT_QUERY, values | {"interval": format_duration(counted)}),
+            query=render_query(count, values | {"interval": format_duration(counted)}),
             provider=_metrics_server(canary),
             namespace=canary.namespace,
             window_seconds=counted,
@@ -125,14 +143,47 @@ def render_query(template: str, known: Mapping[str, str], *, field: str = "query
     return _GAP.sub(fill, template)
 
 
+def asks_behind(query: str) -> bool:
+    """Whether a query asks for what a Service gets, and is not to be understood before it is `answerable`."""
+    return _BEHIND in query
+
+
+def answerable(query: str, workloads_of: Callable[[str], Collection[str]]) -> str:
+    """The query with a Service's requests told by the workloads behind it, as their own sidecars count them.
+
+    `workloads_of` names them by the Service. Of one that has none of its own, its callers know; so they do
+    where one has a name that no workload can have: pods say by whom they are owned, and may say anything.
+    """
+
+    def told(gap: re.Match[str]) -> str:
+        namespace, service = gap.groups()
+        names = sorted(workloads_of(service))
+        if names and all(map(_NAME.fullmatch, names)):
+            found = "|".join(names).replace(".", "[.]")
+            return (
+                f'reporter="destination",destination_workload_namespace="{namespace}",'
+                f'destination_workload=~"{found}"'
+            )
+        return (
+            f'reporter="source",destination_service_namespace="{namespace}",'
+            f'destination_service_name="{service}"'
+        )
+
+    return _GAP_BEHIND.sub(told, query)
+
+
 def template_values(canary: Canary, metric: Metric) -> dict[str, str]:
-    """What Flagger's template functions give; `ingress` and `route` are not Istio's, and empty."""
+    """What Flagger's template functions give; `ingress` and `route` are not Istio's, and empty.
+
+    A built-in query asks for what carries the version, a template for the target, as its author knows it.
+    """
     target = canary.spec.target_ref.name
+    is_built_in = metric.template_ref is None and not metric.query
     variables = {f"variables.{name}": value for name, value in metric.template_variables.items()}
     return {
         "name": canary.name,
         "namespace": canary.namespace,
-        "target": target,
+        "target": carrier(canary) if is_built_in else target,
         "service": canary.spec.service.name or target,
         "ingress": "",
         "route": "",
@@ -197,4 +248,16 @@ def source(
         return Measure.CUSTOM, template.spec.query, template.spec.provider
     if metric.query:
         return Measure.CUSTOM, metric.query, server
-    return *_BUILTIN[metric.name], server
+    measure, query = _BUILTIN[metric.name]
+    return measure, query(_selector(canary)), server
+
+
+def _selector(canary: Canary) -> str:
+    """What tells the requests to the canary, whose gap is what carries the version."""
+    return _OF_SERVICE if canary.spec.target_ref.kind == SERVICE.name else _OF_WORKLOAD
+
+
+def carrier(canary: Canary) -> str:
+    """The name of what carries the version: a workload, or a Service beside the target."""
+    ref = canary.spec.target_ref
+    return kind_named(ref.kind).carrier(ref.name)

@@ -46,13 +46,13 @@ def purpose_of(
         return Purpose.RELEASE, f"{name} carries no record of what it runs"
     unfinished = ", from which an unfinished promotion is undone" if ROLLBACK in marks else ""
     known = f"{promoted.hash} of {promoted.revision[:7] or 'an unknown revision'}{unfinished}"
-    wanted = template_hash(target, configuration)
+    wanted, said = template_hash(target, configuration), kind_of(target).version
     if wanted == promoted.hash:
-        return Purpose.UPKEEP, f"the pod template is still {known}"
+        return Purpose.UPKEEP, f"{said} is still {known}"
     changed = changes(promoted.configuration, configuration)
     if changed and template_hash(target, promoted.configuration) == promoted.hash:
         return Purpose.RELEASE, f"{'; '.join(changed)}: {wanted} differs from {known}"
-    return Purpose.RELEASE, "; ".join((f"the pod template {wanted} differs from {known}", *changed))
+    return Purpose.RELEASE, "; ".join((f"{said} {wanted} differs from {known}", *changed))
 
 
 def promoted_hash(primary: Manifest | None) -> str:

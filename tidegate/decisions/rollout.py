@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from tidegate.decisions.health import daemon_set, deployment
 from tidegate.decisions.health.status import Status, observed
-from tidegate.domain.manifest import Manifest, dig
+from tidegate.domain.manifest import Manifest, dig, name_of
 from tidegate.domain.workload import DAEMON_SET, DEPLOYMENT, kind_of
 
 ALL_AVAILABLE = "all replicas are available"
@@ -133,3 +133,13 @@ def is_ready(pod: Manifest) -> bool:
     conditions = dig(pod, "status", "conditions") or ()
     said = any(each.get("type") == "Ready" and each.get("status") == "True" for each in conditions)
     return said and dig(pod, "metadata", "deletionTimestamp") is None
+
+
+def workload_of(pod: Manifest) -> str:
+    """The name by which Istio knows a pod's workload: its Deployment's, another controller's, or its own."""
+    owners = dig(pod, "metadata", "ownerReferences") or ()
+    owner = next((each for each in owners if each.get("controller")), None)
+    if owner is None:
+        return name_of(pod)
+    version = dig(pod, "metadata", "labels", "pod-template-hash")
+    return str(owner["name"]).removesuffix(f"-{version}") if version else str(owner["name"])

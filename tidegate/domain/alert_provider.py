@@ -7,6 +7,7 @@ from pydantic import Field, model_validator
 
 from tidegate.domain.application import Metadata
 from tidegate.domain.base import ManifestModel, Model
+from tidegate.domain.complaints import OPTIONAL_WEB_ADDRESS
 from tidegate.domain.metric_template import SecretRef
 
 
@@ -36,8 +37,8 @@ class AlertProviderSpec(ManifestModel):
     type: Literal["slack", "msteams", "discord", "rocket", "gchat"]
     channel: str = "general"
     username: str = "tidegate"
-    address: str = Field(default="", pattern=r"^$|^https?://[^\s/]+")
-    proxy: str = Field(default="", pattern=r"^$|^https?://[^\s/]+")
+    address: str = Field(default="", pattern=OPTIONAL_WEB_ADDRESS)
+    proxy: str = Field(default="", pattern=OPTIONAL_WEB_ADDRESS)
     secret_ref: SecretRef | None = None
 
     @model_validator(mode="after")

@@ -6,6 +6,7 @@ from pydantic import BeforeValidator, Field, model_validator
 
 from tidegate.domain.alert_provider import Severity
 from tidegate.domain.base import Duration, ManifestModel, Window
+from tidegate.domain.complaints import WEB_ADDRESS
 from tidegate.domain.duration import parse_window
 from tidegate.domain.hook import HookType
 
@@ -72,7 +73,7 @@ class Webhook(ManifestModel):
 
     type: Annotated[HookType, BeforeValidator(lambda value: value or HookType.ROLLOUT)] = HookType.ROLLOUT
     name: str = Field(min_length=1)
-    url: str = Field(min_length=1, pattern=r"^https?://[^\s/]+")
+    url: str = Field(min_length=1, pattern=WEB_ADDRESS)
     timeout: Duration = 10.0
     retries: int = Field(default=0, ge=0)
     metadata: dict[str, str] = {}

@@ -10,6 +10,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainSerializer, Va
 from pydantic.alias_generators import to_camel
 from pydantic_core import ErrorDetails, PydanticCustomError
 
+from tidegate.domain.complaints import first_complaint
 from tidegate.domain.duration import format_duration, parse_duration, parse_window
 from tidegate.domain.errors import InvalidInput
 from tidegate.domain.redaction import redacted
@@ -67,23 +68,22 @@ class ManifestModel(BaseModel):
         try:
             return cls.model_validate(value)
         except ValidationError as error:
-            raise _invalid_input(error.errors()[0], file, field) from None
+            raise _invalid_input(error.errors(), file, field) from None
 
 
-def _invalid_input(fault: ErrorDetails, file: str, prefix: str) -> InvalidInput:
-    context = fault.get("ctx", {})
-    path = [prefix, *(str(part) for part in fault["loc"])]
-    problem, _, mend = fault["msg"].removeprefix("Value error, ").partition("; ")
+def _invalid_input(faults: list[ErrorDetails], file: str, prefix: str) -> InvalidInput:
+    fault, context = faults[0], faults[0].get("ctx", {})
+    place, told = first_complaint(faults)
+    path = [prefix, *(str(part) for part in place)]
+    problem, _, mend = told.partition("; ")
     if fault["type"] == "unsupported":
         path.append(str(context["name"]))
-    if fault["type"] == "extra_forbidden":
-        problem, mend = "is not a known field", "check the spelling or remove it"
-    elif not mend:
+    if not mend:
         mend = _MENDS.get(fault["type"], f"correct this value (it is {_shown(fault)})")
     return InvalidInput(problem, file=file, field=".".join(part for part in path if part), mend=mend)
 
 
-_MENDS = {"missing": "add it"}
+_MENDS = {"missing": "add it", "extra_forbidden": "check the spelling or remove it"}
 
 
 def _shown(fault: ErrorDetails) -> str:

@@ -2,7 +2,7 @@
 
 from typing import Any, ClassVar, Literal, Self
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, model_validator
 
 from tidegate.domain.analysis import Analysis
 from tidegate.domain.application import Metadata
@@ -15,25 +15,28 @@ NO_DATA = "tidegate.dev/no-data"
 """Annotation of a Canary: whether checks without traffic, data or an answer fail (as in Flagger) or wait."""
 
 
-UNRELEASED_KINDS = {
-    "Service": "name the workload behind it, or leave this Canary to Flagger",
-}
-"""Kinds of targets that Flagger knows, and how to do without."""
-
-
 class TargetRef(ManifestModel):
-    """The Deployment or DaemonSet that carries new versions."""
+    """The Deployment, DaemonSet or Service that carries new versions."""
 
     api_version: str = "apps/v1"
-    kind: Literal["Deployment", "DaemonSet"]
+    kind: Literal["Deployment", "DaemonSet", "Service"]
     name: str = Field(min_length=1)
 
-    @field_validator("kind", mode="before")
-    @classmethod
-    def _released_kind(cls, value: object) -> object:
-        if mend := UNRELEASED_KINDS.get(str(value)):
-            raise ValueError(f"a {value} is not released yet; {mend}")
-        return value
+
+_UNSCALED = {"DaemonSet": "follow the nodes", "Service": "are its team's own to scale"}
+"""Kinds of targets without an autoscaler, and why."""
+
+
+_OF_NEW_SERVICES = {
+    "port_name": "portName",
+    "target_port": "targetPort",
+    "headless": "headless",
+    "traffic_distribution": "trafficDistribution",
+    "primary": "primary",
+    "canary": "canary",
+    "unmanaged_metadata": "unmanagedMetadata",
+}
+"""What a Canary's service says of Services that a release makes for a workload."""
 
 
 class ScalerReplicas(ManifestModel):
@@ -101,11 +104,11 @@ class CanarySpec(ManifestModel):
         return {"analysis" if name == "canaryAnalysis" else name: item for name, item in value.items()}
 
     @model_validator(mode="after")
-    def _nodes_are_not_scaled(self) -> Self:
-        if self.autoscaler_ref and self.target_ref.kind == "DaemonSet":
-            raise ValueError(
-                "has autoscalerRef, and its target is a DaemonSet, whose pods follow the nodes; remove it"
-            )
+    def _others_are_not_scaled(self) -> Self:
+        why = _UNSCALED.get(self.target_ref.kind)
+        if self.autoscaler_ref and why:
+            kind = self.target_ref.kind
+            raise ValueError(f"has autoscalerRef, and its target is a {kind}, whose pods {why}; remove it")
         return self
 
     @model_validator(mode="after")
@@ -157,9 +160,20 @@ class Canary(ManifestModel):
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        """What is acted on, and is better not asked for."""
-        return tuple(
+        """What is acted on, and is better not asked for, and what a target Service says itself."""
+        unverified = (
             f"webhook {hook.name}: disableTLS leaves the certificate of its server unverified"
             for hook in self.spec.analysis.webhooks
             if hook.disable_tls and hook.url.startswith("https:")
         )
+        return (*unverified, *self._idle)
+
+    @property
+    def _idle(self) -> tuple[str, ...]:
+        """Nothing is made of a Canary's service beside a target Service, which is copied as it is."""
+        if self.spec.target_ref.kind != "Service":
+            return ()
+        given = sorted(self.spec.service.model_fields_set & _OF_NEW_SERVICES.keys())
+        names = ", ".join(f"service.{_OF_NEW_SERVICES[name]}" for name in given)
+        said = f"not acted on: the target is a Service, and those beside it are copies of it: {names}"
+        return (said,) if names else ()

@@ -74,7 +74,11 @@ class Comparison(ManifestModel):
         if self.step < 1:
             raise ValueError("has a step of less than a second; write 1s or more, as in 30s")
         if self.window / self.step > MOST_SAMPLES:
-            raise ValueError(f"has room for more than {MOST_SAMPLES} samples; give a longer step")
+            window, step = format_duration(self.window), format_duration(self.step)
+            raise ValueError(
+                f"has a window of {window} with a step of {step}, and so more than {MOST_SAMPLES} samples; "
+                "give a shorter window or a longer step"
+            )
         if self.window < self.shortest_seconds:
             told = format_duration(self.shortest_seconds)
             raise ValueError(f"has a window too short for its samples; give a window of {told} or more")

@@ -13,6 +13,8 @@ TidegateError
     └── Conflict           somebody else wrote at the same moment
 """
 
+import re
+
 __all__ = [
     "AccessDenied",
     "Conflict",
@@ -26,6 +28,10 @@ __all__ = [
     "Transient",
     "Unreachable",
 ]
+
+
+_INDEX = re.compile(r"\.(\d+)(?=\.|\[|$)")
+"""The place of an item in a list, which is written as in metrics[0]."""
 
 
 class TidegateError(Exception):
@@ -52,7 +58,7 @@ class InvalidInput(Permanent):
         self.problem = problem
         self.file = file
         self.subject = subject
-        self.field = field
+        self.field = _INDEX.sub(r"[\1]", field)
         self.mend = mend
         super().__init__(self._line())
 

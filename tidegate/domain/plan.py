@@ -1,12 +1,14 @@
 """The plan: the ordered stages a canary goes through, fixed before anything moves."""
 
 from enum import StrEnum
+from math import ceil
 from typing import Annotated, Literal
 
 from pydantic import Field
 
 from tidegate.domain.alert_provider import Severity
 from tidegate.domain.base import Model
+from tidegate.domain.duration import format_duration
 from tidegate.domain.freeze_rule import FreezeRule
 from tidegate.domain.hook import HookType
 from tidegate.domain.percent import Percent
@@ -240,7 +242,8 @@ class Plan(Model):
     `UPKEEP` is the plan of an unchanged template: the objects around it are brought up to date. The hooks in
     `rollback` are asked in every bake, those in `events` are told every note. `published`: the Canary is an
     object of its cluster, and shows where the release stands. `parting_seconds` is what its end may wait for
-    all who listen, together; 0, as in the plans of older workers: for one after the other.
+    all who listen, together; 0, as in the plans of older workers: for one after the other. `synced` names the
+    target's pod template as the sync left it, by workload cluster; empty in the plans of older workers.
     """
 
     purpose: Purpose
@@ -251,13 +254,30 @@ class Plan(Model):
     published: Published | None = None
     terms: Terms | None = None
     parting_seconds: float = Field(default=0.0, ge=0)
+    synced: dict[str, str] = {}
     threshold: int = 1
     progress_deadline_seconds: int = 600
 
     @property
+    def scales_up(self) -> bool:
+        """Whether the target gets pods in it."""
+        return any(isinstance(stage, ScaleUp) for stage in self.stages)
+
+    @property
     def earliest_end_seconds(self) -> float:
         """The sum of all times that the plan itself waits; readiness comes on top."""
-        return sum(stage.seconds for stage in self.stages if isinstance(stage, Bake | Hold | Drain))
+        waits = sum(stage.seconds for stage in self.stages if isinstance(stage, Bake | Hold | Drain))
+        return waits + self._repeated_seconds
+
+    @property
+    def _repeated_seconds(self) -> float:
+        """How long the first compared bake is repeated until there are samples enough."""
+        compared = set(self.terms.compared) if self.terms else set()
+        bakes = (each for each in self.stages if isinstance(each, Bake) and compared & set(each.checks))
+        first = next(bakes, None)
+        if first is None or self.terms is None:
+            return 0.0
+        return max(0, ceil(self.terms.comparable_seconds / first.seconds) - 1) * first.seconds
 
 
 def place_of(bake: Bake) -> str:
@@ -307,9 +327,9 @@ def describe(stage: Stage) -> str:
         case Bake():
             checks = f"{len(stage.checks)} check{'' if len(stage.checks) == 1 else 's'}"
             place = place_of(stage)
-            return f"Bake {stage.seconds:g}s {place}, {checks}{', load' if stage.hooks else ''}"
+            return f"Bake {format_duration(stage.seconds)} {place}, {checks}{', load' if stage.hooks else ''}"
         case Hold():
-            return f"Hold {stage.seconds:g}s at {stage.weight}%"
+            return f"Hold {format_duration(stage.seconds)} at {stage.weight}%"
         case Gate():
             return f"Gate {stage.type}: {', '.join(stage.hooks)}"
         case Approval():
@@ -321,7 +341,7 @@ def describe(stage: Stage) -> str:
         case Meet():
             return f"Meet {', '.join(stage.others)}{' after the promotion' if stage.promoted else ''}"
         case Drain():
-            return f"Drain {stage.seconds:g}s"
+            return f"Drain {format_duration(stage.seconds)}"
         case _:
             return {
                 "prepare": "Prepare primary and routes",

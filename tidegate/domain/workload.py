@@ -1,14 +1,26 @@
-"""The kinds of targets, and what differs between them: how many pods there are, and how they are taken away.
+"""The kinds of targets, and what differs between them: what carries a version, and how it comes and goes.
 
 A Deployment has a number of replicas. A DaemonSet has a pod on each node that its node selector allows, and
 none once that asks for a label which no node has: Flagger's, so that each finds its way in what the other
-left.
+left. A Service has no pods of its own: those that it leads to are its team's, and a Service beside it carries
+what is released.
 """
 
 from collections.abc import Mapping
 from typing import Any, NamedTuple, Protocol
 
+from tidegate.domain.leading import EXTERNAL, LEADING, leading, led, reached
 from tidegate.domain.manifest import Manifest, dig, number
+from tidegate.domain.marks import JUDGED_TEMPLATE, annotations
+
+ROLLOUT_FIELDS = (
+    "strategy",
+    "updateStrategy",
+    "minReadySeconds",
+    "progressDeadlineSeconds",
+    "revisionHistoryLimit",
+)
+"""The parts of a workload's spec, apart from its template, that a promotion carries over."""
 
 NO_NODE = "flagger.app/scale-to-zero"
 """The node selector of a DaemonSet without pods."""
@@ -33,8 +45,21 @@ class WorkloadKind(Protocol):
     """One kind. What changes a workload makes a new object of it."""
 
     name: str
+    api_version: str
+    version: str
+    """What a version is, in words."""
+    carried: tuple[str, ...]
+    """The fields of a spec that a promotion carries over; the first is never missing."""
+    version_field: tuple[str, ...]
+    """The path in an object to what a version is."""
     size_field: tuple[str, ...]
     """The path in an object to what says how many pods it wants."""
+
+    def carrier(self, target: str) -> str:
+        """The name of what carries a version while it is released."""
+
+    def carrying(self, workload: Manifest, fields: Object) -> Manifest:
+        """With these carried fields in the place of its own."""
 
     def counts(self, workload: Object) -> Counts:
         """Its pods, as its controller counts them."""
@@ -45,20 +70,45 @@ class WorkloadKind(Protocol):
     def size(self, workload: Object) -> str:
         """How large it is to be, in words that follow "with"."""
 
-    def down(self, workload: Manifest) -> Manifest:
-        """Without any pods."""
+    def at_rest(self, workload: Manifest, primary: Manifest) -> Manifest:
+        """As a carrier is between releases: without pods, or as its primary."""
+
+    def left(self, workload: Object) -> str:
+        """What of a release is left of a carrier, in words that follow its name; empty at rest."""
 
     def up(self, workload: Manifest, replicas: int, like: Manifest) -> Manifest:
         """With pods: so many, or on the nodes on which the workload `like` has them."""
 
     def as_live(self, workload: Manifest, live: Object | None) -> Manifest:
-        """As large as the live object is, and without pods where there is none."""
+        """With what the release decides on as it is in the live object, and at rest where there is none."""
 
     def template(self, workload: Object) -> Manifest:
-        """The pod template, whatever took the pods away."""
+        """What a version is: the pod template, whatever took the pods away, or where requests go."""
+
+    def selector(self, workload: Object) -> dict[str, str]:
+        """The labels of its pods."""
 
 
-class _Deployment:
+class _Workload:
+    """What Deployments and DaemonSets have in common: pods of their own, made from a template."""
+
+    api_version = "apps/v1"
+    version = "the pod template"
+    carried: tuple[str, ...] = ("template", *ROLLOUT_FIELDS)
+    version_field: tuple[str, ...] = ("spec", "template")
+
+    def carrier(self, target: str) -> str:
+        return target
+
+    def carrying(self, workload: Manifest, fields: Object) -> Manifest:
+        spec = {key: value for key, value in workload["spec"].items() if key not in self.carried}
+        return workload | {"spec": {**spec, **fields}}
+
+    def selector(self, workload: Object) -> dict[str, str]:
+        return dig(workload, "spec", "selector", "matchLabels") or {}
+
+
+class _Deployment(_Workload):
     name = "Deployment"
     size_field: tuple[str, ...] = ("spec", "replicas")
 
@@ -79,8 +129,11 @@ class _Deployment:
         wanted = self.counts(workload).wanted
         return f"{wanted} replica{'' if wanted == 1 else 's'}"
 
-    def down(self, workload: Manifest) -> Manifest:
+    def at_rest(self, workload: Manifest, primary: Manifest) -> Manifest:
         return _with_spec(workload, replicas=0)
+
+    def left(self, workload: Object) -> str:
+        return "" if self.is_down(workload) else f"has {self.size(workload)}"
 
     def up(self, workload: Manifest, replicas: int, like: Manifest) -> Manifest:
         return _with_spec(workload, replicas=replicas)
@@ -94,7 +147,7 @@ class _Deployment:
         return dig(workload, "spec", "template") or {}
 
 
-class _DaemonSet:
+class _DaemonSet(_Workload):
     name = "DaemonSet"
     size_field: tuple[str, ...] = ("spec", "template", "spec", "nodeSelector")
 
@@ -115,7 +168,13 @@ class _DaemonSet:
     def size(self, workload: Object) -> str:
         return "a pod on each of its nodes"
 
-    def down(self, workload: Manifest) -> Manifest:
+    def at_rest(self, workload: Manifest, primary: Manifest) -> Manifest:
+        return self._down(workload)
+
+    def left(self, workload: Object) -> str:
+        return "" if self.is_down(workload) else f"has {self.size(workload)}"
+
+    def _down(self, workload: Manifest) -> Manifest:
         selector = dig(workload, *self.size_field) or {}
         return _on_nodes(workload, selector | {NO_NODE: "true"})
 
@@ -124,22 +183,84 @@ class _DaemonSet:
 
     def as_live(self, workload: Manifest, live: Object | None) -> Manifest:
         down = live is None or self.is_down(live)
-        return self.down(workload) if down else _on_nodes(workload, _nodes_of(workload))
+        return self._down(workload) if down else _on_nodes(workload, _nodes_of(workload))
 
     def template(self, workload: Object) -> Manifest:
         found: Manifest = dig(workload, "spec", "template") or {}
         return found if "spec" not in found else _template_on(found, _nodes_of(workload))
 
 
+class _Service:
+    """What is promoted is where it leads to; the Service that users call follows its primary."""
+
+    name = "Service"
+    api_version = "v1"
+    version = "where the Service leads"
+    carried: tuple[str, ...] = LEADING
+    version_field: tuple[str, ...] = ("spec",)
+    size_field: tuple[str, ...] = ("spec",)
+
+    def carrier(self, target: str) -> str:
+        return f"{target}-canary"
+
+    def carrying(self, workload: Manifest, fields: Object) -> Manifest:
+        return workload | {"spec": led(workload.get("spec") or {}, fields)}
+
+    def counts(self, workload: Object) -> Counts:
+        """It has no pods of its own."""
+        return Counts(wanted=0, updated=0, outdated=0, available=0, present=0)
+
+    def is_down(self, workload: Object) -> bool:
+        return False
+
+    def size(self, workload: Object) -> str:
+        spec: Object = workload.get("spec") or {}
+        if spec.get("type") == EXTERNAL:
+            return f"the external name {spec.get('externalName')}"
+        labels = ",".join(f"{key}={value}" for key, value in sorted(self.selector(workload).items()))
+        return f"the pods of {labels}" if labels else "endpoints that it does not select"
+
+    def at_rest(self, workload: Manifest, primary: Manifest) -> Manifest:
+        return self.carrying(workload, self.template(primary))
+
+    def left(self, workload: Object) -> str:
+        return "is under judgement yet" if JUDGED_TEMPLATE in annotations(dict(workload)) else ""
+
+    def up(self, workload: Manifest, replicas: int, like: Manifest) -> Manifest:
+        return self.carrying(workload, self.template(like))
+
+    def as_live(self, workload: Manifest, live: Object | None) -> Manifest:
+        if live is None:
+            return workload
+        return workload | {"spec": reached(workload.get("spec") or {}, live.get("spec") or {})}
+
+    def template(self, workload: Object) -> Manifest:
+        return leading(workload.get("spec") or {})
+
+    def selector(self, workload: Object) -> dict[str, str]:
+        return dig(workload, "spec", "selector") or {}
+
+
 DEPLOYMENT: WorkloadKind = _Deployment()
 DAEMON_SET: WorkloadKind = _DaemonSet()
-KINDS = {each.name: each for each in (DEPLOYMENT, DAEMON_SET)}
+SERVICE: WorkloadKind = _Service()
+KINDS = {each.name: each for each in (DEPLOYMENT, DAEMON_SET, SERVICE)}
 """By name."""
 
 
 def kind_of(workload: Object) -> WorkloadKind:
     """The kind of a workload; whatever else has replicas is as a Deployment."""
-    return KINDS.get(str(workload.get("kind")), DEPLOYMENT)
+    return kind_named(str(workload.get("kind")))
+
+
+def kind_named(name: str) -> WorkloadKind:
+    """The same by its name."""
+    return KINDS.get(name, DEPLOYMENT)
+
+
+def pod_template(workload: Object) -> Manifest:
+    """The template of its own pods; empty where it has none."""
+    return dig(workload, "spec", "template") or {}
 
 
 def _with_spec(workload: Manifest, **fields: Any) -> Manifest:

@@ -6,7 +6,8 @@ from typing import Any
 from tidegate.contracts import FENCE_ANNOTATION
 from tidegate.domain.canary import AutoscalerRef, ScalerReplicas
 from tidegate.domain.errors import InvalidInput
-from tidegate.domain.manifest import Manifest, dig, name_of
+from tidegate.domain.manifest import Manifest, dig, group_of, name_of
+from tidegate.domain.marks import annotations
 from tidegate.manifests import scaled_object
 from tidegate.manifests.naming import PRIMARY_SUFFIX
 
@@ -61,9 +62,22 @@ def primary_autoscaler(autoscaler: Manifest, primary: str, ref: AutoscalerRef | 
 
 
 def scales_for_us(autoscaler: Manifest, primary: str) -> bool:
-    """Whether a live autoscaler is one that a release made for the primary."""
-    ours = FENCE_ANNOTATION in (dig(autoscaler, "metadata", "annotations") or {})
+    """Whether a live autoscaler is one that a release made for the primary.
+
+    KEDA gives its own HPA all annotations of the ScaledObject that it belongs to, the fence included.
+    """
+    ours = FENCE_ANNOTATION in annotations(autoscaler) and not scaled_object.is_kedas(autoscaler)
     return ours and dig(autoscaler, "spec", "scaleTargetRef", "name") == primary
+
+
+def scales(autoscaler: Manifest, workload: Manifest) -> bool:
+    """Whether an object of any kind is an autoscaler, and of this workload."""
+    kind = str(autoscaler.get("kind"))
+    known = kind in (KIND, scaled_object.KIND) and group_of(str(autoscaler.get("apiVersion"))) == group(kind)
+    where, name = (dig(autoscaler, "metadata", key) for key in ("namespace", "name"))
+    of = dig(autoscaler, "spec", "scaleTargetRef") or {}
+    same = dig(of, "name") == name_of(workload) and dig(of, "kind") in (None, workload["kind"])
+    return known and same and where == workload["metadata"]["namespace"] and isinstance(name, str)
 
 
 def min_replicas(autoscaler: Manifest) -> int:

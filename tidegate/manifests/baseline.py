@@ -10,7 +10,7 @@ from tidegate.domain.canary import Canary
 from tidegate.domain.errors import InvalidInput
 from tidegate.domain.manifest import Manifest, dig, name_of
 from tidegate.domain.marks import BASELINE_OF, annotations
-from tidegate.domain.workload import DAEMON_SET, kind_of
+from tidegate.domain.workload import DEPLOYMENT, ROLLOUT_FIELDS, kind_of
 from tidegate.manifests.naming import (
     BASELINE_SUFFIX,
     LONGEST_LABEL,
@@ -19,7 +19,7 @@ from tidegate.manifests.naming import (
     baseline_marks,
     names,
 )
-from tidegate.manifests.primary import ROLLOUT_FIELDS, relabelled
+from tidegate.manifests.primary import relabelled
 
 
 def baseline(canary: Canary, primary: Manifest, selector: Selector, replicas: int) -> Manifest:
@@ -50,11 +50,11 @@ def is_baseline(live: Manifest | None, target: str) -> bool:
     return annotations(live or {}).get(BASELINE_OF) == target
 
 
-def refuse_daemon_set(target: Manifest) -> None:
-    """InvalidInput for a target whose baseline would be a third pod on every node."""
-    if kind_of(target) is DAEMON_SET:
+def refuse_without_replicas(target: Manifest) -> None:
+    """InvalidInput for a DaemonSet, of a third pod on every node, and a Service, without pods of its own."""
+    if kind_of(target) is not DEPLOYMENT:
         raise InvalidInput(
-            "a DaemonSet has no baseline",
+            f"a {kind_of(target).name} has no baseline",
             field="spec.targetRef.kind",
             mend="compare with: primary in its ReleasePolicy",
         )

@@ -11,16 +11,17 @@ from tidegate.domain.base import Model
 from tidegate.domain.canary import API_GROUP, Canary
 from tidegate.domain.errors import InvalidInput
 from tidegate.domain.freeze_rule import FreezeRule
-from tidegate.domain.manifest import Manifest, dig, name_of
+from tidegate.domain.manifest import Manifest, dig, group_of, name_of
 from tidegate.domain.metric_template import MetricTemplate
 from tidegate.domain.release_policy import ReleasePolicy
-from tidegate.domain.workload import DAEMON_SET
-from tidegate.manifests import autoscaler, daemon_sets, policies, scaled_object
-from tidegate.manifests.baseline import refuse_daemon_set, refuse_long_label
+from tidegate.domain.workload import DAEMON_SET, DEPLOYMENT, SERVICE, kind_named
+from tidegate.manifests import autoscaler, daemon_sets, policies, scaled_object, target_service
+from tidegate.manifests.baseline import refuse_long_label, refuse_without_replicas
 from tidegate.manifests.clashes import refuse_clashes, refuse_duplicates, refuse_long_names
 from tidegate.manifests.naming import Names, Selector, names, selector_of
 from tidegate.manifests.references import Rendered, api_group, key, providers, referred, templates
 from tidegate.manifests.scope import placed
+from tidegate.manifests.target_port import port_warnings
 
 
 class Bundle(Model):
@@ -51,7 +52,7 @@ class Bundle(Model):
     @property
     def replicas(self) -> int | None:
         """The primary's size in Git; None where others decide on it, or Git names none above 0."""
-        asked = None if self.target["kind"] == DAEMON_SET.name else dig(self.target, "spec", "replicas")
+        asked = dig(self.target, "spec", "replicas") if self.target["kind"] == DEPLOYMENT.name else None
         return asked if self.autoscaler is None and isinstance(asked, int) and asked > 0 else None
 
     @property
@@ -142,11 +143,11 @@ def _bundle(rendered: Rendered, objects: Sequence[Rendered]) -> Bundle:
             templates=templates(canary, objects, warnings),
             providers=providers(canary, objects, warnings),
             policy=policies.policy_of(canary, objects),
-            warnings=(*canary.warnings, *warnings),
+            warnings=(*canary.warnings, *warnings, *port_warnings(canary, target.manifest)),
         )
         refuse_long_names(bundle.names, baseline=bundle.with_baseline)
         if bundle.with_baseline:
-            refuse_daemon_set(bundle.target)
+            refuse_without_replicas(bundle.target)
             refuse_long_label(bundle.target, bundle.selector)
     except InvalidInput as error:
         raise rendered.blamed(error) from None
@@ -156,16 +157,25 @@ def _bundle(rendered: Rendered, objects: Sequence[Rendered]) -> Bundle:
 
 def _target(canary: Canary, objects: Sequence[Rendered]) -> Rendered:
     ref = canary.spec.target_ref
-    target = referred(canary, objects, "apps", ref.kind, ref.name, "spec.targetRef.name")
+    group = group_of(kind_named(ref.kind).api_version)
+    if ref.kind == SERVICE.name:
+        target_service.refuse_own_apex(canary)
+    target = referred(canary, objects, group, ref.kind, ref.name, "spec.targetRef.name")
     try:
-        selector_of(target.manifest)
-        if ref.kind == DAEMON_SET.name:
-            daemon_sets.refuse_unfit(target.manifest)
-        else:
-            _refuse_odd_count(target.manifest, "replicas")
+        _refuse_unfit(canary, target.manifest)
     except InvalidInput as error:
         raise target.blamed(error) from None
     return target
+
+
+def _refuse_unfit(canary: Canary, target: Manifest) -> None:
+    kind = canary.spec.target_ref.kind
+    if kind == SERVICE.name:
+        return target_service.refuse_unfit(canary, target)
+    selector_of(target)
+    if kind == DAEMON_SET.name:
+        return daemon_sets.refuse_unfit(target)
+    return _refuse_odd_count(target, "replicas")
 
 
 def _autoscaler(canary: Canary, objects: Sequence[Rendered]) -> Manifest | None:

@@ -4,7 +4,8 @@ from collections.abc import Callable, Sequence
 
 from tidegate.domain.canary import Canary
 from tidegate.domain.errors import InvalidInput
-from tidegate.domain.manifest import name_of
+from tidegate.domain.manifest import group_of, name_of
+from tidegate.domain.workload import SERVICE, kind_named
 from tidegate.manifests import autoscaler, istio, scaled_object
 from tidegate.manifests.naming import LONGEST_LABEL, Names, names
 from tidegate.manifests.references import Rendered, api_group, namespace_of
@@ -40,8 +41,10 @@ def refuse_clashes(canary: Canary, objects: Sequence[Rendered], *, baseline: boo
 def _made(canary: Canary) -> set[tuple[str, str, str]]:
     """(group, kind, name) of the objects that a release makes."""
     known = names(canary)
-    made: set[tuple[str, str, str]] = {("apps", canary.spec.target_ref.kind, known.primary)}
-    made |= {("", "Service", name) for name in (known.apex, known.primary_service, known.canary_service)}
+    kind = kind_named(canary.spec.target_ref.kind)
+    made = {(group_of(kind.api_version), kind.name, known.primary)}
+    made |= {("", "Service", name) for name in (known.primary_service, known.canary_service)}
+    made |= {("", "Service", known.apex)} if kind is not SERVICE else set()
     made |= {(istio.GROUP, "DestinationRule", name) for name in (known.primary_service, known.canary_service)}
     made.add((istio.GROUP, "VirtualService", known.apex))
     made.add(("autoscaling", autoscaler.KIND, known.primary_autoscaler))

@@ -21,7 +21,7 @@ from tidegate.domain.marks import (
     TARGET_KIND,
     annotations,
 )
-from tidegate.domain.workload import kind_of
+from tidegate.domain.workload import SERVICE, kind_of, pod_template
 from tidegate.manifests.configuration import VERSION_DIGITS, Names, references, renamed
 from tidegate.manifests.naming import PRIMARY_SUFFIX, Selector, selector_of
 from tidegate.manifests.primary import relabelled
@@ -40,6 +40,8 @@ def serving(target: Manifest, primary: Manifest, copies: Iterable[Manifest]) -> 
 
     `copies` are ConfigMaps and Secrets.
     """
+    if kind_of(target) is SERVICE:
+        return SERVICE.at_rest(target, primary)
     chosen = selector_of(target)
     back = Selector(chosen.label, target=chosen.primary, primary=chosen.target)
     template = relabelled(renamed(primary["spec"]["template"], sources(primary, copies)), back)
@@ -73,13 +75,25 @@ def given_back_side(live: Manifest) -> Manifest:
 
 
 def is_taken(service: Manifest, target: Manifest) -> bool:
-    """Whether an apex Service is a release's yet: it selects the primary, or keeps what it had been."""
+    """Whether an apex Service is a release's yet: it selects the primary, or keeps what it had been.
+
+    One that is the target itself never is: what it kept for a workload, its target before, is out of date.
+    """
+    return kind_of(target) is not SERVICE and (was_there(service) or selects_primary(service, target))
+
+
+def selects_primary(service: Manifest, target: Manifest) -> bool:
+    """Whether an apex Service selects the primary of a target; one that is the target itself never does."""
+    if kind_of(target) is SERVICE:
+        return False
     chosen = selector_of(target)
-    return was_there(service) or dig(service, "spec", "selector", chosen.label) == chosen.primary
+    return bool(dig(service, "spec", "selector", chosen.label) == chosen.primary)
 
 
 def selects(service: Manifest, target: Manifest) -> bool:
-    """Whether a Service selects the pods of a workload's template."""
+    """Whether a Service selects the pods of a workload's template, or is the target itself."""
+    if kind_of(target) is SERVICE:
+        return name_of(service) == name_of(target)
     selector = dig(service, "spec", "selector") or {}
     return bool(selector) and selector.items() <= _labels(target).items()
 
@@ -106,7 +120,7 @@ def given_back_routes(live: Manifest, service: str) -> Manifest:
 def sources(primary: Manifest, copies: Iterable[Manifest]) -> Names:
     """Each copy that a live primary refers to, and the name of what it is a copy of."""
     ours = {(each["kind"], name_of(each)) for each in copies}
-    used = [each for each in references(primary["spec"]["template"]) if tuple(each) in ours]
+    used = [each for each in references(pod_template(primary)) if tuple(each) in ours]
     found = {each: _COPY.fullmatch(each.name) for each in used}
     return {each: match["source"] for each, match in found.items() if match}
 

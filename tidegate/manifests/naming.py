@@ -13,6 +13,9 @@ SELECTOR_LABELS = ("app", "name", "app.kubernetes.io/name")
 OWNER_LABELS = ("app.kubernetes.io/instance", "argocd.argoproj.io/instance")
 """Argo CD's mark on what it owns: a copy that bore it would be pruned as an object absent from Git."""
 
+ARGO_CD = "argocd.argoproj.io/"
+"""What Argo CD's own labels and annotations begin with."""
+
 PRIMARY_SUFFIX = "-primary"
 CANARY_SUFFIX = "-canary"
 BASELINE_SUFFIX = "-baseline"

@@ -1,11 +1,9 @@
 """Flagger's Canary as the owner of what it made: Kubernetes deletes all of that together with the Canary."""
 
+from tidegate.domain.canary import API_GROUP
 from tidegate.domain.manifest import Manifest, dig
-from tidegate.manifests.naming import OWNER_LABELS
+from tidegate.manifests.naming import ARGO_CD, OWNER_LABELS
 from tidegate.manifests.services import asked_for
-
-GROUP = "flagger.app/"
-ARGO_CD = "argocd.argoproj.io/"
 
 
 def owning_canary(live: Manifest | None) -> str:
@@ -32,7 +30,7 @@ def _without_marks(live: Manifest, part: str) -> dict[str, None]:
 
 
 def _is_canary(owner: Manifest) -> bool:
-    return str(owner.get("apiVersion") or "").startswith(GROUP)
+    return str(owner.get("apiVersion") or "").startswith(f"{API_GROUP}/")
 
 
 def _owners(live: Manifest | None) -> list[Manifest]:

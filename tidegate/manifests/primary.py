@@ -6,23 +6,16 @@ from typing import Any
 
 from tidegate.domain.errors import ReleaseFailed
 from tidegate.domain.manifest import Manifest, dig, name_of
-from tidegate.domain.workload import kind_of
+from tidegate.domain.workload import ROLLOUT_FIELDS, SERVICE, kind_of
 from tidegate.manifests.configuration import Names, renamed
-from tidegate.manifests.naming import OWNER_LABELS, PRIMARY_SUFFIX, Selector, selector_of
-
-ROLLOUT_FIELDS = (
-    "strategy",
-    "updateStrategy",
-    "minReadySeconds",
-    "progressDeadlineSeconds",
-    "revisionHistoryLimit",
-)
-"""The parts of a target's spec, apart from its template, that a promotion carries over."""
+from tidegate.manifests.naming import ARGO_CD, OWNER_LABELS, PRIMARY_SUFFIX, Selector, selector_of
+from tidegate.manifests.target_service import copied
 
 OWNER_ANNOTATIONS = (
-    "argocd.argoproj.io/",
+    ARGO_CD,
     "deployment.kubernetes.io/",
     "deprecated.daemonset.template.generation",
+    "external-dns.alpha.kubernetes.io/",
     "kubectl.kubernetes.io/last-applied-configuration",
     "tidegate.dev/",
 )
@@ -36,6 +29,8 @@ def primary(
     target: Manifest, *, replicas: int, annotations: dict[str, str], copies: Names = NO_COPIES
 ) -> Manifest:
     """The primary for a target's manifest; `copies` name its own ConfigMaps and Secrets."""
+    if kind_of(target) is SERVICE:
+        return copied(target, name_of(target) + PRIMARY_SUFFIX, _annotations(target) | annotations)
     selector = selector_of(target)
     made = {
         "apiVersion": target["apiVersion"],
@@ -55,7 +50,12 @@ def primary(
 
 
 def refuse_stranger(live: Manifest, target: Manifest) -> None:
-    """ReleaseFailed when a live workload of the primary's name was made for something else."""
+    """ReleaseFailed when a live workload of the primary's name was made for something else.
+
+    A Service has no label of its pods that would tell.
+    """
+    if kind_of(target) is SERVICE:
+        return
     selector = selector_of(target)
     found = dig(live, "spec", "template", "metadata", "labels", selector.label)
     if found != selector.primary:
@@ -67,6 +67,8 @@ def refuse_stranger(live: Manifest, target: Manifest) -> None:
 
 def rollout_of(target: Manifest, copies: Names = NO_COPIES) -> Manifest:
     """What a promotion writes into the primary's spec: the rewritten template and how it is rolled out."""
+    if kind_of(target) is SERVICE:
+        return SERVICE.template(target)
     spec = target["spec"]
     kept = {field: deepcopy(spec[field]) for field in ROLLOUT_FIELDS if field in spec}
     template = renamed(kind_of(target).template(target), copies)
@@ -113,6 +115,11 @@ def _labels(target: Manifest, selector: Selector) -> dict[str, str]:
     labels = dig(target, "metadata", "labels") or {}
     kept = {key: value for key, value in labels.items() if key not in OWNER_LABELS}
     return kept | {selector.label: selector.primary}
+
+
+def canary_service(target: Manifest, like: Manifest) -> Manifest:
+    """The Service beside a target Service that carries what is released; it leads where `like` does yet."""
+    return copied(target, SERVICE.carrier(name_of(target)), _annotations(target), like)
 
 
 def _annotations(target: Manifest) -> dict[str, str]:

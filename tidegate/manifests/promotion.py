@@ -5,10 +5,12 @@ nothing but that record.
 """
 
 import json
+from collections.abc import Iterable
 from copy import deepcopy
+from datetime import datetime
 
 from tidegate.contracts import FENCE_ANNOTATION
-from tidegate.domain.manifest import Manifest
+from tidegate.domain.manifest import Manifest, dig
 from tidegate.domain.marks import (
     CONFIGURATION,
     INITIALISING,
@@ -18,10 +20,10 @@ from tidegate.domain.marks import (
     TEMPLATE_HASH,
     annotations,
 )
+from tidegate.domain.workload import kind_of, pod_template
+from tidegate.manifests import autoscaler as autoscalers
 from tidegate.manifests.configuration import Configuration
-from tidegate.manifests.primary import ROLLOUT_FIELDS, rollout_of
-
-CARRIED = ("template", *ROLLOUT_FIELDS)
+from tidegate.manifests.primary import rollout_of
 
 _RECORDED = {
     TEMPLATE_HASH: "hash",
@@ -95,7 +97,7 @@ def promoted(
     if marks.get(TEMPLATE_HASH) == template_hash and INITIALISING not in marks:
         return deepcopy(primary)
     size = {} if replicas is None else {"replicas": replicas}
-    record = marks.get(ROLLBACK) or _record(primary, (*CARRIED, *size), autoscaler)
+    record = marks.get(ROLLBACK) or _record(primary, (*kind_of(primary).carried, *size), autoscaler)
     changed = _with_rollout(primary, rollout_of(target, configuration.names) | size)
     made = {TEMPLATE_HASH: template_hash, REVISION: revision, PROMOTED_BY: str(epoch)}
     return _marked(changed, {ROLLBACK: record, CONFIGURATION: None, **made, **configuration.marks})
@@ -114,20 +116,41 @@ def restored(primary: Manifest) -> Manifest:
 def templates(primary: Manifest) -> tuple[Manifest, ...]:
     """The pod templates that it runs, or may yet be brought back to."""
     record = _read(primary)
-    before = [] if record is None else [record["rollout"]["template"]]
-    return (primary["spec"]["template"], *before)
+    before = [] if record is None else [record["rollout"].get("template") or {}]
+    return (pod_template(primary), *before)
 
 
 def autoscaler_before(primary: Manifest) -> Manifest | None:
-    """The primary's autoscaler as it was before an unfinished promotion; None where that changed none."""
+    """The primary's autoscaler as it was before an unfinished promotion; None where that changed none.
+
+    A record of anything else is nobody's: whoever may edit the primary is not to write elsewhere.
+    """
     found = (_read(primary) or {}).get("autoscaler")
-    return found if isinstance(found, dict) and {"metadata", "spec"} <= found.keys() else None
+    if not isinstance(found, dict) or not autoscalers.scales(found, primary):
+        return None
+    metadata = {key: found["metadata"][key] for key in ("name", "namespace")}
+    return {"metadata": metadata} | {key: found[key] for key in ("apiVersion", "kind", "spec")}
 
 
 def promoted_by(primary: Manifest) -> int:
     """The epoch of the release that promoted what it runs; 0 when it does not say."""
     said = annotations(primary).get(PROMOTED_BY, "")
     return int(said) if said.isdecimal() else 0
+
+
+def decided(primaries: Iterable[Manifest]) -> frozenset[int]:
+    """The epochs of releases whose promotions are there to stay, of canaries that go together.
+
+    None of them becomes final before all are promoted. One that such a release initialised tells nothing of
+    the others: it is younger than the release.
+    """
+    final = (primary for primary in primaries if not (is_unfinished(primary) or is_initialising(primary)))
+    return frozenset(promoted_by(each) for each in final if _was_there_before(each, promoted_by(each)))
+
+
+def _was_there_before(primary: Manifest, epoch: int) -> bool:
+    created = str(dig(primary, "metadata", "creationTimestamp") or "")
+    return bool(created and epoch) and datetime.fromisoformat(created).timestamp() * 1000 < epoch
 
 
 def settled(primary: Manifest) -> Manifest:
@@ -158,13 +181,12 @@ def _read(primary: Manifest) -> Manifest | None:
     except ValueError:
         return None
     usable = isinstance(record, dict) and isinstance(record.get("rollout"), dict)
-    return record if usable and "template" in record["rollout"] else None
+    return record if usable and kind_of(primary).carried[0] in record["rollout"] else None
 
 
 def _with_rollout(primary: Manifest, rollout: Manifest) -> Manifest:
     """The replicas stay where the rollout names none."""
-    spec = {key: value for key, value in primary["spec"].items() if key not in CARRIED}
-    return _with_spec(primary, spec | rollout)
+    return deepcopy(kind_of(primary).carrying(primary, rollout))
 
 
 def _with_spec(primary: Manifest, spec: Manifest) -> Manifest:

@@ -1,6 +1,7 @@
 """What a Canary refers to among the rendered manifests, found by kind and name."""
 
 from collections.abc import Sequence
+from pathlib import PurePosixPath
 from typing import NamedTuple, TypeVar
 
 from tidegate.domain.alert_provider import AlertProvider
@@ -9,6 +10,10 @@ from tidegate.domain.canary import API_GROUP, Canary
 from tidegate.domain.errors import InvalidInput
 from tidegate.domain.manifest import Manifest, dig, group_of, name_of
 from tidegate.domain.metric_template import MetricTemplate
+
+KUSTOMIZATION_NAMES = ("kustomization.yaml", "kustomization.yml", "Kustomization")
+THE_CLUSTERS = "the cluster's is used"
+"""Said of what a Canary refers to and Git does not have."""
 
 R = TypeVar("R", MetricTemplate, AlertProvider)
 
@@ -20,10 +25,13 @@ class Rendered(NamedTuple):
     file: str = ""
 
     def blamed(self, error: InvalidInput) -> InvalidInput:
-        """The error, naming file and object: kustomize renders all objects into one file."""
+        """The error, naming file and object: what kustomize builds is written in any of its files."""
         kind, namespace = self.manifest.get("kind") or "", namespace_of(self.manifest)
         name = f"{namespace}/{name_of(self.manifest)}" if namespace else name_of(self.manifest)
-        return error.within(self.file, f"{kind} {name}".strip())
+        subject = f"{kind} {name}".strip()
+        if PurePosixPath(self.file).name in KUSTOMIZATION_NAMES:
+            return error.within("", f"{subject} (built by {self.file})")
+        return error.within(self.file, subject)
 
 
 def referred(
@@ -87,7 +95,7 @@ def _beside(
     kind = model.__name__
     found = [each for each in objects if is_object(each.manifest, API_GROUP, kind, ref.name)]
     if not found:
-        _warn(warnings, f"{kind} {key(ref, canary)} is not in Git: the cluster's is used")
+        _warn(warnings, f"{kind} {key(ref, canary)} is not in Git: {THE_CLUSTERS}")
         return None
     wanted = ref.namespace or canary.namespace
     exact = [each for each in found if namespace_of(each.manifest) == wanted]
@@ -106,23 +114,40 @@ def _beside(
         )
     try:
         parsed = model.parse(chosen.manifest)
-        _refuse_foreign_secret(parsed, namespace_of(chosen.manifest), canary)
+        if names_foreign_secret(parsed, canary):
+            if isinstance(parsed, AlertProvider):
+                raise foreign_secret(parsed, canary)
+            _warn(
+                warnings,
+                f"{kind} {parsed.metadata.namespace}/{ref.name} has a Secret of another namespace than the "
+                "Canary's: the cluster's is used",
+            )
     except InvalidInput as error:
         raise chosen.blamed(error) from None
     return parsed
 
 
-def _refuse_foreign_secret(found: MetricTemplate | AlertProvider, namespace: str, canary: Canary) -> None:
-    """A chat's address is Git's word alone: it must not be able to collect another namespace's token.
+def names_foreign_secret(found: MetricTemplate | AlertProvider, canary: Canary) -> bool:
+    """Whether what Git holds would send another namespace's Secret to the address that it gives.
 
-    A provider of the cluster's is its namespace's word, address and Secret alike, and may be shared.
+    Whoever may deploy into the Canary's namespace may read its Secrets anyway. What is in the cluster is its
+    namespace's word, address and Secret alike, and may be shared.
     """
-    if isinstance(found, AlertProvider) and found.spec.secret_ref and namespace != canary.namespace:
-        raise InvalidInput(
-            f"refers to a Secret of the namespace {namespace}, and the Canary is in {canary.namespace}",
-            field="spec.secretRef",
-            mend="leave it out of Git, and the cluster's is used, or move both into the Canary's namespace",
-        )
+    named = found.spec.secret_ref if isinstance(found, AlertProvider) else found.spec.provider.secret_ref
+    return named is not None and found.metadata.namespace != canary.namespace
+
+
+def foreign_secret(found: MetricTemplate | AlertProvider, canary: Canary) -> InvalidInput:
+    """Why such a one is refused that is not in the cluster."""
+    namespace = found.metadata.namespace
+    alerting = isinstance(found, AlertProvider)
+    mend = "leave it out of Git, and the cluster's is used" if alerting else "apply it in the cluster"
+    return InvalidInput(
+        f"refers to a Secret of the namespace {namespace}, and the Canary is in {canary.namespace}",
+        subject="" if alerting else f"MetricTemplate {namespace}/{found.metadata.name}",
+        field="spec.secretRef" if alerting else "spec.provider.secretRef",
+        mend=f"{mend}, or move both into the Canary's namespace",
+    )
 
 
 def _warn(warnings: list[str], *told: str) -> None:

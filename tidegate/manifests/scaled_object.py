@@ -46,6 +46,12 @@ def resumed(live: Manifest) -> Manifest:
     return _annotated(live, {key: value for key, value in annotations(live).items() if key != PAUSED})
 
 
+def is_kedas(autoscaler: Manifest) -> bool:
+    """Whether KEDA made a live HPA, for a ScaledObject."""
+    owners = dig(autoscaler, "metadata", "ownerReferences") or []
+    return any(str(owner.get("apiVersion") or "").startswith(f"{GROUP}/") for owner in owners)
+
+
 def _of_primary(query: str, target: str, primary: str) -> str:
     """podinfo and podinfo-canary become podinfo-primary; my-podinfo and podinfo2 are others."""
     name = rf"(?<![\w-]){re.escape(target)}(?:{CANARY_SUFFIX}(?![\w-])|(?!{PRIMARY_SUFFIX})(?!\w))"

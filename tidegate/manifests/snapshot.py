@@ -7,7 +7,7 @@ import json
 from copy import deepcopy
 
 from tidegate.contracts import FENCE_ANNOTATION, Fence
-from tidegate.domain.manifest import Manifest
+from tidegate.domain.manifest import Manifest, ObjectRef, dig
 from tidegate.domain.marks import (
     CONFIGURATION,
     PRIMARY,
@@ -17,7 +17,9 @@ from tidegate.domain.marks import (
     TEMPLATE_HASH,
     annotations,
 )
+from tidegate.domain.workload import SERVICE, kind_of
 from tidegate.manifests import promotion
+from tidegate.manifests.target_service import HEADLESS
 
 LARGEST = 100_000
 """Characters; Kubernetes takes 256 KiB for all annotations of an object together."""
@@ -57,12 +59,20 @@ def kept_in(target: Manifest | None) -> Manifest | None:
         kept = json.loads(annotations(target or {}).get(PRIMARY, ""))
     except ValueError:
         return None
-    return kept if isinstance(kept, dict) and "template" in kept.get("spec", {}) else None
+    usable = isinstance(kept, dict) and isinstance(kept.get("spec"), dict)
+    return kept if usable and kind_of(kept).carried[0] in kept["spec"] else None
+
+
+def describes(kept: Manifest, ref: ObjectRef) -> bool:
+    """Whether what is kept is that object, and not another one that an editor of the target wrote there."""
+    named = (kept.get("apiVersion"), kept.get("kind"))
+    placed = tuple(dig(kept, "metadata", key) for key in ("namespace", "name"))
+    return (*named, *placed) == (ref.api_version, ref.kind, ref.namespace, ref.name)
 
 
 def epoch(kept: Manifest) -> int:
     """The epoch of the release that took the copy; 0 when it does not say."""
-    fence = Fence.parse(annotations(kept).get(FENCE_ANNOTATION))
+    fence = Fence.obeyed_by(kept)
     return fence.epoch if fence else 0
 
 
@@ -79,11 +89,22 @@ def put_back(live: Manifest, kept: Manifest | None) -> Manifest:
     undone = promotion.restored(live)
     if kept is None or not differs(live, kept):
         return undone
-    spec = {key: value for key, value in undone["spec"].items() if key not in promotion.CARRIED}
     marks = (TEMPLATE_HASH, REVISION, PROMOTED_BY, CONFIGURATION)
     known = {key: value for key, value in annotations(kept).items() if key in marks}
     metadata = undone["metadata"] | {"annotations": annotations(undone) | known}
-    return deepcopy(undone | {"metadata": metadata, "spec": spec | _rollout(kept)})
+    return deepcopy(kind_of(live).carrying(undone, _rollout(kept)) | {"metadata": metadata})
+
+
+def anew(kept: Manifest) -> Manifest:
+    """The primary to make again: addresses that the server gave to a Service may be others' by now."""
+    if kind_of(kept) is not SERVICE:
+        return kept
+    addresses = () if kept["spec"].get("clusterIP") == HEADLESS else ("clusterIP", "clusterIPs")
+    given = (*addresses, "healthCheckNodePort")
+    spec = {key: value for key, value in kept["spec"].items() if key not in given}
+    if "ports" in spec:
+        spec["ports"] = [{key: port[key] for key in port if key != "nodePort"} for port in spec["ports"]]
+    return kept | {"spec": spec}
 
 
 def _stands(live: Manifest, kept: Manifest) -> bool:
@@ -92,5 +113,6 @@ def _stands(live: Manifest, kept: Manifest) -> bool:
     return bool(runs) and runs != annotations(kept).get(TEMPLATE_HASH) and not promotion.is_unfinished(live)
 
 
-def _rollout(deployment: Manifest) -> Manifest:
-    return {field: value for field, value in deployment["spec"].items() if field in promotion.CARRIED}
+def _rollout(primary: Manifest) -> Manifest:
+    carried = kind_of(primary).carried
+    return {field: value for field, value in primary["spec"].items() if field in carried}

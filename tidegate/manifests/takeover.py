@@ -69,6 +69,46 @@ def stripped(live: Manifest, wanted: Manifest) -> Manifest:
     return live | {"spec": spec}
 
 
+_FOR_ALL = ("route", "name")
+"""Parts of a rule that every rule has, or that nobody is served by."""
+
+_SHORT = ("timeout", "hosts", "gateways")
+"""Parts that are told with their values."""
+
+
+def lost(live: Manifest | None, wanted: Manifest) -> str:
+    """What a VirtualService had before its first release and `wanted` has not: "2 routes (timeout 7s)".
+
+    Empty where nothing is lost. Where its rules led is told by `gone`.
+    """
+    if live is None or RELEASE in annotations(live):
+        return ""
+    found = list(rules(live, "http", "tcp", "tls"))
+    parts = [part for rule in found for part in _lost_parts(rule, list(rules(wanted, "http", "tcp")))]
+    scope = [part for part in _SHORT[1:] if _missing(live, wanted, part)]
+    told = [f"{len(found)} route{'' if len(found) == 1 else 's'} ({_each_once(parts)})"] if parts else []
+    told += [f"the {part} {', '.join(_missing(live, wanted, part))}" for part in scope]
+    return " and ".join(told)
+
+
+def _lost_parts(rule: Manifest, wanted: list[Manifest]) -> list[str]:
+    """The parts of a rule that none of the wanted ones has, and the subsets that it led to."""
+    named = [name for name in rule if name not in _FOR_ALL and all(rule[name] != w.get(name) for w in wanted)]
+    told = [f"{name} {rule[name]}" if name in _SHORT else name for name in named]
+    subsets = [dig(part, "destination", "subset") for part in destinations(rule)]
+    return told + [f"subset {name}" for name in subsets if name]
+
+
+def _missing(live: Manifest, wanted: Manifest, part: str) -> list[str]:
+    """Hosts or gateways that the routes no longer serve; a delegate's are somebody else's to say."""
+    kept = dig(wanted, "spec", part) or ()
+    return [str(each) for each in dig(live, "spec", part) or () if each not in kept]
+
+
+def _each_once(parts: list[str]) -> str:
+    return ", ".join(dict.fromkeys(parts))
+
+
 def gone(live: Manifest | None, service: str) -> tuple[str, ...]:
     """Where the rules led that a takeover ends: to others than the service and its sides."""
     if live is None or RELEASE in annotations(live):

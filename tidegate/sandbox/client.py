@@ -48,6 +48,7 @@ DEPLOYMENTS = Resource("apps/v1", "deployments", "Deployment")
 DAEMON_SETS = Resource("apps/v1", "daemonsets", "DaemonSet")
 REPLICA_SETS = Resource("apps/v1", "replicasets", "ReplicaSet")
 AUTOSCALERS = Resource("autoscaling/v2", "horizontalpodautoscalers", "HorizontalPodAutoscaler")
+SCALED_OBJECTS = Resource("keda.sh/v1alpha1", "scaledobjects", "ScaledObject")
 ENDPOINT_SLICES = Resource("discovery.k8s.io/v1", "endpointslices", "EndpointSlice")
 
 

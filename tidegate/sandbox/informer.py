@@ -9,7 +9,6 @@ want because the watch has not caught up.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterator
@@ -260,9 +259,10 @@ class Reconciler:
 
 
 async def cancel(task: asyncio.Task[None] | None) -> None:
-    """Cancel the task and wait until it has ended."""
+    """Cancel the task and wait until it has ended; whoever is cancelled meanwhile is cancelled."""
     if task is None:
         return
     task.cancel()
-    with contextlib.suppress(asyncio.CancelledError):
-        await task
+    await asyncio.wait({task})
+    if not task.cancelled():
+        task.result()

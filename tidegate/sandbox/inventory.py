@@ -76,7 +76,7 @@ async def furnish(cluster: str, client: ClusterClient, surroundings: Surrounding
 
 
 def definitions(folder: Path | None = None) -> Iterator[Object]:
-    """The CustomResourceDefinitions of Istio, Flagger and Argo CD that every cluster has.
+    """The CustomResourceDefinitions of Istio, Flagger, Argo CD and KEDA that every cluster has.
 
     They are the sandbox's own, but for those that the folder has under the same names.
     """

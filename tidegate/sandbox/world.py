@@ -23,6 +23,7 @@ from tidegate.sandbox import inventory
 from tidegate.sandbox.client import DEPLOYMENTS, ClusterClient, Object
 from tidegate.sandbox.cluster_api import write_kubeconfig
 from tidegate.sandbox.control_plane import Cluster, ControlPlane, choose
+from tidegate.sandbox.controllers import Keda
 from tidegate.sandbox.informer import Informer
 from tidegate.sandbox.inventory import CLUSTERS, CONTROL_PLANE, FURTHER, LOAD, WORKLOADS, Surroundings
 from tidegate.sandbox.mesh.envoy import Envoy
@@ -248,6 +249,7 @@ class World:
     async def _furnish_with_node(self, name: str, subnet: str) -> None:
         await self._furnish(name)
         client = self.clients[name]
+        await self._ending.enter_async_context(Keda(client))
         node = Node(client, name=f"{name}-node", pod_subnet=subnet, log_dir=self.directory / "pods" / name)
         await self._ending.enter_async_context(node)
 
@@ -264,7 +266,7 @@ class World:
             lock.seek(0)
             raise FileExistsError(
                 f"another sandbox is up in {self.directory}, process {lock.read().strip()}; "
-                "end that one with Ctrl-C, or choose another folder with --dir"
+                "end that one with Ctrl-C, or choose another: python -m tidegate.sandbox up --dir FOLDER"
             ) from None
         lock.truncate(0)
         lock.write(str(os.getpid()))

@@ -124,6 +124,9 @@ async def test_its_pods_are_looked_at_where_it_has_traffic(
             looks.append(baseline)
             return ()
 
+        def answerable(self, ref: CanaryRef, query: str) -> str:
+            return query
+
     careful = policy("request-duration")
     careful["spec"]["comparison"]["with"] = "baseline"
     ref = canary_ref(careful, metrics=(DURATION,), target="healthy")

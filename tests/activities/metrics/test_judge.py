@@ -170,7 +170,7 @@ async def test_a_dry_run_whose_template_has_gone_is_told_in_a_warning(
     assert [verdict.check for verdict in judgement.verdicts] == ["request-success-rate"]
     (warning,) = judgement.warnings
     assert warning.startswith(
-        "the dry runs were not asked: spec.analysis.metrics.1.templateRef.name: no Metric"
+        "the dry runs were not asked: spec.analysis.metrics[1].templateRef.name: no Metric"
     )
 
 
@@ -339,28 +339,62 @@ async def test_another_provider_is_asked_with_the_credentials_of_its_secret(
         assert request.query["query"] == "sum:errors{kube_deployment:podinfo}"
         return web.json_response({"series": [{"interval": 20, "pointlist": [[1000 * time.time(), 0.5]]}]})
 
-    template = {
+    template = secretive(await serve(answer), "test")
+    vault = Vault({"kind": "Secret", "data": KEYS})
+    judgement = await judged(canary_ref(template, metrics=(ERRORS,)), clusters=vault)
+    assert [verdict.reason for verdict in judgement.verdicts] == ["errors 0.50 <= 1"]
+    assert vault.asked == ["v1/Secret/test/datadog"]
+
+
+ERRORS = {"name": "errors", "templateRef": {"name": "errors"}, "thresholdRange": {"max": 1}}
+
+
+def secretive(address: str, namespace: str) -> dict[str, Any]:
+    """A template with a Secret."""
+    provider = {"type": "datadog", "address": address, "secretRef": {"name": "datadog"}}
+    return {
         "apiVersion": "flagger.app/v1beta1",
         "kind": "MetricTemplate",
-        "metadata": {"name": "errors", "namespace": "monitoring"},
-        "spec": {
-            "provider": {
-                "type": "datadog",
-                "address": await serve(answer),
-                "secretRef": {"name": "datadog"},
-            },
-            "query": "sum:errors{kube_deployment:{{ target }}}",
-        },
+        "metadata": {"name": "errors", "namespace": namespace},
+        "spec": {"provider": provider, "query": "sum:errors{kube_deployment:{{ target }}}"},
     }
-    metric = {
-        "name": "errors",
-        "templateRef": {"name": "errors", "namespace": "monitoring"},
-        "thresholdRange": {"max": 1},
-    }
-    vault = Vault({"kind": "Secret", "data": KEYS})
-    judgement = await judged(canary_ref(template, metrics=(metric,)), clusters=vault)
-    assert [verdict.reason for verdict in judgement.verdicts] == ["errors 0.50 <= 1"]
-    assert vault.asked == ["v1/Secret/monitoring/datadog"]
+
+
+class Tenants(Vault):
+    """A cluster with a template of the namespace monitoring, or without, and its Secret."""
+
+    def get(self, *which: str) -> Any:
+        found = super().get(*which)
+        return {"kind": "Secret", "data": KEYS} if "Secret" in which else found
+
+
+@pytest.mark.parametrize("ref", [{"name": "errors", "namespace": "monitoring"}, {"name": "errors"}])
+async def test_a_template_in_git_collects_no_other_namespace_s_secret(
+    serve: Serve, canary_ref: MakeRef, judged: Judged, ref: dict[str, str]
+) -> None:
+    """It is the cluster's that counts, with the address that its owner gave."""
+    asked = []
+
+    async def answer(request: web.Request) -> web.Response:
+        asked.append(request.headers["DD-API-KEY"])
+        return web.json_response({"series": [{"interval": 20, "pointlist": [[1000 * time.time(), 0.5]]}]})
+
+    async def thief(request: web.Request) -> web.Response:
+        raise AssertionError(request.headers["DD-API-KEY"])
+
+    theirs, owned = secretive(await serve(thief), "monitoring"), secretive(await serve(answer), "monitoring")
+    canary = canary_ref(theirs, metrics=(ERRORS | {"templateRef": ref},))
+    cluster = Tenants(None)
+    with pytest.raises(
+        ApplicationError,
+        match=r"MetricTemplate monitoring/errors: spec.provider.secretRef: refers to a Secret of the "
+        "namespace monitoring, and the Canary is in test; apply it in the cluster, or move both",
+    ) as refused:
+        await judged(canary, clusters=cluster)
+    assert refused.value.type == "InvalidInput"
+    assert cluster.asked == ["flagger.app/v1beta1/MetricTemplate/monitoring/errors"]
+    (verdict,) = (await judged(canary, clusters=Tenants(owned))).verdicts
+    assert (verdict.reason, asked) == ("errors 0.50 <= 1", ["key"])
 
 
 async def test_a_wrong_query_ends_it_and_names_the_metric(

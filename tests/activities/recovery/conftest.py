@@ -1,5 +1,5 @@
 """The clusters and commands that the tests of a recovery share with the workload's."""
 
-from tests.activities.canary_world import daemons, world
+from tests.activities.canary_world import daemons, selections, world
 
-__all__ = ["daemons", "world"]
+__all__ = ["daemons", "selections", "world"]

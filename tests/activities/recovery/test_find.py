@@ -5,11 +5,14 @@ from typing import Any
 import pytest
 from temporalio.exceptions import ApplicationError
 
+from activities.judged import unmarked
 from tests.workflows.neighbours import release_request
 from tidegate.adapters.kubernetes import Cluster
 from tidegate.contracts import Findings
 from tidegate.domain.errors import AccessDenied
 from tidegate.domain.marks import CANARY, RELEASE, TARGET, annotations
+from tidegate.domain.workload import SERVICE
+from tidegate.manifests import promotion
 
 
 def _found(findings: Findings) -> dict[str, tuple[str, ...]]:
@@ -46,6 +49,36 @@ def test_a_daemon_set_is_found_by_the_marks_of_its_routes(daemons: Any) -> None:
     (found,) = daemons.find(release_request("a")).canaries
     assert (found.ref.kind, found.ref.primary) == ("DaemonSet", "podinfo-primary")
     assert found.faults == ("traffic 70/30", "podinfo has a pod on each of its nodes")
+
+
+def test_a_service_under_judgement_is_found_by_the_marks_of_its_routes(selections: Any) -> None:
+    selections.initialise()
+    assert _found(selections.find(release_request("a"))) == {"podinfo.test": ()}
+    selections.step("scale_up")
+    selections.git_down = True
+    (found,) = selections.find(release_request("a")).canaries
+    assert (found.ref.kind, found.ref.primary, found.ref.carrier) == (
+        "Service",
+        "podinfo-primary",
+        "podinfo-canary",
+    )
+    assert found.faults == ("podinfo-canary is under judgement yet",)
+
+
+def test_a_service_that_did_not_follow_its_primary_is_found(selections: Any) -> None:
+    selections.initialise()
+    selections.commit("b", "podinfo:2")
+    for step in ("prepare", "scale_up", "promote"):
+        selections.step(step, "b")
+    primary = selections.service("podinfo-primary")
+    selections.change_deployment("podinfo-primary", promotion.settled, "tidegate-canary")
+    selections.change_deployment(
+        "podinfo-canary", lambda live: SERVICE.at_rest(unmarked(live), primary), "tidegate-canary"
+    )
+    found = _found(selections.find(release_request("b")))
+    assert found == {"podinfo.test": ("podinfo does not lead where podinfo-primary does",)}
+    selections.step("scale_down", "b", turning_back=True)
+    assert _found(selections.find(release_request("b"))) == {"podinfo.test": ()}
 
 
 def test_a_daemon_set_without_pods_is_no_fault(daemons: Any) -> None:

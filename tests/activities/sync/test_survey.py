@@ -24,7 +24,8 @@ def config_map(name: str = "colours", namespace: str = "test") -> Manifest:
 
 def deployment(**spec: Any) -> Manifest:
     labels = {"app": "podinfo"}
-    pod = {"metadata": {"labels": labels}, "spec": {"containers": [{"name": "a", "image": "podinfo:1"}]}}
+    container = {"name": "a", "image": "podinfo:1", "ports": [{"containerPort": 9898}]}
+    pod = {"metadata": {"labels": labels}, "spec": {"containers": [container]}}
     return {
         "apiVersion": "apps/v1",
         "kind": "Deployment",
@@ -36,7 +37,7 @@ def deployment(**spec: Any) -> Manifest:
 OLD_AUTOSCALER = AUTOSCALER | {"apiVersion": "autoscaling/v2beta1"}
 GATEWAY = {"apiVersion": "networking.istio.io/v1", "kind": "Gateway", "metadata": {"name": "door"}}
 MISSING_PROMETHEUS = (
-    r"Canary test/podinfo: spec.analysis.metrics.0: the metric 'request-duration' has no Prometheus "
+    r"Canary test/podinfo: spec.analysis.metrics\[0\]: the metric 'request-duration' has no Prometheus "
     r"to ask in cluster mesh02; set clusters.mesh02.prometheus in the settings"
 )
 
@@ -229,11 +230,11 @@ def test_a_chat_that_git_does_not_hold_is_looked_for_in_the_cluster(
     with pytest.raises(ApplicationError) as refused:
         survey(canary, deployment(), create_namespace=True)
     assert refused.value.message == (
-        "Canary test/podinfo: spec.analysis.alerts.0.providerRef.name: no AlertProvider test/on-call among "
+        "Canary test/podinfo: spec.analysis.alerts[0].providerRef.name: no AlertProvider test/on-call among "
         "the manifests, nor in the cluster; add it to the application's path, or correct the reference"
     )
     flagger.apply(chat("http://169.254.169.254/x"), manager="test")
-    with pytest.raises(ApplicationError, match=r"alerts\.0\.providerRef: .* may not be called"):
+    with pytest.raises(ApplicationError, match=r"alerts\[0\]\.providerRef: .* may not be called"):
         survey(canary, deployment(), create_namespace=True)
     flagger.apply(chat("https://chat.test/x"), manager="test")
     (warning,) = survey(canary, deployment(), create_namespace=True).warnings

@@ -54,12 +54,22 @@ def test_what_it_was_is_kept_and_what_is_lost_is_told(world: Any) -> None:
     assert report.warnings == (
         "VirtualService podinfo.test was taken over: its rules to admin are gone; what it was is in its "
         f"annotation {ORIGINAL}",
+        "VirtualService podinfo.test had 2 routes (match) and the hosts shop.example.com and the gateways "
+        "istio-system/gateway, replaced by the Canary's; put them into spec.service; what it was is in its "
+        f"annotation {ORIGINAL}",
     )
     live = world.routes()
     assert live["spec"]["exportTo"] == ["."]
     assert json.loads(annotations(live)[ORIGINAL]) == before
     world.route(10, expected=0)
     assert json.loads(annotations(world.routes())[ORIGINAL]) == before
+
+
+def test_what_git_asks_of_routes_between_two_releases_is_told(world: Any) -> None:
+    world.initialise()
+    _analysed(world, "b", "podinfo:1", {"timeout": "7s"})
+    assert world.route(0, "b").changed == ("VirtualService podinfo.test: http[0].timeout nothing -> 7s",)
+    assert world.route(20, "b", expected=0).changed == ()
 
 
 def test_nothing_of_its_own_stays_beside_our_rules(world: Any) -> None:

@@ -8,6 +8,7 @@ import pytest
 from temporalio.exceptions import ApplicationError
 
 from activities import endpoints
+from tests.activities.canary_world import BROKEN
 from tests.activities.workload.test_autoscaling import CRD, KEDA, is_paused, scaled
 from tidegate.contracts import FENCE_ANNOTATION, FIELD_MANAGER, Standing
 from tidegate.domain.manifest import dig
@@ -95,6 +96,64 @@ def test_the_target_serves_what_the_primary_served(world: Any) -> None:
     )
 
 
+@pytest.fixture
+def rolled_back(selections: Any) -> Any:
+    """The first version's pods serve, and Git asks for the second one's."""
+    selections.initialise()
+    selections.commit("b", "podinfo:2")
+    selections.sync("b")
+    for step in ("prepare", "scale_up"):
+        selections.step(step, "b")
+    for step in ("restore", "scale_down"):
+        selections.step(step, "b", turning_back=True)
+    return selections
+
+
+def test_a_service_is_given_back_as_it_was_promoted_last(rolled_back: Any) -> None:
+    raised, handed, _ = uninstall(rolled_back)
+    assert raised.notes == ("podinfo runs what podinfo-primary runs, with the pods of app=podinfo-1",)
+    assert handed.notes == ("VirtualService podinfo leads to Service podinfo",)
+    assert rolled_back.service("podinfo")["spec"]["selector"] == {"app": "podinfo-1"}
+    assert made(rolled_back) == []
+    assert not any(mark.startswith("tidegate.dev/target") for mark in annotations(rolled_back.routes()))
+
+
+def test_a_service_that_somebody_has_led_elsewhere_takes_no_traffic_from_there(rolled_back: Any) -> None:
+    def elsewhere(live: Any) -> Any:
+        return live | {"spec": live["spec"] | {"selector": {"app": "podinfo-broken"}}}
+
+    rolled_back.change_deployment("podinfo", elsewhere, "kubectl")
+    uninstall(rolled_back)
+    assert rolled_back.service("podinfo")["spec"]["selector"] == {"app": "podinfo-1"}
+
+
+def test_a_service_under_judgement_is_recovered_first(rolled_back: Any) -> None:
+    rolled_back.step("scale_up", "b")
+    with pytest.raises(ApplicationError, match="recover"):
+        uninstall(rolled_back, "raise_target")
+
+
+def test_what_a_service_kept_for_a_workload_does_not_keep_it_from_being_given_back(rolled_back: Any) -> None:
+    """The target was a Deployment once, whose Service was there before its first release."""
+
+    def once(live: Any) -> Any:
+        kept = annotations(live) | {ORIGINAL: '{"selector": {"app": "podinfo"}}'}
+        return live | {"metadata": live["metadata"] | {"annotations": kept}}
+
+    rolled_back.change_deployment("podinfo", once, "tidegate-canary")
+    uninstall(rolled_back)
+    left = rolled_back.service("podinfo")
+    assert left["spec"]["selector"] == {"app": "podinfo-1"}
+    assert ORIGINAL not in annotations(left)
+    assert made(rolled_back) == []
+
+
+def test_a_service_goes_even_without_the_one_beside_it(rolled_back: Any) -> None:
+    rolled_back.workloads.delete("v1", "Service", "test", "podinfo-canary")
+    uninstall(rolled_back)
+    assert made(rolled_back) == []
+
+
 def test_a_daemon_set_is_given_back_on_its_nodes(daemons: Any) -> None:
     def on_fast_disks(target: Any, hpa: Any, canary: Any) -> None:
         target["spec"]["template"]["spec"]["nodeSelector"] = {"disk": "ssd"}
@@ -113,7 +172,7 @@ def test_a_daemon_set_is_given_back_on_its_nodes(daemons: Any) -> None:
 def test_a_daemon_set_whose_first_release_failed_gets_its_nodes_back(daemons: Any) -> None:
     daemons.commit("a")
     daemons.sync("a")
-    daemons.change_deployment("podinfo", DAEMON_SET.down, FIELD_MANAGER)
+    daemons.change_deployment("podinfo", lambda live: DAEMON_SET.at_rest(live, live), FIELD_MANAGER)
     with pytest.raises(ApplicationError):
         daemons.step("prepare", "a", deadline_seconds=0.0)
     (raised,) = uninstall(daemons, "raise_target")
@@ -289,6 +348,39 @@ def test_a_primary_that_somebody_gave_the_traffic_again_is_not_removed(world: An
     assert world.deployment("podinfo-primary") is not None
 
 
+def led_back(world: Any) -> None:
+    own_service(world, selector={"app": "podinfo-primary"})
+
+
+def target_gone(world: Any) -> None:
+    world.workloads.delete("apps/v1", "Deployment", "test", "podinfo")
+
+
+def target_down(world: Any) -> None:
+    world.change_deployment(
+        "podinfo", lambda live: live | {"spec": live["spec"] | {"replicas": 0}}, "kubectl"
+    )
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        (led_back, r"Service podinfo\.test selects the pods of podinfo-primary again; uninstall once more"),
+        (target_gone, "there is no Deployment podinfo to take the traffic"),
+        (target_down, "podinfo-primary is kept, for podinfo does not serve: it is scaled to 0"),
+    ],
+)
+def test_a_primary_that_somebody_made_the_only_one_in_the_drain_is_not_removed(
+    world: Any, change: Callable[..., None], told: str
+) -> None:
+    world.initialise()
+    uninstall(world, "raise_target", "hand_over")
+    change(world)
+    with pytest.raises(ApplicationError, match=told):
+        uninstall(world, "remove")
+    assert world.deployment("podinfo-primary")["status"]["availableReplicas"] == 2
+
+
 def test_a_late_step_changes_nothing(world: Any) -> None:
     world.initialise()
     late = world.fence()
@@ -333,6 +425,22 @@ def test_one_that_was_never_released_is_left_as_it_is(world: Any) -> None:
     first, *_ = uninstall(world)
     assert first.nothing
     assert served(world) == before
+
+
+@pytest.mark.parametrize("served", [False, True], ids=["without a Service", "with its owner's"])
+def test_a_first_release_that_never_got_ready_gives_back_what_there_is(world: Any, served: bool) -> None:
+    world.commit("ill", BROKEN)
+    world.sync("ill", replicas=1)
+    if served:
+        own_service(world, selector={"app": "podinfo"})
+    with pytest.raises(ApplicationError, match="podinfo-primary"):
+        world.step("prepare", "ill", deadline_seconds=0.5)
+    world.uninstall("raise_target")
+    assert world.uninstall("hand_over").notes == ("no request was ever led to podinfo-primary",)
+    assert "Deployment test/podinfo-primary was removed" in world.uninstall("remove").notes
+    assert (world.deployment("podinfo-primary"), world.routes()) == (None, None)
+    assert world.deployment("podinfo")["spec"]["replicas"] == 1
+    assert (world.service("podinfo") is not None) == served
 
 
 def test_what_was_uninstalled_is_its_owner_s_however_often_it_is_asked_for(world: Any) -> None:

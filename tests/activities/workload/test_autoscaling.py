@@ -9,34 +9,11 @@ from temporalio.exceptions import ApplicationError
 from tidegate.domain.marks import SCALED_BY, annotations
 from tidegate.domain.plan import Purpose
 from tidegate.manifests.scaled_object import PAUSED
+from tidegate.sandbox.inventory import definitions
 
 V2 = ("autoscaling/v2", "HorizontalPodAutoscaler", "test")
 KEDA = ("keda.sh/v1alpha1", "ScaledObject", "test")
-CRD = {
-    "apiVersion": "apiextensions.k8s.io/v1",
-    "kind": "CustomResourceDefinition",
-    "metadata": {"name": "scaledobjects.keda.sh"},
-    "spec": {
-        "group": "keda.sh",
-        "names": {"kind": "ScaledObject", "listKind": "ScaledObjectList", "plural": "scaledobjects"},
-        "scope": "Namespaced",
-        "versions": [
-            {
-                "name": "v1alpha1",
-                "served": True,
-                "storage": True,
-                "schema": {
-                    "openAPIV3Schema": {
-                        "type": "object",
-                        "properties": {
-                            "spec": {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
-                        },
-                    }
-                },
-            }
-        ],
-    },
-}
+CRD = next(each for each in definitions() if each["spec"]["group"] == "keda.sh")
 
 
 def bounded(highest: int, **replicas: int) -> Callable[..., None]:
@@ -162,6 +139,15 @@ def test_keda_is_paused_but_while_the_target_is_judged(keda: Any) -> None:
     release(keda, "promote", "scale_down")
     assert is_paused(keda)
     assert SCALED_BY not in annotations(keda.deployment("podinfo"))
+
+
+def test_a_target_gets_no_pods_before_keda_goes_on(keda: Any) -> None:
+    """KEDA would take them away; the target is marked, so that the way back pauses it again."""
+    keda.workloads.delete(*KEDA, "podinfo")
+    with pytest.raises(ApplicationError, match="ScaledObject test/podinfo"):
+        keda.step("scale_up")
+    target = keda.deployment("podinfo")
+    assert (target["spec"]["replicas"], annotations(target)[SCALED_BY]) == (0, "podinfo")
 
 
 def test_keda_is_paused_on_the_way_back_without_git(keda: Any) -> None:

@@ -8,7 +8,7 @@ from temporalio.exceptions import ApplicationError
 
 from activities import baseline
 from tests.workflows.neighbours import release_request
-from tidegate.contracts import Fence
+from tidegate.contracts import CanaryCommand, Fence, StepReport
 from tidegate.domain.errors import AccessDenied, ReleaseFailed
 from tidegate.domain.marks import BASELINE_OF, JUDGED_TEMPLATE, annotations
 
@@ -37,15 +37,30 @@ def commit(world: Any, revision: str, image: str, replicas: int = 3) -> None:
 
 
 @pytest.fixture
-def beside(world: Any) -> Any:
-    """Version 1 serves, version 2 is scaled up, and so is a baseline."""
+def serving(world: Any) -> Any:
+    """Version 1 serves, version 2 is in the cluster, and is to have a baseline beside it."""
     commit(world, "a", "podinfo:1")
     commit(world, "b", "podinfo:2")
     world.initialise()
     world.sync("b")
-    world.step("prepare", "b")
-    world.step("scale_up", "b")
     return world
+
+
+@pytest.fixture
+def beside(serving: Any) -> Any:
+    """Version 1 serves, version 2 is scaled up, and so is a baseline."""
+    serving.step("prepare", "b")
+    serving.step("scale_up", "b")
+    return serving
+
+
+@pytest.fixture
+def ill(serving: Any) -> Any:
+    """None of the baseline's pods becomes ready."""
+    serving.change_deployment("podinfo-primary", broken, "kubectl")
+    with pytest.raises(ApplicationError, match="podinfo-baseline is not ready after"):
+        serving.step("scale_up", "b", deadline_seconds=1)
+    return serving
 
 
 def rule(world: Any) -> Any:
@@ -165,6 +180,37 @@ def test_the_next_release_s_prepare_removes_a_stale_one(beside: Any, monkeypatch
     assert left(beside) == [False, False, False]
 
 
+def test_the_drain_of_a_stale_one_takes_nothing_of_the_primary_s_deadline(
+    beside: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given: list[float] = []
+
+    def prepared(_: Any, command: CanaryCommand) -> StepReport:
+        given.append(command.deadline_seconds)
+        return StepReport()
+
+    monkeypatch.setattr(baseline, "_stand_by", lambda _: None)
+    monkeypatch.setattr("activities.workload.prepare", prepared)
+    beside.step("prepare", "b", deadline_seconds=60)
+    beside.step("prepare", "b", deadline_seconds=60)
+    assert given == [65, 60]
+
+
+def test_one_of_a_service_that_has_another_name_by_now_goes_as_a_whole(
+    beside: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def renamed(deployment: Any, _: Any, canary: Any) -> None:
+        canary["spec"]["service"] |= {"name": "web"}
+        del canary["spec"]["autoscalerRef"]
+
+    monkeypatch.setattr(baseline, "_stand_by", lambda _: None)
+    beside.commit("c", "podinfo:2", renamed)
+    ref = beside.ref
+    monkeypatch.setattr(beside, "ref", lambda sha: ref(sha).model_copy(update={"service": "web"}))
+    beside.step("prepare", "c")
+    assert left(beside) == [False, False, False]
+
+
 def test_a_recovery_finds_it(beside: Any) -> None:
     beside.route(0, "b")
     (remains,) = beside.find(release_request("b")).canaries
@@ -187,17 +233,17 @@ def test_no_traffic_is_given_to_one_without_pods(beside: Any, take: Any, line: s
     assert beside.weights() == [100, 0]
 
 
-def test_one_without_a_ready_pod_gets_no_traffic(world: Any) -> None:
-    commit(world, "a", "podinfo:1")
-    commit(world, "b", "podinfo:2")
-    world.initialise()
-    world.sync("b")
-    world.change_deployment("podinfo-primary", broken, "kubectl")
-    with pytest.raises(ApplicationError):
-        world.step("scale_up", "b", deadline_seconds=1)
-    with pytest.raises(ApplicationError, match="no pod of podinfo-baseline is ready to take traffic: 0 of 3"):
-        world.route(10, "b", baseline=10)
-    assert world.weights() == [100, 0]
+@pytest.mark.parametrize(("waited", "type_"), [(0.0, "Transient"), (61.0, "ReleaseFailed")])
+def test_one_without_a_ready_pod_gets_no_traffic_and_ends_a_release_if_that_lasts(
+    ill: Any, waited: float, type_: str
+) -> None:
+    ill.waited_seconds = waited
+    with pytest.raises(
+        ApplicationError, match="no pod of podinfo-baseline is ready to take traffic: 0 of 3"
+    ) as raised:
+        ill.route(10, "b", baseline=10)
+    assert (raised.value.type, raised.value.non_retryable) == (type_, type_ == "ReleaseFailed")
+    assert ill.weights() == [100, 0]
 
 
 def test_what_is_left_of_one_that_somebody_has_deleted_goes_as_well(beside: Any) -> None:
@@ -244,15 +290,8 @@ def test_nothing_is_judged_beside_one_that_is_gone(beside: Any, take: Any, line:
         beside.look("b", baseline=True)
 
 
-def test_one_whose_pods_are_ill_is_a_failed_check(world: Any) -> None:
-    commit(world, "a", "podinfo:1")
-    commit(world, "b", "podinfo:2")
-    world.initialise()
-    world.sync("b")
-    world.change_deployment("podinfo-primary", broken, "kubectl")
-    with pytest.raises(ApplicationError, match="podinfo-baseline is not ready after"):
-        world.step("scale_up", "b", deadline_seconds=1)
-    (verdict,) = world.look("b", baseline=True)
+def test_one_whose_pods_are_ill_is_a_failed_check(ill: Any) -> None:
+    (verdict,) = ill.look("b", baseline=True)
     assert (verdict.check, verdict.result) == ("workload", "failed")
     assert verdict.reason.startswith("no pod of podinfo-baseline is ready: ")
 

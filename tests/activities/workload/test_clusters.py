@@ -7,11 +7,14 @@ from temporalio.exceptions import ApplicationError
 
 from tests.workflows.neighbours import release_request
 from tidegate.contracts import StepReport
+from tidegate.domain.manifest import ObjectRef
 from tidegate.domain.marks import FURTHER, annotations
 from tidegate.domain.plan import Purpose
+from tidegate.manifests import promotion
 
 BOTH = ("mesh02", "mesh03")
 NEW, OLD = "podinfo:2", "podinfo:1"
+PRIMARY = ObjectRef(api_version="apps/v1", kind="Deployment", namespace="test", name="podinfo-primary")
 
 
 def steps(wide: Any, name: str, revision: str = "a", clusters: Any = BOTH, **more: Any) -> list[StepReport]:
@@ -111,13 +114,29 @@ def test_a_promotion_that_is_final_in_the_destination_stands_in_both(promoted: A
     assert further.notes == ("podinfo-primary keeps what was promoted: in cluster mesh02 it is final",)
 
 
-def test_a_further_cluster_waits_until_the_destination_has_decided(promoted: Any) -> None:
-    with pytest.raises(
-        ApplicationError, match="mesh03: what podinfo-primary runs is not decided yet"
-    ) as error:
-        steps(promoted, "restore", "b", clusters=("mesh03",))
-    assert not error.value.non_retryable
-    steps(promoted, "restore", "b", clusters=("mesh03",), attempt=12)
+@pytest.mark.parametrize("attempt", [1, 20])
+def test_a_further_cluster_waits_until_the_destination_has_decided(
+    promoted: Any, monkeypatch: pytest.MonkeyPatch, attempt: int
+) -> None:
+    fence = promoted.fence()
+    told: list[str] = []
+
+    def decides(said: str) -> None:
+        if not told:
+            home = promoted.clusters.cluster("mesh02")
+            home.fenced_update(PRIMARY, fence, promotion.settled, manager="tidegate-canary")
+        told.append(said)
+
+    monkeypatch.setattr("activities.agreement.late_heartbeat", lambda: decides)
+    with promoted.within("mesh03"):
+        promoted.step("restore", "b", fence=fence, attempt=attempt)
+    assert told[0] == "what podinfo-primary runs is not decided yet in cluster mesh02"
+    assert primaries(promoted) == [NEW, NEW]
+
+
+def test_it_goes_back_when_that_never_decides(promoted: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("activities.agreement._PATIENCE_SECONDS", 0.5)
+    steps(promoted, "restore", "b", clusters=("mesh03",))
     assert primaries(promoted) == [NEW, OLD]
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from temporalio.exceptions import ApplicationError
 
-from activities.preparation import configured as read_configuration
+from activities.configuration import configured as read_configuration
 from tidegate.domain.marks import CONFIGURATION, COPIED_FOR, ROLLBACK, annotations
 from tidegate.domain.plan import Purpose
 from tidegate.manifests.configuration import TRACKING, Configuration, references

@@ -136,7 +136,7 @@ def test_a_target_that_was_edited_in_the_analysis_is_not_promoted(released: Any)
 
 
 def test_pods_that_somebody_takes_away_in_the_analysis_end_it(released: Any) -> None:
-    released.change_deployment("podinfo", DAEMON_SET.down, "kubectl-edit")
+    released.change_deployment("podinfo", lambda live: DAEMON_SET.at_rest(live, live), "kubectl-edit")
     with pytest.raises(ApplicationError, match="was scaled to 0 by kubectl-edit during the analysis"):
         released.route(10, "b")
 
@@ -198,3 +198,12 @@ def test_a_target_that_becomes_another_kind_is_not_served_beside_the_first(daemo
         "uninstall` at the revision that was released last, start again, and then delete the DaemonSet "
         "podinfo"
     )
+
+
+def test_a_workload_that_a_service_replaces_as_the_target_still_serves(daemons: Any) -> None:
+    """There is a Service of the primary's name, and it is that workload's."""
+    daemons.initialise()
+    daemons.kind = "Service"
+    daemons.commit("b")
+    with pytest.raises(ApplicationError, match="DaemonSet test/podinfo-primary still serves, and the target"):
+        daemons.plan("b")

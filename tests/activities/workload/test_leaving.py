@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 from temporalio.exceptions import ApplicationError
 
+from activities.rollout import await_rollout
 from tests.activities.canary_world import BROKEN
 from tests.activities.workload.test_clusters import BOTH, NEW, OLD, initialise, steps, sync
 from tests.workflows.neighbours import release_request
@@ -55,7 +56,9 @@ def gone(wide: Any, monkeypatch: pytest.MonkeyPatch, error: TidegateError) -> No
 def test_a_cluster_that_did_not_join_is_left_and_the_next_release_goes_on(joining: Any) -> None:
     assert marks(joining) == "mesh03"
     joining.further = ()
-    joining.survey("b")
+    (warning,) = joining.survey("b").warnings
+    assert warning.startswith("cluster mesh03 is left, and keeps what was applied there: podinfo with 1 rep")
+    assert "`kubectl --context mesh03 -n test delete deployment podinfo`" in warning
     joining.route(0, "b")
     assert marks(joining) is None
     assert joining.plan("b").plan.purpose == "release"
@@ -76,6 +79,68 @@ def test_one_whose_primary_never_got_ready_is_left_as_well(wide: Any) -> None:
     assert marks(wide) is None
 
 
+def test_a_service_that_never_led_to_anybody_is_left_as_well(wide_selections: Any) -> None:
+    wide = wide_selections
+    wide.further = ()
+    wide.initialise()
+    wide.further, wide.epoch = ("mesh03",), wide.epoch + 1000
+    wide.commit("a", "podinfo:nowhere")
+    wide.route(0)
+    with pytest.raises(ApplicationError, match="podinfo-primary is not ready"):
+        steps(wide, "prepare", clusters=("mesh03",), deadline_seconds=0.5)
+    wide.further = ()
+    (warning,) = wide.survey("a").warnings
+    assert "`kubectl --context mesh03 -n test delete service podinfo-primary`" in warning
+    wide.route(0)
+    assert marks(wide) is None
+
+
+def test_a_service_that_was_cut_off_after_the_one_beside_it_is_not(wide_selections: Any) -> None:
+    initialise(wide_selections)
+    with wide_selections.within("mesh03"):
+        wide_selections.workloads.delete("v1", "Service", "test", "podinfo-primary")
+    wide_selections.further = ()
+    with pytest.raises(ApplicationError, match="serves in mesh03 too"):
+        wide_selections.survey("a")
+
+
+@pytest.mark.parametrize("made", [True, False], ids=["half-made", "not begun"])
+@pytest.mark.parametrize("routed", [True, False], ids=["with routes", "without"])
+def test_a_late_step_makes_nobody_serve_in_a_cluster_that_was_left(
+    wide: Any, monkeypatch: pytest.MonkeyPatch, made: bool, routed: bool
+) -> None:
+    """Its worker was cut off while it waited for the primary's pods."""
+    if routed:
+        wide.further = ()
+        wide.initialise()
+        wide.further, wide.epoch = ("mesh03",), wide.epoch + 1000
+        wide.route(0)
+    else:
+        sync(wide, "a")
+        wide.commit("ill", BROKEN)
+        with pytest.raises(ApplicationError, match="podinfo-primary"):
+            steps(wide, "prepare", "ill", clusters=("mesh02",), deadline_seconds=0.5)
+
+    def left_meanwhile(*arguments: Any) -> tuple[str, ...]:
+        primary = wide.deployment("podinfo-primary")
+        if not made:
+            wide.workloads.delete("apps/v1", "Deployment", "test", "podinfo-primary")
+        wide.at, wide.further, wide.epoch = "", (), wide.epoch + 1000
+        wide.survey("a")
+        wide.route(0)
+        if not made:
+            metadata = {key: primary["metadata"][key] for key in ("name", "namespace", "annotations")}
+            wide.workloads.create(primary | {"metadata": metadata, "status": {}}, manager="tidegate-canary")
+        return await_rollout(*arguments)
+
+    monkeypatch.setattr("activities.readiness.await_rollout", left_meanwhile)
+    with wide.within("mesh03"):
+        with pytest.raises(ApplicationError, match="obeyed command") as raised:
+            wide.step("prepare")
+        assert raised.value.type == "StaleCommand"
+        assert wide.service("podinfo-primary") is None
+
+
 def test_one_that_serves_is_not(wide: Any) -> None:
     initialise(wide)
     wide.further = ()
@@ -92,6 +157,15 @@ def test_one_that_was_cut_off_after_its_services_is_not(wide: Any) -> None:
         wide.survey("a")
 
 
+def test_one_that_is_away_is_waited_for(wide: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    initialise(wide)
+    gone(wide, monkeypatch, Unreachable("cluster mesh03", "gone"))
+    wide.further = ()
+    with pytest.raises(ApplicationError, match=r"mesh03 too.*: cluster mesh03 is out") as raised:
+        wide.survey("a")
+    assert not raised.value.non_retryable
+
+
 @pytest.mark.parametrize(
     "error", [Unreachable("cluster mesh03", "gone"), AccessDenied("cluster mesh03", "no")]
 )
@@ -100,7 +174,7 @@ def test_one_that_gives_no_answer_is_refused_with_the_way_to_forget_it(
 ) -> None:
     initialise(wide)
     gone(wide, monkeypatch, error)
-    wide.further = ()
+    wide.further, wide.waited_seconds = (), 301.0
     with pytest.raises(
         ApplicationError, match=f"may serve in mesh03 too.*: {error}; .* gone for good"
     ) as raised:
@@ -144,7 +218,7 @@ def test_a_cluster_that_served_before_there_were_routes_is_not_left(half_made: A
 def test_such_a_cluster_is_forgotten_by_the_mark_on_the_primary(
     half_made: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    gone(half_made, monkeypatch, Unreachable("cluster mesh03", "gone"))
+    gone(half_made, monkeypatch, AccessDenied("cluster mesh03", "no"))
     with pytest.raises(ApplicationError, match="Deployment test/podinfo-primary in cluster mesh02"):
         half_made.survey("a")
 

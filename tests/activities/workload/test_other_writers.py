@@ -36,6 +36,30 @@ def run_another_image(spec: Any) -> None:
     spec["template"]["spec"]["containers"][0]["image"] = "podinfo:9"
 
 
+def test_a_target_that_was_edited_before_its_scale_up_is_not_judged(world: Any) -> None:
+    """Between the plan and the scale-up a gate may wait for days."""
+    world.initialise()
+    world.commit("b", "podinfo:2")
+    world.sync("b")
+    synced = world.plan("b").plan.synced
+    edit(world, "podinfo", run_another_image)
+
+    refused = "podinfo was changed by kubectl-edit before its scale-up: what would be judged is not what Git"
+    with pytest.raises(ApplicationError, match=refused):
+        world.step("scale_up", "b", synced=synced)
+    assert world.deployment("podinfo")["spec"]["replicas"] == 0
+
+
+def test_a_target_as_the_sync_left_it_is_judged(world: Any) -> None:
+    world.initialise()
+    world.commit("b", "podinfo:2")
+    world.sync("b")
+    synced = world.plan("b").plan.synced
+    assert list(synced) == [""]
+    world.step("scale_up", "b", synced=synced)
+    assert world.deployment("podinfo")["status"]["availableReplicas"] == 2
+
+
 def test_a_primary_that_somebody_deleted_is_made_anew_as_it_was(released: Any) -> None:
     before = released.deployment("podinfo-primary")
     released.workloads.delete(*APPS, "podinfo-primary")
@@ -112,6 +136,22 @@ def test_an_edit_before_the_promotion_does_not_come_back_with_its_undoing(releas
     edit(released, "podinfo-primary", run_another_image)
     released.step("promote", "b")
     released.step("restore", "b", turning_back=True)
+    assert released.image("podinfo-primary") == "podinfo:1"
+
+
+def test_what_all_canaries_of_a_release_were_promoted_to_is_kept(released: Any) -> None:
+    fence = released.fence()
+    released.step("promote", "b", fence=fence)
+    report = released.step("restore", "b", turning_back=True, stands=True)
+    assert (released.image("podinfo-primary"), report.promoted_by) == ("podinfo:2", fence.epoch)
+    assert not promotion.is_unfinished(released.deployment("podinfo-primary"))
+    released.step("restore", "b", turning_back=True)
+    assert released.image("podinfo-primary") == "podinfo:2"
+
+
+def test_what_this_release_has_not_promoted_is_restored_all_the_same(released: Any) -> None:
+    edit(released, "podinfo-primary", run_another_image)
+    released.step("restore", "b", turning_back=True, stands=True)
     assert released.image("podinfo-primary") == "podinfo:1"
 
 

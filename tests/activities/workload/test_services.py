@@ -5,6 +5,7 @@ from typing import Any
 
 from tidegate.domain.plan import Purpose
 
+SERVICES = ("podinfo", "podinfo-primary", "podinfo-canary")
 PORTS = [{"name": "http", "containerPort": 9898}, {"name": "metrics", "containerPort": 9797}]
 
 
@@ -39,6 +40,15 @@ def test_what_a_canary_asks_of_its_services_comes_and_goes_with_git(world: Any) 
     assert "example.com/owner" not in apex["metadata"]["annotations"]
     assert "trafficDistribution" not in apex["spec"]
     assert [port["port"] for port in apex["spec"]["ports"]] == [9898]
+
+
+def test_each_field_that_is_brought_to_git_around_the_same_version_is_told(world: Any) -> None:
+    world.commit("a", change=serving())
+    world.initialise()
+    world.commit("b", change=serving(port=9899))
+    changed = [f"Service {name}.test: port 9898 -> 9899, targetPort 9898 -> 9899" for name in SERVICES]
+    assert list(world.step("prepare", "b").changed) == changed
+    assert world.step("prepare", "b").changed == ()
 
 
 def test_services_are_headless_from_the_start_or_not_at_all(world: Any) -> None:

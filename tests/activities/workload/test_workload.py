@@ -494,3 +494,10 @@ def test_the_next_release_is_judged_by_its_own_template(world: Any) -> None:
     world.step("scale_up", "b")
     world.step("promote", "b")
     assert world.image("podinfo-primary") == "podinfo:2"
+
+
+def test_a_target_that_was_deleted_is_not_told_as_scaled_down(world: Any) -> None:
+    world.initialise()
+    world.workloads.delete("apps/v1", "Deployment", "test", "podinfo")
+    report = world.step("scale_down", turning_back=True)
+    assert (report.notes, report.warnings) == ((), ("there is no podinfo to scale down",))

@@ -9,7 +9,7 @@ import pytest
 
 from tidegate.sandbox.client import CONFIG_MAPS, ClusterClient, ConflictError, NotFoundError, Object
 from tidegate.sandbox.cluster_api import ClusterApi
-from tidegate.sandbox.informer import Informer, Key, Reconciler, WorkQueue
+from tidegate.sandbox.informer import Informer, Key, Reconciler, WorkQueue, cancel
 
 KEY = Key("test", "podinfo")
 
@@ -116,3 +116,40 @@ async def test_a_failed_reconciliation_is_repeated() -> None:
         await succeeded.wait()
     await reconciler.stop()
     assert attempts == 3
+
+
+async def test_whoever_is_cancelled_while_it_cancels_another_ends() -> None:
+    """A container whose program has just crashed must not be run again when its pod is deleted."""
+    going = asyncio.Event()
+
+    async def slow_to_end() -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            going.set()
+            await asyncio.sleep(0.01)
+
+    async def again_and_again() -> None:
+        while True:
+            ending = asyncio.create_task(slow_to_end())
+            await asyncio.sleep(0)
+            await cancel(ending)
+
+    running = asyncio.create_task(again_and_again())
+    await going.wait()
+    running.cancel()
+    await asyncio.wait({running}, timeout=5)
+    assert running.cancelled()
+
+
+async def test_a_cancelled_task_s_own_failure_is_told() -> None:
+    async def fails_at_its_end() -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            raise ValueError("too late")
+
+    ending = asyncio.create_task(fails_at_its_end())
+    await asyncio.sleep(0)
+    with pytest.raises(ValueError, match="too late"):
+        await cancel(ending)

@@ -5,12 +5,15 @@ import io
 import os
 import sys
 from pathlib import Path
+from typing import Any
+from unittest.mock import Mock
 
 import pytest
 
 from tidegate.sandbox.demo.commands import CommandError, Commands
 from tidegate.sandbox.demo.example import BETTER, BROKEN, CHECKOUT, FIRST, Example, typed
 from tidegate.sandbox.demo.screen import Screen
+from tidegate.sandbox.demo.stay import welcome
 from tidegate.sandbox.demo.story import create
 
 
@@ -79,6 +82,18 @@ async def test_a_repository_of_an_earlier_demo_makes_way(commands: Commands, tmp
     await create(example, commands, shown=False)
 
     assert not (tmp_path / "podinfo" / "left").exists()
+    assert (tmp_path / "podinfo.earlier" / "left").exists()
+
+
+@pytest.mark.parametrize(
+    ("clusters", "told"), [(("asm", "mesh02"), False), (("asm", "mesh02", "mesh03"), True)]
+)
+def test_a_second_workload_cluster_is_among_what_can_be_tried(
+    tmp_path: Path, clusters: tuple[str, ...], told: bool
+) -> None:
+    world: Any = Mock(directory=tmp_path, clusters=dict.fromkeys(clusters))
+    lines = "\n".join(welcome(world, Example(tmp_path)))
+    assert ("annotations: {tidegate.dev/further-clusters: mesh03}" in lines) is told
 
 
 def test_paths_in_the_checkout_are_typed_relative(tmp_path: Path) -> None:

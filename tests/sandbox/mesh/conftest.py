@@ -39,6 +39,11 @@ class Mesh:
         }
         return {"kind": "VirtualService", "metadata": _metadata(name), "spec": default | spec}
 
+    def sidecar(self, port: int = 3128) -> Manifest:
+        egress = {"port": {"number": port, "name": "calls", "protocol": "HTTP_PROXY"}, "hosts": ["*/*"]}
+        spec = {"workloadSelector": {"labels": {"tier": "beta"}}, "egress": [egress]}
+        return {"kind": "Sidecar", "metadata": _metadata("beta"), "spec": spec}
+
     def weighted(self, primary: int, canary: int) -> Manifest:
         route = [
             {"destination": {"host": "podinfo-primary"}, "weight": primary},

@@ -208,7 +208,7 @@ def test_headers_are_set_added_and_removed_in_both_directions(mesh: Any, layout:
         ),
         ({"http": [routed({"match": [{"uri": {"regex": "("}}]})]}, "not a regular expression"),
         ({"http": [routed({"match": [{"uri": {"regex": "(?=a)"}}]})]}, "look-around"),
-        ({"http": [routed({"match": [{"sourceLabels": {"a": "b"}}]})]}, "sourceLabels"),
+        ({"http": [routed({"match": [{"sourcePort": 80}]})]}, "sourcePort"),
         ({"http": [routed({"timeout": "soon"})]}, "not a duration"),
         ({"hosts": ["a b"]}, "not a host"),
         ({"http": [{"route": [{"destination": {"host": "a"}, "weight": -1}]}]}, "weight"),
@@ -228,6 +228,45 @@ def test_an_invalid_virtual_service_is_left_out_and_named(
     assert (problem.kind, problem.key.name) == ("VirtualService", "broken")
     assert reason in problem.reason
     assert HOST in hosts(configuration, "ingress")
+
+
+@pytest.mark.parametrize(
+    ("match", "hear"),
+    [
+        ({"sourceLabels": {"tier": "beta"}}, {"sidecar_test_beta"}),
+        ({"sourceLabels": {"tier": "beta", "app": "shop"}}, set()),
+        ({"sourceLabels": {"app": "loadtester"}}, {"egress"}),
+        ({"sourceLabels": {"istio": "ingressgateway"}}, {"ingress"}),
+        ({"sourceNamespace": "test"}, {"egress", "sidecar_test_beta"}),
+        ({"sourceNamespace": "test", "sourceLabels": {"tier": "beta"}}, {"sidecar_test_beta"}),
+        ({"gateways": ["mesh"], "sourceLabels": {"tier": "beta"}}, {"egress", "sidecar_test_beta"}),
+        ({"gateways": ["istio-system/public-gateway"]}, {"ingress"}),
+        ({}, {"ingress", "egress", "sidecar_test_beta"}),
+    ],
+)
+def test_a_proxy_hears_of_the_routes_for_its_workload_alone(
+    mesh: Any, layout: Layout, match: dict[str, Any], hear: set[str]
+) -> None:
+    own = {"match": [match], "route": [{"destination": {"host": "podinfo-canary"}}]}
+    gateways = ["istio-system/public-gateway", "mesh"]
+    virtual_service = mesh.virtual_service(gateways=gateways, hosts=[HOST], http=[own, routed({})])
+    snapshot = mesh.snapshot(virtual_service).model_copy(update={"sidecars": (mesh.sidecar(),)})
+    configuration = translate(snapshot, layout)
+
+    assert configuration.problems == ()
+    counts = {name: len(hosts(configuration, name)[HOST]["routes"]) for name in configuration.routes}
+    assert counts == {name: 1 + (name in hear) for name in ("ingress", "egress", "sidecar_test_beta")}
+
+
+@pytest.mark.parametrize(
+    "spec", [{"workloadSelector": {"labels": {"a": "b"}}}, {"egress": [{"port": {"number": 80}}]}, {}]
+)
+def test_a_sidecar_of_nobody_or_without_a_port_is_not_played(
+    mesh: Any, layout: Layout, spec: dict[str, Any]
+) -> None:
+    sidecar = mesh.sidecar() | {"spec": spec}
+    snapshot = mesh.snapshot().model_copy(update={"sidecars": (sidecar,)})
+    assert set(translate(snapshot, layout).routes) == {"ingress", "egress"}
 
 
 def test_a_service_is_called_by_all_of_its_names(mesh: Any, layout: Layout) -> None:

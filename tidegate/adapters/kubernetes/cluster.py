@@ -12,7 +12,7 @@ from tidegate.adapters.kubernetes.service_proxy import ProxyTarget, proxy_path
 from tidegate.adapters.kubernetes.watch import Wait
 from tidegate.contracts import FENCE_ANNOTATION, Fence
 from tidegate.domain.errors import Conflict, ReleaseFailed, StaleCommand
-from tidegate.domain.manifest import Manifest, ObjectRef, dig, ref_of
+from tidegate.domain.manifest import Manifest, ObjectRef, ref_of
 
 ATTEMPTS = 12
 """Times that a fenced write reads anew before it leaves a conflict to the workflow's retry."""
@@ -278,7 +278,7 @@ class Cluster:
         return replaced
 
     def _refuse_stale(self, ref: ObjectRef, live: Manifest | None, fence: Fence) -> None:
-        obeyed = Fence.parse(dig(live, "metadata", "annotations", FENCE_ANNOTATION))
+        obeyed = Fence.obeyed_by(live)
         if fence.is_older_than(obeyed):
             raise StaleCommand(
                 f"{ref} in cluster {self.name} obeyed command {obeyed} already; {fence} is older",

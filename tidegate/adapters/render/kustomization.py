@@ -11,8 +11,8 @@ from typing import Any, NamedTuple
 from tidegate.adapters.git.paths import refuse_escaping_links
 from tidegate.adapters.render.documents import load_documents, read_limited
 from tidegate.domain.errors import InvalidInput
+from tidegate.manifests.references import KUSTOMIZATION_NAMES
 
-KUSTOMIZATION_NAMES = ("kustomization.yaml", "kustomization.yml", "Kustomization")
 PLUGIN_FIELDS = ("generators", "transformers", "validators")
 INLINE_FIELDS = frozenset({*PLUGIN_FIELDS, "patchesStrategicMerge"})
 GENERATED_FIELDS = frozenset({"files", "envs", "env"})

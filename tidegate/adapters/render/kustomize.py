@@ -6,8 +6,9 @@ import sys
 from pathlib import Path
 
 from tidegate.adapters.render.documents import RenderedManifest, load_manifests
-from tidegate.adapters.render.kustomization import KUSTOMIZATION_NAMES, check_kustomization
+from tidegate.adapters.render.kustomization import check_kustomization
 from tidegate.domain.errors import InvalidInput, Unreachable
+from tidegate.manifests.references import KUSTOMIZATION_NAMES
 
 TIMEOUT_SECONDS = 60.0
 NOWHERE = "http://127.0.0.1:9"

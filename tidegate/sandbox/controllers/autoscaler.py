@@ -6,10 +6,10 @@ reports as Kubernetes does. It does not scale by metrics: the sandbox has no met
 
 from __future__ import annotations
 
+import contextlib
+
 from tidegate.sandbox.client import (
     AUTOSCALERS,
-    DEPLOYMENTS,
-    SCALE,
     STATUS,
     ClusterClient,
     NotFoundError,
@@ -17,6 +17,7 @@ from tidegate.sandbox.client import (
 )
 from tidegate.sandbox.controllers.objects import condition, deleting, field, now, timestamp
 from tidegate.sandbox.controllers.rollout import desired_replicas
+from tidegate.sandbox.controllers.scale import scale
 from tidegate.sandbox.informer import Informer, Key, Reconciler, key_of
 
 
@@ -42,26 +43,14 @@ class AutoscalerController:
             wanted = clamped_replicas(autoscaler["spec"], desired_replicas(target))
             scaled = wanted != desired_replicas(target)
             if scaled:
-                await self._scale(target, wanted)
+                with contextlib.suppress(NotFoundError):
+                    await scale(self._client, target, wanted)
         await self._report(autoscaler, target, scaled)
 
     def _target_changed(self, deployment: Object, _: Object | None) -> None:
         for autoscaler in self._autoscalers.all(deployment["metadata"]["namespace"]):
             if autoscaler["spec"]["scaleTargetRef"]["name"] == deployment["metadata"]["name"]:
                 self.reconciler.queue.add(key_of(autoscaler))
-
-    async def _scale(self, target: Object, replicas: int) -> None:
-        meta = {name: target["metadata"][name] for name in ("name", "namespace", "resourceVersion")}
-        scale = {
-            "apiVersion": "autoscaling/v1",
-            "kind": "Scale",
-            "metadata": meta,
-            "spec": {"replicas": replicas},
-        }
-        try:
-            await self._client.replace(DEPLOYMENTS, scale, SCALE)
-        except NotFoundError:
-            return
 
     async def _report(self, autoscaler: Object, target: Object | None, scaled: bool) -> None:
         status = autoscaler_status(autoscaler, target, scaled)

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from tidegate.sandbox.client import DAEMON_SETS, STATUS, ClusterClient, Object
 from tidegate.sandbox.controllers.objects import (
-    controller_of,
+    controller_key,
     deleting,
     field,
     owned_by,
@@ -62,9 +62,9 @@ class DaemonSetController:
                 self.reconciler.queue.add(key_of(daemon_set))
 
     def _pod_changed(self, pod: Object, _: Object | None) -> None:
-        owner = controller_of(pod)
-        if owner is not None and owner["kind"] == DAEMON_SETS.kind:
-            self.reconciler.queue.add(Key(pod["metadata"]["namespace"], owner["name"]))
+        key = controller_key(pod, DAEMON_SETS)
+        if key is not None:
+            self.reconciler.queue.add(key)
 
     def _look(self, daemon_set: Object) -> list[_Node]:
         """Every node that there is, or that a pod is left on."""

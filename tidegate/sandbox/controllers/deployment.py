@@ -13,7 +13,7 @@ from tidegate.sandbox.client import (
 )
 from tidegate.sandbox.controllers.objects import (
     TEMPLATE_HASH,
-    controller_of,
+    controller_key,
     deleting,
     field,
     owned_by,
@@ -74,16 +74,16 @@ class DeploymentController:
         await self._report(deployment)
 
     def _replica_set_changed(self, replica_set: Object, _: Object | None) -> None:
-        owner = controller_of(replica_set)
-        if owner is not None and owner["kind"] == DEPLOYMENTS.kind:
-            self.reconciler.queue.add(Key(replica_set["metadata"]["namespace"], owner["name"]))
+        key = controller_key(replica_set, DEPLOYMENTS)
+        if key is not None:
+            self.reconciler.queue.add(key)
 
     def _pod_changed(self, pod: Object, _: Object | None) -> None:
         """Recreate waits for the very last old pod, which no ReplicaSet's status counts any more."""
-        owner = controller_of(pod)
-        if owner is None or owner["kind"] != REPLICA_SETS.kind or pod_active(pod):
+        key = controller_key(pod, REPLICA_SETS)
+        if key is None or pod_active(pod):
             return
-        replica_set = self._replica_sets.get(Key(pod["metadata"]["namespace"], owner["name"]))
+        replica_set = self._replica_sets.get(key)
         if replica_set is not None:
             self._replica_set_changed(replica_set, None)
 

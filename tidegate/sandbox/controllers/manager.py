@@ -18,6 +18,7 @@ from tidegate.sandbox.client import (
     NODES,
     PODS,
     REPLICA_SETS,
+    SCALED_OBJECTS,
     SERVICES,
     ClusterClient,
 )
@@ -26,6 +27,7 @@ from tidegate.sandbox.controllers.daemon_set import DaemonSetController
 from tidegate.sandbox.controllers.deployment import DeploymentController
 from tidegate.sandbox.controllers.endpoints import EndpointsController
 from tidegate.sandbox.controllers.replicaset import ReplicaSetController
+from tidegate.sandbox.controllers.scaled_object import ScaledObjectController
 from tidegate.sandbox.informer import Informer, Reconciler
 
 
@@ -92,3 +94,11 @@ class Autoscaling(_Manager):
         autoscalers = Informer(client, AUTOSCALERS)
         autoscaling = AutoscalerController(client, autoscalers, deployments)
         super().__init__([deployments, autoscalers], [autoscaling.reconciler])
+
+
+class Keda(_Manager):
+    """ScaledObjects of one cluster come to life while this runs; their kind has to be served already."""
+
+    def __init__(self, client: ClusterClient) -> None:
+        scaled_objects = Informer(client, SCALED_OBJECTS)
+        super().__init__([scaled_objects], [ScaledObjectController(client, scaled_objects).reconciler])

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from tidegate.sandbox.client import Object, Resource
+from tidegate.sandbox.informer import Key
 
 TEMPLATE_HASH = "pod-template-hash"
 SAFE_LETTERS = "bcdfghjklmnpqrstvwxz2456789"
@@ -51,6 +52,14 @@ def controller_of(obj: Object) -> Object | None:
     """The reference to the object's controller, if it has one."""
     references = obj["metadata"].get("ownerReferences") or []
     return next((reference for reference in references if reference.get("controller")), None)
+
+
+def controller_key(obj: Object, resource: Resource) -> Key | None:
+    """The key of the object's controller; None unless that is of this kind."""
+    reference = controller_of(obj)
+    if reference is None or reference["kind"] != resource.kind:
+        return None
+    return Key(obj["metadata"]["namespace"], reference["name"])
 
 
 def owned_by(obj: Object, owner: Object) -> bool:

@@ -6,7 +6,7 @@ import asyncio
 
 from tidegate.sandbox.client import REPLICA_SETS, STATUS, ClusterClient, Object
 from tidegate.sandbox.controllers.objects import (
-    controller_of,
+    controller_key,
     deleting,
     field,
     owned_by,
@@ -43,9 +43,9 @@ class ReplicaSetController:
         await self._report(replica_set, self._active_pods(replica_set))
 
     def _pod_changed(self, pod: Object, _: Object | None) -> None:
-        owner = controller_of(pod)
-        if owner is not None and owner["kind"] == REPLICA_SETS.kind:
-            self.reconciler.queue.add(Key(pod["metadata"]["namespace"], owner["name"]))
+        key = controller_key(pod, REPLICA_SETS)
+        if key is not None:
+            self.reconciler.queue.add(key)
 
     def _active_pods(self, replica_set: Object) -> list[Object]:
         pods = self._pods.all(replica_set["metadata"]["namespace"])

@@ -31,6 +31,8 @@ class Example:
     def __init__(self, sandbox: Path) -> None:
         self.sandbox = typed(sandbox)
         self.repository = f"{self.sandbox}/podinfo"
+        self.earlier = f"{self.repository}.earlier"
+        """Where the repository of an earlier sandbox is, with all that was committed to it."""
         self.application = f"{self.repository}/application.yaml"
         self._deployment = f"{self.repository}/deployment.yaml"
         self._address = (sandbox / "podinfo").resolve().as_uri()

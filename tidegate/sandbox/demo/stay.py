@@ -5,11 +5,13 @@ import shlex
 import sys
 from pathlib import Path
 
+from tidegate.domain.application import FURTHER_CLUSTERS
 from tidegate.sandbox.demo.commands import Commands
-from tidegate.sandbox.demo.example import BETTER, FIRST, Command, Example, typed
+from tidegate.sandbox.demo.example import BETTER, CHECKOUT, FIRST, Command, Example, typed
 from tidegate.sandbox.demo.screen import Screen
 from tidegate.sandbox.demo.story import create
 from tidegate.sandbox.demo.users import HOST
+from tidegate.sandbox.inventory import FURTHER
 from tidegate.sandbox.world import World, own_environment
 
 
@@ -29,6 +31,29 @@ async def stay(directory: Path, worker: bool, further: bool = False) -> None:
             sys.stdout.flush()
 
 
+def _earlier(example: Example) -> list[str]:
+    if not (CHECKOUT / example.earlier).exists():
+        return []
+    return [
+        f"{example.repository} is made anew; an earlier sandbox's, with its commits, is {example.earlier}.",
+        "",
+    ]
+
+
+def _further(world: World, example: Example) -> list[str]:
+    """Where there is a second workload cluster, how to release to both."""
+    if FURTHER not in world.clusters:
+        return []
+    look = ["kubectl", "--context", FURTHER, "get", "deploy", "-A"]
+    return [
+        f"Release to {FURTHER} as well: write this below `metadata:` in {example.application}, and start:",
+        "",
+        f"  annotations: {{{FURTHER_CLUSTERS}: {FURTHER}}}",
+        f"  {shlex.join(look)}",
+        "",
+    ]
+
+
 def welcome(world: World, example: Example) -> list[str]:
     """What to try, in lines that can be copied to a shell in the checkout."""
     start = example.starter("start", "--wait")
@@ -46,6 +71,7 @@ def welcome(world: World, example: Example) -> list[str]:
         ["kubectl", "--context", "asm", "get", "virtualservices", "-A"],
     ]
     return [
+        *_earlier(example),
         "The sandbox is up. In another shell, in the same folder:",
         "",
         *(f"  {shlex.join(command)}" for command in first),
@@ -54,6 +80,7 @@ def welcome(world: World, example: Example) -> list[str]:
         "",
         *(f"  {shlex.join(command)}" for command in then),
         "",
+        *_further(world, example),
         f"  Temporal UI  {world.temporal_ui_url}",
         f"  Prometheus   {world.prometheus_url}",
         f"  Gateway      {world.gateway_url}",

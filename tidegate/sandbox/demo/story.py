@@ -2,6 +2,7 @@
 
 import asyncio
 import shutil
+from pathlib import Path
 
 from tidegate.domain.release import Phase
 from tidegate.sandbox.demo import summary
@@ -111,9 +112,16 @@ class Story:
         await self._commands.run(self._example.starter("start", "--wait"), expected)
 
 
+def put_aside(repository: Path, earlier: Path) -> None:
+    """Somebody may have committed to it; the one before that goes."""
+    if repository.exists():
+        shutil.rmtree(earlier, ignore_errors=True)
+        repository.rename(earlier)
+
+
 async def create(example: Example, commands: Commands, shown: bool) -> None:
-    """Make the example's repository in the sandbox's folder, in place of an earlier one."""
-    await asyncio.to_thread(shutil.rmtree, CHECKOUT / example.repository, ignore_errors=True)
+    """Make the example's repository in the sandbox's folder; an earlier one is put aside."""
+    await asyncio.to_thread(put_aside, CHECKOUT / example.repository, CHECKOUT / example.earlier)
     run = commands.run if shown else commands.read
     await run(example.initialisation())
     for command in example.configuration():

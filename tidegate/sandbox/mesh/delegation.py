@@ -41,6 +41,7 @@ def _joined(outer: HTTPMatch, inner: HTTPMatch) -> HTTPMatch:
     """What either asks for; where both do, the delegate's narrower word."""
     own = {name: getattr(inner, name) for name in inner.model_fields_set}
     own["headers"] = outer.headers | inner.headers
+    own["source_labels"] = outer.source_labels | inner.source_labels
     return outer.model_copy(update=own)
 
 

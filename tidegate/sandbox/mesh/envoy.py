@@ -147,7 +147,8 @@ def _refusals(counters: Mapping[str, int], part: str) -> int:
 
 def _virtual_hosts(dump: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
     configurations = [config["route_config"] for config in dump.get("configs", ())]
-    for configuration in sorted(configurations, key=lambda each: each["name"] != "ingress"):
+    order = {"ingress": 0, "egress": 1}
+    for configuration in sorted(configurations, key=lambda each: order.get(each["name"], 2)):
         yield from configuration.get("virtual_hosts", ())
 
 

@@ -27,7 +27,12 @@ class ConfigurationFiles:
         self._listeners: Mapping[str, Json] = {}
 
     def add(self, configuration: Configuration) -> Changed:
-        """Write clusters and listeners: new and changed ones beside those there are."""
+        """Write clusters and listeners: new and changed ones beside those there are.
+
+        The routes of a new listener go first, for Envoy refuses one without them.
+        """
+        for name in configuration.routes.keys() - self._listeners.keys():
+            self._write(self._layout.routes(name), [configuration.routes[name]])
         self._clusters = {**self._clusters, **configuration.clusters}
         self._listeners = {**self._listeners, **configuration.listeners}
         return self._write_both()

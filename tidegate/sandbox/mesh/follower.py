@@ -28,6 +28,7 @@ _CONTROL_PLANE = {
     "gateways": Resource(_ISTIO, "gateways", "Gateway"),
     "virtual_services": Resource(_ISTIO, "virtualservices", "VirtualService"),
     "destination_rules": Resource(_ISTIO, "destinationrules", "DestinationRule"),
+    "sidecars": Resource(_ISTIO, "sidecars", "Sidecar"),
 }
 _WORKLOADS = {
     "services": SERVICES,

@@ -107,6 +107,8 @@ class HTTPMatch(Strict):
     query_params: dict[str, StringMatch] = {}
     ignore_uri_case: bool = False
     gateways: tuple[str, ...] = ()
+    source_labels: dict[str, str] = {}
+    source_namespace: str = ""
 
 
 class Port(Strict):
@@ -304,6 +306,25 @@ class Server(Lenient):
 
     port: ServerPort = ServerPort()
     hosts: tuple[str, ...] = ()
+
+
+class WorkloadSelector(Lenient):
+    """Labels of pods."""
+
+    labels: dict[str, str] = {}
+
+
+class EgressListener(Lenient):
+    """A port on which a sidecar takes its workload's calls; all of them where none is named."""
+
+    port: ServerPort | None = None
+
+
+class SidecarSpec(Lenient):
+    """Whose sidecar it is, and how it is called."""
+
+    workload_selector: WorkloadSelector = WorkloadSelector()
+    egress: tuple[EgressListener, ...] = ()
 
 
 class GatewaySpec(Lenient):

@@ -1,4 +1,4 @@
-"""Envoy's listeners (ingress, TCP ports, egress, one inbound per workload and service) and its bootstrap."""
+"""Envoy's bootstrap, and its listeners: ingress, TCP ports, egress, sidecars, the ways into the workloads."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -7,6 +7,7 @@ from pydantic import BaseModel, ConfigDict
 
 from tidegate.sandbox.mesh.clusters import Inbound
 from tidegate.sandbox.mesh.routes import Json
+from tidegate.sandbox.mesh.sidecars import Sidecar
 
 _HCM = "type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager"
 _TCP = "type.googleapis.com/envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy"
@@ -48,9 +49,14 @@ class Layout(BaseModel):
 def outer_listeners(layout: Layout) -> list[Json]:
     """The gateway's listener and the mesh's, whose routes come from files of their own."""
     return [
-        _outer("ingress", layout.ingress_port, layout),
-        _outer("egress", layout.egress_port, layout),
+        _outer("ingress", _loopback(layout.ingress_port), layout),
+        _outer("egress", _loopback(layout.egress_port), layout),
     ]
+
+
+def sidecar_listener(sidecar: Sidecar, layout: Layout) -> Json:
+    """The listener that takes the calls of a sidecar's workload, with routes of its own."""
+    return _outer(sidecar.name, _socket(layout.gateway_address, sidecar.port), layout)
 
 
 def inbound_listener(inbound: Inbound) -> Json:
@@ -92,7 +98,7 @@ def tcp_listener(name: str, port: int, shares: Mapping[str, int], layout: Layout
     return {
         "@type": _LISTENER,
         "name": name,
-        "address": {"socket_address": {"address": layout.gateway_address, "port_value": port}},
+        "address": _socket(layout.gateway_address, port),
         "filter_chains": [{"filters": [{"name": "envoy.filters.network.tcp_proxy", "typed_config": config}]}],
     }
 
@@ -113,12 +119,12 @@ def bootstrap(layout: Layout) -> Json:
     }
 
 
-def _outer(name: str, port: int, layout: Layout) -> Json:
+def _outer(name: str, address: Json, layout: Layout) -> Json:
     rds = {"route_config_name": name, "config_source": _file(layout.routes(name))}
     return {
         "@type": _LISTENER,
         "name": name,
-        "address": _loopback(port),
+        "address": address,
         "filter_chains": [{"filters": [_manager(name, {"rds": rds})]}],
     }
 
@@ -139,7 +145,11 @@ def _manager(name: str, routes: Json) -> Json:
 
 
 def _loopback(port: int) -> Json:
-    return {"socket_address": {"address": "127.0.0.1", "port_value": port}}
+    return _socket("127.0.0.1", port)
+
+
+def _socket(address: str, port: int) -> Json:
+    return {"socket_address": {"address": address, "port_value": port}}
 
 
 def _file(path: Path) -> Json:

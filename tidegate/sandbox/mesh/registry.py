@@ -25,6 +25,7 @@ class Snapshot(BaseModel):
     gateways: tuple[Manifest, ...] = ()
     virtual_services: tuple[Manifest, ...] = ()
     destination_rules: tuple[Manifest, ...] = ()
+    sidecars: tuple[Manifest, ...] = ()
     services: tuple[Manifest, ...] = ()
     endpoint_slices: tuple[Manifest, ...] = ()
     pods: tuple[Manifest, ...] = ()

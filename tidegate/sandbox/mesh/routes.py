@@ -16,6 +16,7 @@ from tidegate.sandbox.mesh.istio import (
     StringMatch,
     seconds,
 )
+from tidegate.sandbox.mesh.sidecars import Source
 
 Json = dict[str, Any]
 Resolve = Callable[[Destination], str]
@@ -26,11 +27,11 @@ _RETRY_ON = "connect-failure,refused-stream,unavailable,cancelled"
 _HOST_HEADERS = frozenset({"host", ":authority"})
 
 
-def envoy_routes(route: HTTPRoute, resolve: Resolve, gateway: str) -> Iterator[Json]:
-    """One Envoy route for each of the route's matches that holds for `gateway` (a name, or `mesh`)."""
+def envoy_routes(route: HTTPRoute, resolve: Resolve, source: Source) -> Iterator[Json]:
+    """One Envoy route for each of the route's matches that the source's proxy hears of."""
     action = _action(route, resolve) if route.route else {}
     for match in route.match or (HTTPMatch(),):
-        if not match.gateways or gateway in match.gateways:
+        if source.hears_of(match):
             yield _route(route, match, action)
 
 

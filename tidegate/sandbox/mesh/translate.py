@@ -12,11 +12,13 @@ from tidegate.sandbox.mesh.destination_rule import DestinationRuleSpec, TrafficP
 from tidegate.sandbox.mesh.istio import (
     GatewaySpec,
     Manifest,
+    SidecarSpec,
     VirtualServiceSpec,
 )
-from tidegate.sandbox.mesh.listeners import Layout, inbound_listener, outer_listeners
+from tidegate.sandbox.mesh.listeners import Layout, inbound_listener, outer_listeners, sidecar_listener
 from tidegate.sandbox.mesh.registry import Key, Registry, Snapshot, key_of, registry
 from tidegate.sandbox.mesh.routes import Json
+from tidegate.sandbox.mesh.sidecars import LOADTESTER, sidecars
 from tidegate.sandbox.mesh.virtual_hosts import VirtualService, ingress, mesh
 
 _ROUTES = "type.googleapis.com/envoy.config.route.v3.RouteConfiguration"
@@ -56,14 +58,24 @@ def translate(snapshot: Snapshot, layout: Layout) -> Configuration:
         for cluster in clusters(service, policies.get(service.key, TrafficPolicy()))
     )
     every_inbound = (inbound_listener(inbound) for service in services for inbound in inbounds(service))
-    outer = (*outer_listeners(layout), *tcp_listeners(virtual_services, gateways, services, layout))
+    beside = tuple(sidecars(_valid(snapshot.sidecars, SidecarSpec, problems)))
+    outer = (
+        *outer_listeners(layout),
+        *tcp_listeners(virtual_services, gateways, services, layout),
+        *(sidecar_listener(each, layout) for each in beside),
+    )
+    at_gateway = _route_configuration("ingress", ingress(virtual_services, gateways, services), 404)
+    sources = {"egress": LOADTESTER} | {each.name: each.source for each in beside}
+    within = (
+        _route_configuration(name, mesh(virtual_services, services, source), 502)
+        for name, source in sources.items()
+    )
     return Configuration(
         clusters={cluster["name"]: cluster for cluster in every_cluster},
         listeners={found["name"]: found for found in (*outer, *every_inbound)},
         routes={
-            "ingress": _route_configuration("ingress", ingress(virtual_services, gateways, services), 404)
-            | {"ignore_port_in_host_matching": True},
-            "egress": _route_configuration("egress", mesh(virtual_services, services), 502),
+            "ingress": at_gateway | {"ignore_port_in_host_matching": True},
+            **{routes["name"]: routes for routes in within},
         },
         problems=tuple(problems),
     )

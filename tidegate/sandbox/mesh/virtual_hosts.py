@@ -12,8 +12,8 @@ from tidegate.sandbox.mesh.clusters import outbound_name
 from tidegate.sandbox.mesh.istio import Destination, GatewaySpec, Server, VirtualServiceSpec
 from tidegate.sandbox.mesh.registry import DOMAIN, Key, Registry, Service
 from tidegate.sandbox.mesh.routes import Json, envoy_routes, plain_route
+from tidegate.sandbox.mesh.sidecars import MESH, Source, gateway_source
 
-MESH = "mesh"
 _PROTOCOLS = frozenset({"HTTP", "HTTP2", "GRPC"})
 
 
@@ -33,15 +33,19 @@ def ingress(
         for name in virtual_service.spec.gateways:
             gateway = gateways.get(gateway_key(name, virtual_service.key.namespace))
             for host in _served(virtual_service, gateway) if gateway else ():
-                routes[host] += _routes(virtual_service, registry, name, port=None)
+                routes[host] += _routes(virtual_service, registry, gateway_source(name), port=None)
     return [_virtual_host(host, [host], found) for host, found in sorted(routes.items())]
 
 
-def mesh(virtual_services: Iterable[VirtualService], registry: Registry) -> list[Json]:
-    """The virtual hosts of the mesh's own traffic: every service, and the hosts bound to `mesh`."""
+def mesh(virtual_services: Iterable[VirtualService], registry: Registry, source: Source) -> list[Json]:
+    """What a sidecar knows of the mesh's own traffic: every service, and the hosts bound to `mesh`."""
     bound = [service for service in virtual_services if MESH in service.spec.gateways]
-    hosts = [_service_host(service, port, bound, registry) for service in registry for port in service.ports]
-    return _without_repetition(hosts + list(_foreign_hosts(bound, registry)))
+    hosts = [
+        _service_host(service, port, bound, registry, source)
+        for service in registry
+        for port in service.ports
+    ]
+    return _without_repetition(hosts + list(_foreign_hosts(bound, registry, source)))
 
 
 def gateway_key(name: str, namespace: str) -> Key:
@@ -89,13 +93,17 @@ def _covers(wide: str, narrow: str) -> bool:
 
 
 def _service_host(
-    service: Service, port: int, virtual_services: Iterable[VirtualService], registry: Registry
+    service: Service,
+    port: int,
+    virtual_services: Iterable[VirtualService],
+    registry: Registry,
+    source: Source,
 ) -> Json:
     routes = [
         route
         for candidate in virtual_services
         if any(registry.find(host, candidate.key.namespace) == service for host in candidate.spec.hosts)
-        for route in _routes(candidate, registry, MESH, port)
+        for route in _routes(candidate, registry, source, port)
     ]
     cluster = outbound_name(service.host, port)
     return _virtual_host(
@@ -108,23 +116,25 @@ def _domains(names: Iterable[str], service: Service, port: int) -> list[str]:
     return [*names, *with_port] if port == service.default_port else with_port
 
 
-def _foreign_hosts(virtual_services: Iterable[VirtualService], registry: Registry) -> Iterator[Json]:
+def _foreign_hosts(
+    virtual_services: Iterable[VirtualService], registry: Registry, source: Source
+) -> Iterator[Json]:
     routes: dict[str, list[Json]] = defaultdict(list)
     for candidate in virtual_services:
         for host in candidate.spec.hosts:
             if registry.find(host, candidate.key.namespace) is None:
-                routes[_full(host, candidate.key.namespace)] += _routes(candidate, registry, MESH, port=None)
+                routes[_full(host, candidate.key.namespace)] += _routes(candidate, registry, source, None)
     for host, found in sorted(routes.items()):
         yield _virtual_host(host, [host] if host.startswith("*") else [host, f"{host}:80"], found)
 
 
 def _routes(
-    virtual_service: VirtualService, registry: Registry, gateway: str, port: int | None
+    virtual_service: VirtualService, registry: Registry, source: Source, port: int | None
 ) -> list[Json]:
     def resolve(destination: Destination) -> str:
         return _cluster(destination, virtual_service.key.namespace, registry, port)
 
-    return [route for http in virtual_service.spec.http for route in envoy_routes(http, resolve, gateway)]
+    return [route for http in virtual_service.spec.http for route in envoy_routes(http, resolve, source)]
 
 
 def _cluster(destination: Destination, namespace: str, registry: Registry, port: int | None) -> str:
