@@ -4,8 +4,6 @@ A promotion becomes final with one write, and there is one for each cluster. The
 where it was made, the others follow; where it was not, and cannot be any more, all go back.
 """
 
-from dataclasses import replace
-
 from activities.heartbeat import late_heartbeat
 from activities.site import Place
 from tidegate.contracts import CANARY_FIELD_MANAGER, Fence
@@ -51,7 +49,7 @@ def stands_at_home(place: Place, primary: Manifest, fence: Fence) -> bool:
 
 def stood_at_home(place: Place, primary: Manifest) -> bool:
     """The same before a release, when nobody else is under way."""
-    return _hangs_on_home(place, primary) and promotion.stands_with(primary, _primary_at_home(place))
+    return _hangs_on_home(place, primary) and promotion.stands_with(primary, place.at_home.primary())
 
 
 def kept_up(place: Place, fence: Fence) -> tuple[Manifest, str]:
@@ -67,7 +65,7 @@ def _hangs_on_home(place: Place, primary: Manifest) -> bool:
 
 def _decided_at_home(place: Place, fence: Fence) -> Manifest | None:
     """The destination's primary once it has obeyed the command, or will not any more."""
-    home, beat = replace(place, cluster=place.home), late_heartbeat()
+    home, beat = place.at_home, late_heartbeat()
     told = f"what {place.ref.primary} runs is not decided yet in cluster {place.home.name}"
 
     def decided(live: Manifest | None) -> tuple[Manifest | None] | None:
@@ -77,10 +75,6 @@ def _decided_at_home(place: Place, fence: Fence) -> Manifest | None:
         return home.wait(place.ref.primary, decided, _PATIENCE_SECONDS, lambda: beat(told))[0]
     except NotReady:
         return home.primary()
-
-
-def _primary_at_home(place: Place) -> Manifest | None:
-    return replace(place, cluster=place.home).primary()
 
 
 def _obeyed_before(home: Manifest, fence: Fence) -> bool:

@@ -61,11 +61,7 @@ def refuse_unsynced(target: Manifest, synced: str | None) -> None:
     A release may wait for days between the two. Nothing is refused where no hash was remembered.
     """
     if synced and synced != template_hash(target):
-        who = last_writer(target, FIELD_MANAGER, CANARY_FIELD_MANAGER, part=kind_of(target).version_field)
-        raise ReleaseFailed(
-            f"{ref_of(target)} was changed by {who} before its scale-up: "
-            "what would be judged is not what Git describes"
-        )
+        raise _edited(target, "before its scale-up: what would be judged")
 
 
 def refuse_changed(place: Place, target: Manifest | None, configuration: Configuration | None = None) -> None:
@@ -77,13 +73,14 @@ def refuse_changed(place: Place, target: Manifest | None, configuration: Configu
     if target is None or judged is None:
         return
     if judged != template_hash(target):
-        who = last_writer(target, FIELD_MANAGER, CANARY_FIELD_MANAGER, part=kind_of(target).version_field)
-        raise ReleaseFailed(
-            f"{ref_of(target)} was changed by {who} during the analysis: "
-            "what was judged is not what Git describes"
-        )
+        raise _edited(target, "during the analysis: what was judged")
     if (mark := annotations(target).get(JUDGED_CONFIGURATION)) is not None:
         _refuse_reconfigured(place, target, read_digests(mark), configuration)
+
+
+def _edited(target: Manifest, when: str) -> ReleaseFailed:
+    who = last_writer(target, FIELD_MANAGER, CANARY_FIELD_MANAGER, part=kind_of(target).version_field)
+    return ReleaseFailed(f"{ref_of(target)} was changed by {who} {when} is not what Git describes")
 
 
 def _refuse_reconfigured(

@@ -5,8 +5,6 @@ name have in common. Nor may a late step make one serve that was left: what is t
 release that leaves it, and every attempt looks for that before it makes Services.
 """
 
-from dataclasses import replace
-
 from activities.agreement import announce
 from activities.elapsed import seconds_since_scheduled
 from activities.site import Place, Sites, connected
@@ -93,7 +91,7 @@ def refuse_left(place: Place, fence: Fence) -> None:
         return
     place.change_workload(place.ref.primary, fence, _as_it_is)
     announce(place, fence)
-    home = replace(place, cluster=place.home).primary()
+    home = place.at_home.primary()
     obeyed = Fence.obeyed_by(home)
     if fence.is_older_than(obeyed):
         raise StaleCommand(

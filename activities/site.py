@@ -1,7 +1,7 @@
 """One canary on its clusters, as one command sees it: what there is, and fenced writes."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol, TypeVar
 
 from tidegate.adapters.kubernetes import Change, Cluster, Clusters
@@ -42,6 +42,11 @@ class Place:
     def namespace(self) -> str:
         """The canary's namespace, on both clusters."""
         return self.ref.namespace
+
+    @property
+    def at_home(self) -> "Place":
+        """The canary in its destination."""
+        return replace(self, cluster=self.home)
 
     @property
     def kind(self) -> WorkloadKind:

@@ -1,6 +1,7 @@
 """Neighbours that remember what they were told, and what a test does to a workflow that runs among them."""
 
 import asyncio
+import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -470,16 +471,15 @@ class Stage:
         return await start.workflow_handle(), submission
 
     async def canary(self, name: str = "podinfo") -> Handle:
-        """The canary that a release has started."""
+        """The canary that a release has started; one that an earlier test ended has nobody to answer."""
         handle = self.client.get_workflow_handle(canary_workflow_id("mesh02", "test", name))
         for _ in range(500):
-            try:
-                await handle.query(Canary.status)
-            except RPCError:
-                await asyncio.sleep(0.01)
-            else:
-                break
-        return handle
+            with contextlib.suppress(RPCError):
+                if (await handle.describe()).task_queue == self.task_queue:
+                    await handle.query(Canary.status)
+                    return handle
+            await asyncio.sleep(0.01)
+        raise AssertionError(f"canary {name} was never started")
 
     async def runs(self, handle: Handle) -> list[str]:
         """The run ids of a workflow that continued as new, in order."""
@@ -507,6 +507,14 @@ class Stage:
                 return
             await asyncio.sleep(0.02)
         raise AssertionError(f"never {phase}: {status}")
+
+    async def until_weight(self, canary: Handle, percent: int) -> None:
+        """Wait until a canary knows that it has this weight."""
+        for _ in range(500):
+            if (weight := (await self.status(canary)).weight) == percent:
+                return
+            await asyncio.sleep(0.02)
+        raise AssertionError(f"never at {percent} %: {weight}")
 
     async def until_gate(self, canary: Handle, kind: str) -> None:
         """Wait until a canary waits at a gate whose name has this in it; "" for none."""

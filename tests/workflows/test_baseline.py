@@ -83,12 +83,11 @@ async def test_a_signal_in_the_middle_of_a_bake_leaves_nothing_of_it(
     stage = impatient_stage
     stage.neighbours.plan = plan(seconds=600)
     handle = await stage.start_canary()
-    await stage.until(lambda: stage.neighbours.beside == 10)
-    status = await stage.status(handle)
+    await stage.until_weight(handle, 10)
+    assert (await stage.status(handle)).baseline == 10
     await handle.signal(signal)
     assert (await handle.result()).outcome is end
     assert left(stage.neighbours) == (0, 0, 0, 0, [])
-    assert (status.weight, status.baseline) == (10, 10)
     assert (await stage.status(handle)).baseline == 0
 
 
