@@ -21,7 +21,7 @@ from workflows.release import Release
 async def environment() -> AsyncIterator[WorkflowEnvironment]:
     """The time-skipping server: bakes of half a minute pass at once.
 
-    Each test has its own, which takes a fifth of a second: one that is cut off leaves the server's clock stopped.
+    Each test has its own, started in a fifth of a second: one that is cut off leaves its clock stopped.
     """
     server = Path(sys.executable).with_name("temporal-test-server")
     async with await WorkflowEnvironment.start_time_skipping(
