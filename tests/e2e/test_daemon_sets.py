@@ -2,8 +2,6 @@
 
 from typing import Any
 
-import aiohttp
-
 from tests.e2e import manifests
 from tests.e2e.test_uninstallation import objects, serve
 from tests.e2e.user import Application, Ended, Observed, until
@@ -33,13 +31,7 @@ async def test_a_daemon_set_is_taken_over_promoted_rolled_back_and_given_back(
     application: Application,
 ) -> None:
     await serve(application, manifests.daemon_set(application.name, "3.1.0"))
-
-    async def serves() -> bool:
-        headers = {"Host": application.host}
-        async with aiohttp.request("GET", application.world.gateway_url, headers=headers) as response:
-            return response.status == 200
-
-    await until(serves)
+    await until(application.serves)
     ended, seen = await release(application, "3.1.0")
     assert (ended.code, ended.outcome["outcome"], set(seen.answers)) == (0, "initialised", {200}), ended
     assert await node_selectors(application) == {

@@ -3,7 +3,6 @@
 import json
 from typing import Any
 
-import aiohttp
 import yaml
 
 from tests.e2e import manifests
@@ -65,13 +64,7 @@ def leading(apex: str, canary: str, primary: str) -> dict[str, str]:
 async def test_a_service_is_taken_over_promoted_rolled_back_and_given_back(application: Application) -> None:
     name = application.name
     await serve(application, workload(name, "3.1.0"), service(name, "3.1.0"))
-
-    async def serves() -> bool:
-        headers = {"Host": application.host}
-        async with aiohttp.request("GET", application.world.gateway_url, headers=headers) as response:
-            return response.status == 200
-
-    await until(serves)
+    await until(application.serves)
     ended, seen = await release(application, "3.1.0")
     assert (ended.code, ended.outcome["outcome"], set(seen.answers)) == (0, "initialised", {200}), ended
     assert await selectors(application) == leading("podinfo-v0", "podinfo-v0", "podinfo-v0")

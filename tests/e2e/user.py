@@ -348,6 +348,11 @@ class Application:
         weights = await self.virtual_service_weights()
         return await self.version(), await self.weight(), weights, await self.target_replicas()
 
+    async def serves(self) -> bool:
+        """Whether a request through the gateway is answered well."""
+        async with aiohttp.request("GET", self.world.gateway_url, headers={"Host": self.host}) as response:
+            return response.status == 200
+
     @contextlib.asynccontextmanager
     async def observed(self) -> AsyncIterator["Observed"]:
         """Constant load at the gateway, and a look at Envoy's weights, until the end of the block."""

@@ -138,33 +138,6 @@ def test_odd_containers_are_left_to_the_cluster_to_refuse(samples: Any, containe
     assert bundle(samples, target).target == target
 
 
-def test_an_autoscaler_of_a_daemon_set_is_refused(samples: Any) -> None:
-    canary = samples.canary
-    canary["spec"]["targetRef"]["kind"] = "DaemonSet"
-    with pytest.raises(InvalidInput) as raised:
-        read_contents([(canary, "canary.yaml")], "test")
-    assert str(raised.value).endswith(
-        "spec: has autoscalerRef, and its target is a DaemonSet, whose pods follow the nodes; remove it"
-    )
-
-
-def test_a_baseline_beside_a_daemon_set_is_refused(samples: Any) -> None:
-    comparison = {"with": "baseline", "metrics": [{"name": "latency"}]}
-    policy = {
-        "apiVersion": "tidegate.dev/v1alpha1",
-        "kind": "ReleasePolicy",
-        "metadata": {"name": "podinfo", "namespace": "test"},
-        "spec": {"canaryRef": {"name": "podinfo"}, "comparison": comparison},
-    }
-    with pytest.raises(InvalidInput, match="a DaemonSet has no baseline; compare with: primary"):
-        bundle(samples, daemon_set(samples), policy)
-
-
-def test_a_daemon_set_that_is_missing_is_named(samples: Any) -> None:
-    with pytest.raises(InvalidInput, match="no DaemonSet podinfo among the manifests"):
-        bundle(samples, samples.deployment)
-
-
 def made(samples: Any) -> dict[str, Any]:
     marks = {"tidegate.dev/template-hash": "0"}
     return primary(daemon_set(samples), replicas=1, annotations=marks)

@@ -142,34 +142,6 @@ def test_a_copy_that_is_in_git_is_refused(samples: Any, side: str) -> None:
         bundle(samples, service(), beside)
 
 
-def test_a_service_that_is_missing_is_named(samples: Any) -> None:
-    with pytest.raises(InvalidInput, match="no Service podinfo among the manifests; add the Service"):
-        bundle(samples, samples.deployment)
-
-
-def test_an_autoscaler_of_a_service_is_refused(samples: Any) -> None:
-    canary = samples.canary
-    canary["spec"]["targetRef"]["kind"] = "Service"
-    with pytest.raises(InvalidInput) as raised:
-        read_contents([(canary, "canary.yaml")], "test")
-    assert str(raised.value).endswith(
-        "spec: has autoscalerRef, and its target is a Service, whose pods are its team's own to scale; "
-        "remove it"
-    )
-
-
-def test_a_baseline_beside_a_service_is_refused(samples: Any) -> None:
-    comparison = {"with": "baseline", "metrics": [{"name": "latency"}]}
-    policy = {
-        "apiVersion": "tidegate.dev/v1alpha1",
-        "kind": "ReleasePolicy",
-        "metadata": {"name": "podinfo", "namespace": "test"},
-        "spec": {"canaryRef": {"name": "podinfo"}, "comparison": comparison},
-    }
-    with pytest.raises(InvalidInput, match="a Service has no baseline; compare with: primary"):
-        bundle(samples, service(), policy)
-
-
 def test_what_a_canary_says_of_services_that_are_copies_is_a_warning(samples: Any) -> None:
     assert bundle(samples, service(), name="podinfo").warnings == ()
     (warning,) = bundle(samples, service(), headless=True, targetPort=80).warnings

@@ -360,25 +360,24 @@ async def _busy(stage: Stage, step: str) -> Handle:
 
 async def _held(stage: Stage) -> Handle:
     """A release whose canary is held with 10 % of the traffic."""
-    release = await _busy(stage, "route 10")
-    await release.signal(PAUSE)
-    canary = await stage.canary()
-    await stage.until_noted(canary, "Pause")
-    stage.neighbours.hang.clear()
-    await stage.until_phase(canary, Phase.PAUSED)
-    return release
+    return await _told(stage, PAUSE, "Pause", Phase.PAUSED)
 
 
 async def _hurried(stage: Stage) -> Handle:
     """A release that was promoted by hand at 10 %, and waits for approvals."""
     bake = Bake(seconds=0.2, weight=10, checks=("request-success-rate",))
     stage.neighbours.plan = guarded(PROMOTION, bake=bake)
+    return await _told(stage, PROMOTE, "Promotion", Phase.WAITING_PROMOTION)
+
+
+async def _told(stage: Stage, signal: str, note: str, phase: Phase) -> Handle:
+    """A release that got a signal while it routed 10 %, and came to a phase by it."""
     release = await _busy(stage, "route 10")
-    await release.signal(PROMOTE)
+    await release.signal(signal)
     canary = await stage.canary()
-    await stage.until_noted(canary, "Promotion")
+    await stage.until_noted(canary, note)
     stage.neighbours.hang.clear()
-    await stage.until_phase(canary, Phase.WAITING_PROMOTION)
+    await stage.until_phase(canary, phase)
     return release
 
 

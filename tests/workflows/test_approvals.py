@@ -160,6 +160,15 @@ def _judged_since(stage: Stage, count: int) -> bool:
     return stage.neighbours.judged > count
 
 
+async def assert_unjudged(stage: Stage, handle: Handle) -> None:
+    """It waits for an hour, and nobody asks for its numbers."""
+    await stage.until_phase(handle, Phase.WAITING)
+    await stage.environment.sleep(3600)
+    assert stage.neighbours.judged == 0
+    await handle.signal(ABORT)
+    assert (await handle.result()).outcome is Outcome.ABORTED
+
+
 async def hurried(stage: Stage, plan: Plan, signals_per_run: int = 250) -> Handle:
     """A canary that is promoted by hand as it gets its first traffic."""
     stage.neighbours.plan = plan
@@ -214,11 +223,7 @@ async def test_without_an_analysis_behind_it_a_promotion_by_hand_waits_for_appro
     stage: Stage,
 ) -> None:
     handle = await hurried(stage, stepped(5, 20, bake=None))
-    await stage.until_phase(handle, Phase.WAITING)
-    await stage.environment.sleep(3600)
-    assert stage.neighbours.judged == 0
-    await handle.signal(ABORT)
-    assert (await handle.result()).outcome is Outcome.ABORTED
+    await assert_unjudged(stage, handle)
 
 
 async def test_a_promotion_by_hand_before_any_traffic_waits_for_approvals_unjudged(stage: Stage) -> None:
@@ -226,11 +231,7 @@ async def test_a_promotion_by_hand_before_any_traffic_waits_for_approvals_unjudg
     handle = await stage.come_to("scale_up")
     await handle.signal(PROMOTE)
     stage.neighbours.hang.clear()
-    await stage.until_phase(handle, Phase.WAITING)
-    await stage.environment.sleep(3600)
-    assert stage.neighbours.judged == 0
-    await handle.signal(ABORT)
-    assert (await handle.result()).outcome is Outcome.ABORTED
+    await assert_unjudged(stage, handle)
 
 
 async def test_a_run_that_carries_on_judges_what_was_promoted_by_hand(dev_stage: Stage) -> None:
