@@ -88,6 +88,7 @@ def counts(updated: int, total: int, available: int) -> dict[str, int]:
         (deployment(**counts(2, 2, 2)), Progress.DONE, "all replicas are available"),
         (deployment(None, **counts(1, 1, 1)), Progress.DONE, "all replicas are available"),
         (deployment(0), Progress.UNDER_WAY, "it is scaled to 0"),
+        (deployment(0, **counts(2, 2, 2), observedGeneration=2), Progress.UNDER_WAY, "it is scaled to 0"),
         (
             deployment(conditions=[EXCEEDED]),
             Progress.STUCK,

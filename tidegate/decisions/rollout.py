@@ -30,24 +30,23 @@ class Rollout(NamedTuple):
     reason: str
 
 
+_NO_NODE = "no node takes its pods; see to its node selector, affinity and tolerations"
+
+
 def rollout_of(workload: Manifest | None, ready_percent: int = 100) -> Rollout:
     """Done when all pods run the last spec and so many percent of them are available, one at least."""
     if workload is None:
         return Rollout(Progress.UNDER_WAY, "it does not exist")
+    if kind_of(workload).is_down(workload):
+        return Rollout(Progress.UNDER_WAY, "it is scaled to 0")
     if observed(workload) and wanted_replicas(workload) == 0:
-        return Rollout(Progress.UNDER_WAY, _why_none(workload))
+        return Rollout(Progress.UNDER_WAY, _NO_NODE)
     status, message = _HEALTH[kind_of(workload).name](workload)
     if status is Status.HEALTHY:
         return Rollout(Progress.DONE, ALL_AVAILABLE)
     if ready_percent < 100 and (enough := _enough(workload, ready_percent)):
         return Rollout(Progress.DONE, enough)
     return Rollout(Progress.STUCK if status is Status.DEGRADED else Progress.UNDER_WAY, message)
-
-
-def _why_none(workload: Manifest) -> str:
-    if kind_of(workload).is_down(workload):
-        return "it is scaled to 0"
-    return "no node takes its pods; see to its node selector, affinity and tolerations"
 
 
 def _enough(workload: Manifest, percent: int) -> str:
