@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import itertools
+import time
 from collections.abc import Callable, Coroutine, Iterator, Sequence
 from contextlib import AsyncExitStack
 from copy import deepcopy
@@ -393,6 +394,14 @@ class World:
         if cancel:
             environment.on_heartbeat = lambda *_: environment.cancel()
         return environment.run(method, argument)
+
+
+def until(holds: Callable[[], bool], seconds: float = 30) -> None:
+    """Wait for what a controller does by itself."""
+    deadline = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < deadline, "it never comes to that"
+        time.sleep(0.02)
 
 
 @pytest.fixture

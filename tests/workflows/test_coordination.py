@@ -449,7 +449,8 @@ async def test_one_that_hears_on_its_way_back_that_all_were_promoted_keeps_its_p
     pair.first.hang, routed = {"route 0"}, pair.first.calls.count("route 0")
     assert pair.other.fence is not None
     last = Report(canary=other.id, epoch=pair.other.fence.epoch, passed=True, promoted=True)
-    await asyncio.gather(first.signal(ABORT, "pager"), release.signal(REPORT, last))
+    await release.signal(REPORT, last)
+    await first.signal(ABORT, "pager")
     await pair.stage.until(lambda: pair.first.calls.count("route 0") > routed)
     await heard(first, b'"stay":true')
     pair.first.hang.clear()

@@ -160,7 +160,7 @@ class WorkQueue:
         self._waiting: set[Key] = set()
         self._working: set[Key] = set()
         self._timers: dict[Key, asyncio.TimerHandle] = {}
-        self._failures: dict[Key, int] = {}
+        self._back_offs: dict[Key, float] = {}
 
     def add(self, key: Key) -> None:
         """Have the key looked at soon."""
@@ -189,15 +189,15 @@ class WorkQueue:
 
     def done(self, key: Key) -> None:
         """The key was looked at."""
-        self._failures.pop(key, None)
+        self._back_offs.pop(key, None)
         self._release(key)
 
     def retry(self, key: Key) -> None:
         """Looking at the key failed: again after a back-off."""
-        failures = self._failures.get(key, 0)
-        self._failures[key] = failures + 1
+        back_off = min(self._back_offs.get(key, FIRST_RETRY_SECONDS), LAST_RETRY_SECONDS)
+        self._back_offs[key] = 2 * back_off
         self._release(key)
-        self.add_after(key, min(FIRST_RETRY_SECONDS * 2**failures, LAST_RETRY_SECONDS))
+        self.add_after(key, back_off)
 
     def close(self) -> None:
         """Forget the timers."""

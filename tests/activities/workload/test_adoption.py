@@ -1,11 +1,10 @@
 """What Flagger made for a canary is taken over: the deletion of its Canary does not reach it any more."""
 
-import time
 from typing import Any
 
 import pytest
 
-from tests.activities.canary_world import EPOCH, World
+from tests.activities.canary_world import EPOCH, World, until
 from tidegate.adapters.kubernetes import Cluster
 from tidegate.contracts import Fence
 from tidegate.domain.canary import API_VERSION
@@ -102,10 +101,7 @@ def delete_canary(world: World) -> None:
     world.workloads.create(gone, manager="flagger")
     for cluster in (world.mesh, world.workloads):
         cluster.delete(API_VERSION, "Canary", "test", "podinfo")
-    deadline = time.monotonic() + 30
-    while world.workloads.get("v1", "ConfigMap", "test", "gone") is not None:
-        assert time.monotonic() < deadline, "nothing is collected"
-        time.sleep(0.02)
+    until(lambda: world.workloads.get("v1", "ConfigMap", "test", "gone") is None)
 
 
 def test_nothing_goes_with_the_canary_after_the_first_step_of_a_release(led: World) -> None:

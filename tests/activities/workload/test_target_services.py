@@ -7,6 +7,7 @@ import pytest
 from temporalio.exceptions import ApplicationError
 
 from activities.sync_objects import write
+from tests.activities.canary_world import until
 from tests.activities.workload.test_clusters import BOTH, initialise, steps, sync
 from tidegate.decisions.sync_set import Replicas, SyncItem
 from tidegate.domain.errors import AccessDenied
@@ -186,9 +187,6 @@ def test_whoever_may_not_see_endpoints_is_told_so(
 
 def test_pods_that_are_lost_in_the_analysis_fail_it(released: Any) -> None:
     released.change_deployment("podinfo-canary", select("2"), "tidegate-canary")
-    ref = ("apps/v1", "Deployment", "test", "podinfo-2")
-    gone = released.workloads.get(*ref) | {}
-    gone["spec"]["replicas"] = 0
     released.workloads.apply(
         {
             "apiVersion": "apps/v1",
@@ -198,8 +196,7 @@ def test_pods_that_are_lost_in_the_analysis_fail_it(released: Any) -> None:
         },
         manager="kubectl",
     )
-    while released.workloads.list("v1", "Pod", "test", "app=podinfo-2"):
-        pass
+    until(lambda: not released.workloads.list("v1", "Pod", "test", "app=podinfo-2"))
     (verdict,) = released.look("b")
     assert verdict.reason == (
         "no pod of podinfo-canary is ready: it selects the pods of app=podinfo-2, of which none is ready: "

@@ -98,6 +98,13 @@ async def test_a_key_is_worked_on_once_and_again_when_it_changed_meanwhile() -> 
     assert await pending == KEY
 
 
+async def test_a_key_may_fail_for_ever() -> None:
+    queue = WorkQueue()
+    for _ in range(2000):
+        queue.retry(KEY)
+    queue.close()
+
+
 async def test_a_failed_reconciliation_is_repeated() -> None:
     attempts = 0
     succeeded = asyncio.Event()

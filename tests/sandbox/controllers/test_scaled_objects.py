@@ -64,13 +64,21 @@ async def test_a_target_is_kept_at_its_minimum_and_paused_at_what_its_pause_says
 
     await keda.patch(SCALED_OBJECTS, made, {"metadata": {"annotations": {PAUSED: "0"}}})
     await becomes(DEPLOYMENTS, lambda deployment: deployment["spec"]["replicas"] == 0)
-    await becomes(SCALED_OBJECTS, lambda found: found["status"].get("pausedReplicaCount") == 0)
+    await becomes(SCALED_OBJECTS, lambda found: (found.get("status") or {}).get("pausedReplicaCount") == 0)
     with pytest.raises(NotFoundError):
         await keda.get(AUTOSCALERS, namespace, HPA)
 
     target = {"metadata": {"name": "podinfo", "namespace": namespace}}
     await keda.patch(DEPLOYMENTS, target, {"spec": {"replicas": 1}})
     await becomes(DEPLOYMENTS, lambda deployment: deployment["spec"]["replicas"] == 0)
+
+
+async def test_a_target_that_comes_later_is_lifted(
+    keda: ClusterClient, namespace: str, deploy: Callable[..., Awaitable[Object]], becomes: Any
+) -> None:
+    await keda.create(SCALED_OBJECTS, scaled_object(namespace, minReplicaCount=2))
+    await deploy(replicas=0)
+    await becomes(DEPLOYMENTS, lambda deployment: deployment["spec"]["replicas"] == 2)
 
 
 async def test_its_hpa_has_its_bounds_and_its_annotations_whoever_wrote_them(

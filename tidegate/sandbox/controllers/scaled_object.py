@@ -42,12 +42,14 @@ class ScaledObjectController:
         known = self._scaled_objects.get(key)
         if known is None or deleting(known):
             return
-        target = await self._client.get(DEPLOYMENTS, key.namespace, known["spec"]["scaleTargetRef"]["name"])
+        self.reconciler.queue.add_after(key, float(known["spec"].get("pollingInterval", POLLING_SECONDS)))
+        with contextlib.suppress(NotFoundError):  # a target that is not there yet is looked for again
+            await self._bring(key, known["spec"]["scaleTargetRef"]["name"])
+
+    async def _bring(self, key: Key, name: str) -> None:
+        target = await self._client.get(DEPLOYMENTS, key.namespace, name)
         # Asked for after the target: whoever pauses first and scales then is not worked against.
         scaled_object = await self._client.get(SCALED_OBJECTS, key.namespace, key.name)
-        self.reconciler.queue.add_after(
-            key, float(scaled_object["spec"].get("pollingInterval", POLLING_SECONDS))
-        )
         await self._bring_autoscaler(scaled_object)
         replicas = quiet_replicas(scaled_object, desired_replicas(target))
         if replicas != desired_replicas(target):
