@@ -11,6 +11,7 @@ import pytest
 
 from tests.tiers import REAL, TIERS, create_world
 from tidegate.sandbox import inventory
+from tidegate.sandbox.__main__ import main
 from tidegate.sandbox.control_plane import Emulator
 from tidegate.sandbox.processes import ProcessError, Processes
 from tidegate.sandbox.world import World
@@ -97,15 +98,16 @@ async def test_an_unexpected_end_is_told_once(tmp_path: Path, caplog: pytest.Log
     assert [record.getMessage().count("goodbye") for record in caplog.records] == [1]
 
 
-async def test_a_missing_program_is_one_line_with_what_to_do(tmp_path: Path) -> None:
-    argv = [sys.executable, "-m", "tidegate.sandbox", "up", "--dir", str(tmp_path / "state")]
-    child = await asyncio.create_subprocess_exec(
-        *argv, env={**os.environ, "PATH": "/nonexistent"}, stderr=asyncio.subprocess.PIPE
-    )
-    _, output = await child.communicate()
+def test_a_missing_program_is_one_line_with_what_to_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("PATH", "/nonexistent")
+    monkeypatch.delenv("KUBEBUILDER_ASSETS", raising=False)
+    monkeypatch.setattr("tidegate.sandbox.prometheus._TOOLS", tmp_path)  # where `make setup` puts it
 
-    assert child.returncode == 5
-    assert output.decode().splitlines() == [
+    assert main(["up", "--dir", str(tmp_path / "state")]) == 5
+
+    assert capsys.readouterr().err.splitlines() == [
         "sandbox: prometheus was not found: install it with `apt-get install prometheus` (Debian, Ubuntu) or "
         "from https://prometheus.io/download/, and have it on PATH or at .tools/usr/bin/prometheus"
     ]
