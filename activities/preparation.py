@@ -21,7 +21,7 @@ from activities.site import Site, described
 from activities.surroundings import beside_services
 from tidegate.adapters.kubernetes import Change
 from tidegate.contracts import CANARY_FIELD_MANAGER, FENCE_ANNOTATION, CanaryCommand, StepReport
-from tidegate.decisions.ownership import cluster_marks
+from tidegate.decisions.ownership import cluster_marks, then_deleted
 from tidegate.decisions.revision import purpose_of, template_hash
 from tidegate.decisions.rollout import wanted_replicas
 from tidegate.domain.errors import AccessDenied, NotReady, ReleaseFailed
@@ -127,8 +127,7 @@ def refuse_other_kind(site: Site) -> None:
             if mark in annotations(live or {}):
                 raise ReleaseFailed(
                     f"{ref} still serves, and the target is a {site.ref.kind} now: run `tidegate uninstall` "
-                    "at the revision that was released last, start again, and then delete the "
-                    f"{kind} {site.ref.target}"
+                    f"at the revision that was released last, start again{then_deleted(kind, site.ref)}"
                 )
 
 

@@ -110,6 +110,8 @@ class Children:
         try:
             await workflow.wait_condition(lambda: all(run.done() for run in runs))
         except asyncio.CancelledError:
+            if workflow.cancellation_reason() is None:
+                raise  # the run leaves its worker's cache, and goes on elsewhere
             if self._coordinator:
                 self._coordinator.dissolve()
             for ref, run in zip(refs, runs, strict=True):
@@ -297,17 +299,12 @@ async def _put_right(
 ) -> CanaryOutcome:
     """A canary that was cancelled has gone back by itself; for one that was cut off, its parent does it.
 
-    `stands`: all canaries were promoted by then, and this one is not undone.
+    `stands`: all canaries were promoted by then, and this one is not undone. One that was cancelled may have
+    gone back before it heard so: its parent looks.
     """
-    ref, cause = request.ref, error.cause
-    if isinstance(cause, CancelledError) and stands:
-        reason = narration.stands(_told_reason(error))
-        return CanaryOutcome(canary=ref.full_name, outcome=Outcome.PROMOTED, reason=reason)
-    if isinstance(cause, CancelledError):
-        return CanaryOutcome(
-            canary=ref.full_name, outcome=Outcome.ABORTED, reason=f"{_told_reason(error)}; rolled back"
-        )
-    terminated, reason = isinstance(cause, TerminatedError), _told_reason(error)
+    ref, cause, reason = request.ref, error.cause, _told_reason(error)
+    if isinstance(cause, CancelledError) and not stands:
+        return CanaryOutcome(canary=ref.full_name, outcome=Outcome.ABORTED, reason=f"{reason}; rolled back")
     notes: list[Note] = []
 
     def say(report: StepReport) -> None:
@@ -316,7 +313,7 @@ async def _put_right(
     fences = Fences(max(now_ms(), request.epoch + 1))
     way = WayBack(ref, fences, request.limits, say, tell, stands=lambda: stands)
     await to_the_end(way.roll_back(request.epoch))
-    undone = Outcome.ABORTED if terminated else Outcome.FAILED
+    undone = Outcome.ABORTED if isinstance(cause, CancelledError | TerminatedError) else Outcome.FAILED
     promoted = request.epoch == way.promoted_by
     ended = narration.stands(reason) if promoted else f"{reason}; the release rolled it back"
     return CanaryOutcome(

@@ -23,7 +23,8 @@ class Coordinator:
     """Decides for the canaries of one release, by their workflow ids. `send` tells one how the others are.
 
     The decision to go is made once and for all; that to turn back may follow until all have been promoted. A
-    release that is aborted lets nobody go any more.
+    release that is aborted decides nothing any more, and tells to the end what was decided: that all stay. It
+    is decided when it can be told, by all that has come in until then.
     """
 
     def __init__(self, names: Mapping[str, str], epoch: int, control: Control, send: Send) -> None:
@@ -68,7 +69,7 @@ class Coordinator:
         elif member.turned_back:
             return
         news = report.model_dump(include={"passed", "promoted", "place", "turned_back"})
-        self._change(report.canary, member.model_copy(update=news))
+        self._members[report.canary] = member.model_copy(update=news)
         await self._tell()
 
     async def lost(self, key: str, reason: str) -> None:
@@ -76,7 +77,7 @@ class Coordinator:
         self._present.discard(key)
         member = self._members[key]
         if not member.turned_back:
-            self._change(key, member.model_copy(update={"turned_back": reason}))
+            self._members[key] = member.model_copy(update={"turned_back": reason})
         await self._tell()
 
     async def ended(self, key: str, outcome: CanaryOutcome) -> None:
@@ -85,24 +86,20 @@ class Coordinator:
             await self.lost(key, outcome.reason)
             return
         self._present.discard(key)
-        self._change(key, self._members[key].model_copy(update={"done": True}))
+        self._members[key] = self._members[key].model_copy(update={"done": True})
         await self._tell()
 
     @property
     def _is_over(self) -> bool:
         return self._dissolved or self._control.aborted
 
-    def _change(self, key: str, member: Member) -> None:
-        self._members[key] = member
-        if not self._is_over:
-            self._common = self._common.after(self._members.values())
-
     async def _tell(self) -> None:
         """To all at the same time, so that none goes much before another."""
-        if self._telling or self._is_over:
+        if self._telling:
             return
         self._telling = True
         try:
+            await asyncio.sleep(0)
             while news := self._news():
                 self._told |= news
                 await asyncio.gather(*(self._send(key, directive) for key, directive in news.items()))
@@ -110,6 +107,10 @@ class Coordinator:
             self._telling = False
 
     def _news(self) -> dict[str, Directive]:
+        if not self._is_over:
+            self._common = self._common.after(self._members.values())
+        elif not self._common.stayed:
+            return {}
         wanted = directives(self._members, self._common)
         return {
             key: directive

@@ -109,8 +109,7 @@ class Submissions:
         status = self._status()
         if status.outcome is None and self._request.releases:
             return self._refused_aside(request)
-        same = (request.mode, request.canaries) == (self._request.mode, self._request.canaries)
-        if status.outcome is None and same:
+        if status.outcome is None and _aside(request) == _aside(self._request):
             return self._submission(Disposition.ATTACHED, request)
         return self._enqueue(request)
 
@@ -178,4 +177,9 @@ def _same(one: ReleaseRequest, other: ReleaseRequest) -> bool:
 
 
 def _asked(request: ReleaseRequest) -> tuple[object, ...]:
-    return request.mode, request.revision, request.canaries, request.application
+    return *_aside(request), request.revision, request.application
+
+
+def _aside(request: ReleaseRequest) -> tuple[object, ...]:
+    """What a recovery or an uninstallation asks for."""
+    return request.mode, request.canaries, request.forgotten

@@ -60,14 +60,15 @@ class Uninstallation:
         refs = [each.ref for each in found.canaries]
         chosen = [ref for ref in refs if _is_among(ref, self._request.canaries)]
         gone = self._request.forgotten
-        if strange := sorted({*gone} - {name for ref in chosen for name in ref.owner.further_clusters}):
+        unknown = [
+            name for name in self._request.canaries if not any(_is_among(ref, (name,)) for ref in refs)
+        ]
+        known = {name for ref in (refs if unknown else chosen) for name in ref.owner.further_clusters}
+        if strange := sorted({*gone} - known):
             self.outcomes = [_invalid(name, narration.unknown_further(name)) for name in strange]
             return
         self.warnings = (*self.warnings, *map(narration.forgotten_cluster, gone))
         self._tell("its canaries' targets, and then their traffic")
-        unknown = [
-            name for name in self._request.canaries if not any(_is_among(ref, (name,)) for ref in refs)
-        ]
         ended = await asyncio.gather(*(self._uninstall(without_clusters(ref, gone)) for ref in chosen))
         self.outcomes = [*ended, *(_invalid(name, narration.unknown_canary(name)) for name in unknown)]
         self._tell("")

@@ -25,14 +25,20 @@ def test_only_other_kinds_than_a_deployment_are_marked() -> None:
 
 
 @pytest.mark.parametrize(
-    ("before", "now"), [("Deployment", "DaemonSet"), ("DaemonSet", "Deployment"), ("Deployment", "Service")]
+    ("before", "now", "then"),
+    [
+        ("Deployment", "DaemonSet", ", and then delete the Deployment podinfo"),
+        ("DaemonSet", "Deployment", ", and then delete the DaemonSet podinfo"),
+        ("Deployment", "Service", ""),
+        ("Service", "Deployment", ""),
+    ],
 )
-def test_a_target_that_turns_into_another_kind_is_refused(before: str, now: str) -> None:
+def test_a_target_that_turns_into_another_kind_is_refused(before: str, now: str, then: str) -> None:
     with pytest.raises(InvalidInput) as raised:
         refuse_turned(routes(before), ref(now))
     assert str(raised.value) == (
         f"Canary test/podinfo: spec.targetRef.kind: podinfo is a {now} now, and its {before} was released "
-        f"before; run `tidegate uninstall`, start again, and then delete the {before} podinfo"
+        f"before; run `tidegate uninstall`, start again{then}"
     )
 
 

@@ -39,7 +39,20 @@ def test_a_changed_field_is_told_with_both_values(
 def test_marks_of_a_release_are_no_changes_and_others_are() -> None:
     before = live({}, annotations={"tidegate.dev/fence": "1", "owner": "ann"})
     after = live({}, annotations={"tidegate.dev/fence": "2", "owner": "bob"}, labels={"team": "red"})
-    assert changed_fields(before, after) == "annotations.owner ann -> bob, labels.team nothing -> red"
+    assert changed_fields(before, after) == "annotations.owner changed, labels.team nothing -> red"
+
+
+def test_what_may_be_a_credential_is_not_told() -> None:
+    def route(token: str) -> dict[str, Any]:
+        sent = {"request": {"set": {"authorization": f"Bearer {token}", "x-key": token}}}
+        matched = [{"headers": {"x-secret": {"exact": token}}, "uri": {"exact": f"https://ann:{token}@shop"}}]
+        return {"http": [{"headers": sent, "match": matched}]}
+
+    before, after = live(route("s3cr3t-old")), live(route("s3cr3t-new"), annotations={"x-token": "s3cr3t"})
+    told = changed_fields(before, after)
+    assert "s3cr3t" not in told
+    assert "annotations.x-token added, http[0].headers.request.set.authorization changed" in told
+    assert "http[0].match[0].uri.exact https://***@shop -> https://***@shop" in told
 
 
 def test_what_was_made_has_no_changes() -> None:

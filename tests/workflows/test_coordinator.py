@@ -1,5 +1,7 @@
 """What a release decides for its canaries, whatever order their reports come in."""
 
+import asyncio
+
 import pytest
 
 from tidegate.contracts import AbortRequest, CanaryOutcome, Directive, Report
@@ -25,6 +27,21 @@ class Desk:
     async def hear(self, key: str, epoch: int = 7, **news: object) -> None:
         """A canary reports."""
         await self.coordinator.hear(Report.model_validate({"canary": key, "epoch": epoch} | news))
+
+
+class SlowDesk(Desk):
+    """The same, whose canaries take their time to be told while `free` is not set."""
+
+    def __init__(self, control: Control) -> None:
+        super().__init__(control)
+        self.free, self.begun = asyncio.Event(), asyncio.Event()
+        self.free.set()
+
+    async def _send(self, key: str, directive: Directive) -> None:
+        await super()._send(key, directive)
+        if not self.free.is_set():
+            self.begun.set()
+        await self.free.wait()
 
 
 @pytest.fixture
@@ -143,3 +160,44 @@ async def test_nobody_goes_once_the_release_is_aborted() -> None:
     await desk.hear("a", passed=True)
     await desk.hear("b", passed=True)
     assert desk.told == []
+
+
+async def test_what_comes_in_the_same_moment_is_heard_before_all_are_to_stay(desk: Desk) -> None:
+    await gone(desk)
+    await desk.hear("a", passed=True, promoted=True)
+    await asyncio.gather(
+        desk.hear("b", passed=True, promoted=True), desk.hear("a", turned_back="its primary is not ready")
+    )
+    assert desk.told[-1] == ("b", Directive(turn_back="rolled back with web: its primary is not ready"))
+    assert STAY not in [directive for _, directive in desk.told]
+    assert not desk.coordinator.stayed
+
+
+async def test_an_abort_while_others_are_being_told_leaves_it_undecided_that_all_stay() -> None:
+    control = Control()
+    desk = SlowDesk(control)
+    for key in ("a", "b"):
+        await desk.coordinator.begun(key)
+        await desk.hear(key, passed=True)
+    desk.free.clear()
+    telling = asyncio.create_task(desk.hear("a", passed=True, promoted=True))
+    await desk.begun.wait()
+    await desk.hear("b", passed=True, promoted=True)
+    control.ask_abort(AbortRequest())
+    desk.free.set()
+    await telling
+    assert STAY not in [directive for _, directive in desk.told]
+    assert not desk.coordinator.stayed
+
+
+async def test_one_that_is_reset_after_an_abort_hears_that_all_stay() -> None:
+    control = Control()
+    desk = Desk(control)
+    for key in ("a", "b"):
+        await desk.coordinator.begun(key)
+    await gone(desk)
+    for key in ("a", "b"):
+        await desk.hear(key, passed=True, promoted=True)
+    control.ask_abort(AbortRequest())
+    await desk.hear("b", anew=True)
+    assert desk.told[-1] == ("b", STAY)

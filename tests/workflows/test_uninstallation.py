@@ -73,6 +73,25 @@ async def test_a_further_cluster_that_is_gone_is_forgotten(stage: Stage) -> None
     assert stage.neighbours.calls.count("remove podinfo") == 2
 
 
+async def test_one_that_is_to_forget_a_cluster_is_not_the_one_that_waits_for_it(stage: Stage) -> None:
+    stage.neighbours.further = ("mesh03",)
+    stage.neighbours.hang = {"hand_over"}
+    handle, _ = await uninstall(stage)
+    await stage.until(lambda: "hand_over podinfo" in stage.neighbours.calls)
+    for _ in range(2):
+        assert (await uninstall(stage, forgotten=("mesh03",)))[1] is Disposition.QUEUED
+    stage.neighbours.hang.clear()
+    outcome: ReleaseOutcome = await handle.result()
+    assert outcome.warnings == ("nothing was given back in cluster mesh03, which is forgotten",)
+
+
+async def test_beside_a_name_that_is_not_there_no_cluster_is_complained_of(stage: Stage) -> None:
+    stage.neighbours.further = ("mesh03",)
+    handle, _ = await uninstall(stage, "poodinfo", forgotten=("mesh03",))
+    outcome: ReleaseOutcome = await handle.result()
+    assert (outcome.outcome.exit_code, outcome.reason) == (2, "no canary poodinfo is known to its clusters")
+
+
 async def test_a_cluster_that_is_not_a_further_one_is_not_forgotten(stage: Stage) -> None:
     handle, _ = await uninstall(stage, forgotten=("mesh02",))
     outcome: ReleaseOutcome = await handle.result()

@@ -7,7 +7,7 @@ from tidegate.decisions.sync_set import TRACKING_ANNOTATION, SyncItem
 from tidegate.domain.errors import InvalidInput
 from tidegate.domain.manifest import Manifest, dig, ref_of
 from tidegate.domain.marks import CANARY, FURTHER, RELEASE, REVISION, TARGET, TARGET_KIND, annotations
-from tidegate.domain.workload import DEPLOYMENT
+from tidegate.domain.workload import DEPLOYMENT, SERVICE
 
 
 def application_of(manifest: Manifest | None) -> str:
@@ -91,5 +91,10 @@ def refuse_turned(live: Manifest | None, ref: CanaryRef) -> None:
             f"{ref.target} is a {ref.kind} now, and its {known} was released before",
             subject=f"Canary {ref.namespace}/{ref.name}",
             field="spec.targetRef.kind",
-            mend=f"run `tidegate uninstall`, start again, and then delete the {known} {ref.target}",
+            mend=f"run `tidegate uninstall`, start again{then_deleted(known, ref)}",
         )
+
+
+def then_deleted(kind: str, ref: CanaryRef) -> str:
+    """What is to be done with a target's earlier kind in the end; nothing where a Service may lead to it."""
+    return "" if SERVICE.name in (kind, ref.kind) else f", and then delete the {kind} {ref.target}"

@@ -1,14 +1,17 @@
 """What a release changed in an object around a canary, field by field: "port 9898 -> 9899"."""
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
 from tidegate.domain.manifest import Manifest, dig
+from tidegate.domain.redaction import redacted
 
 OWN = "tidegate.dev/"
 """Prefix of the marks that every release writes: no change that anybody asked for."""
 
 _TOLD_ELSEWHERE = {"selector", "nodePort", "mirror", "mirrorPercentage"}
+_PRIVATE = re.compile(r"(^|\.)(annotations|headers|withoutHeaders|queryParams)\.")
 _LONGEST = 60
 
 
@@ -22,7 +25,14 @@ def changed_fields(before: Manifest | None, after: Manifest) -> str:
     alone = all(len(dig(each, "spec", "ports") or ()) <= 1 for each in (before, after))
     was, now = _fields(before, alone), _fields(after, alone)
     paths = sorted(path for path in {*was, *now} if was.get(path) != now.get(path))
-    return ", ".join(f"{path} {_said(was.get(path))} -> {_said(now.get(path))}" for path in paths)
+    return ", ".join(_told(path, was.get(path), now.get(path)) for path in paths)
+
+
+def _told(path: str, was: Any, now: Any) -> str:
+    """A history keeps what is told: values that may be somebody's credentials are left out."""
+    if _PRIVATE.search(path):
+        return f"{path} {'added' if was is None else 'removed' if now is None else 'changed'}"
+    return redacted(f"{path} {_said(was)} -> {_said(now)}")
 
 
 def _fields(manifest: Manifest, alone: bool) -> dict[str, Any]:

@@ -19,7 +19,7 @@ from tidegate.domain.marks import (
 )
 from tidegate.domain.workload import SERVICE, kind_of
 from tidegate.manifests import promotion
-from tidegate.manifests.target_service import HEADLESS
+from tidegate.manifests.services import HEADLESS
 
 LARGEST = 100_000
 """Characters; Kubernetes takes 256 KiB for all annotations of an object together."""

@@ -9,8 +9,8 @@ from tidegate.domain.leading import EXTERNAL
 from tidegate.domain.manifest import Manifest, dig
 from tidegate.domain.workload import SERVICE
 from tidegate.manifests.naming import OWNER_LABELS
+from tidegate.manifests.services import HEADLESS
 
-HEADLESS = "None"
 _SHARED = ("ipFamilies", "ipFamilyPolicy")
 """How a Service is reached that its copies are reached by as well."""
 
