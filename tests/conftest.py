@@ -25,6 +25,20 @@ Serve = Callable[[Handler], Awaitable[str]]
 Run = Callable[[Coroutine[Any, Any, Any]], Any]
 
 
+WORLDS = ("access", "clusters", "e2e", "faults", "sandbox")
+"""Folders whose tests share a world, or servers, that take long to start."""
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Where tests run on several processes, those that share a world run on one: a process for each tier."""
+    for item in items:
+        folder = item.path.parent.relative_to(Path(__file__).parent)
+        if folder.parts and folder.parts[0] in WORLDS:
+            tier = "real" if "real" in item.name.partition("[")[2].rstrip("]").split("-") else "emulator"
+            item.add_marker(pytest.mark.xdist_group(f"{folder}-{tier}"))
+
+
 @pytest.fixture
 async def serve() -> AsyncIterator[Serve]:
     """Start an HTTP server that gives every request to one handler; its base address is the result."""
