@@ -140,9 +140,8 @@ def _taken(site: Site, wanted: Manifest, change: Change) -> tuple[str, ...]:
 
 def _brought_to_git(change: Change, command: RouteCommand) -> tuple[str, ...]:
     """What Git asks of routes that were a release's: told where they come to rest for the first time."""
-    begins = command.expected is None and not command.takes_traffic and not command.turning_back
     ours = change.before is not None and RELEASE in annotations(change.before)
-    fields = changed_fields(change.before, change.after) if begins and ours else ""
+    fields = changed_fields(change.before, change.after) if command.is_first and ours else ""
     return (f"{described(change.after)}: {fields}",) if fields else ()
 
 

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from tidegate.decisions.contests import contests
-from tidegate.decisions.queries import SUCCESS_RATE_QUERY, render_query
+from tidegate.decisions.queries import checks
 from tidegate.domain.analysis import Metric
 from tidegate.domain.canary import Canary
 from tidegate.domain.comparison import Comparison
@@ -61,9 +61,10 @@ def test_both_versions_are_asked_the_same_of_another_workload() -> None:
     (found,) = contests(
         canary(RATE), comparison(*named("request-success-rate"), step="20s"), "podinfo-primary", nowhere
     )
-    known = {"namespace": "test", "interval": "20s"}
-    assert found.check.query == render_query(SUCCESS_RATE_QUERY, known | {"target": "podinfo"})
-    assert found.other == render_query(SUCCESS_RATE_QUERY, known | {"target": "podinfo-primary"})
+    (check,) = checks(canary(RATE | {"interval": "20s"}), nowhere)
+    assert found.check.query == check.query
+    assert found.other == check.query.replace('workload="podinfo"', 'workload="podinfo-primary"')
+    assert found.other != check.query
     assert (found.check.window_seconds, found.check.address) == (20, "http://prometheus:9090")
 
 

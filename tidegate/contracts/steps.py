@@ -182,7 +182,7 @@ class RouteCommand(Model):
 
     @property
     def is_first(self) -> bool:
-        """Whether a release begins with it: all on the primary, as its manifests say, and nothing before."""
+        """Whether it puts all on the primary, as the manifests say, and no weight was given before."""
         return not (self.takes_traffic or self.turning_back or self.expected)
 
 

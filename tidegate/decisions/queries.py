@@ -30,6 +30,11 @@ _GAP_BEHIND = re.compile(rf'{_BEHIND}="([^"/]+)/([^"]+)"')
 
 
 def _success_rate(selector: str) -> str:
+    """Percent of requests without a 5xx.
+
+    `or vector(0)`: with errors only, the numerator has no series at all, and that is 0 %, not a canary
+    without traffic. Without traffic, no series remains, or 0 / 0 gives NaN.
+    """
     requests = f"istio_requests_total{{{selector}"
     return (
         f'(sum(rate({requests},response_code!~"5.*"}}[{{{{ interval }}}}])) or vector(0))'
@@ -38,6 +43,7 @@ def _success_rate(selector: str) -> str:
 
 
 def _request_duration(selector: str) -> str:
+    """P99 in milliseconds."""
     buckets = f"istio_request_duration_milliseconds_bucket{{{selector}}}"
     return f"histogram_quantile(0.99, sum(rate({buckets}[{{{{ interval }}}}])) by (le))"
 
@@ -46,13 +52,6 @@ def _request_count(selector: str) -> str:
     """Requests to the canary, by the server's own extrapolation to the whole window."""
     return f"sum(increase(istio_requests_total{{{selector}}}[{{{{ interval }}}}]))"
 
-
-SUCCESS_RATE_QUERY = _success_rate(_OF_WORKLOAD)
-"""Percent of requests without a 5xx. `or vector(0)`: with errors only, the numerator has no series at all,
-and that is 0 %, not a canary without traffic. Without traffic, no series remains, or 0 / 0 gives NaN."""
-
-REQUEST_DURATION_QUERY = _request_duration(_OF_WORKLOAD)
-"""P99 in milliseconds."""
 
 _BUILTIN = {
     "request-success-rate": (Measure.SUCCESS_RATE, _success_rate),

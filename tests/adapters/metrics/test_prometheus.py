@@ -11,14 +11,24 @@ from aiohttp import web
 from tidegate.adapters.metrics.prometheus import own_prometheus, query_url
 from tidegate.adapters.reach import Direct
 from tidegate.decisions.judge import Sample
-from tidegate.decisions.queries import REQUEST_DURATION_QUERY, SUCCESS_RATE_QUERY, render_query
+from tidegate.decisions.queries import checks
+from tidegate.domain.canary import Canary
 from tidegate.domain.errors import AccessDenied, InvalidInput, Unreachable
 
 Serve = Callable[[Callable[[web.Request], Awaitable[web.StreamResponse]]], Awaitable[str]]
 
 
-def built_in(query: str, target: str) -> str:
-    return render_query(query, {"namespace": "test", "target": target, "interval": "1m"})
+def built_in(metric: str, target: str, interval: str = "1m") -> str:
+    """What is asked for a check of Flagger's own."""
+    asked = {"name": metric, "interval": interval, "thresholdRange": {"min": 1}}
+    analysis = {"stepWeight": 10, "metrics": [asked]}
+    spec = {
+        "targetRef": {"kind": "Deployment", "name": target},
+        "service": {"port": 9898},
+        "analysis": analysis,
+    }
+    canary = Canary.parse({"metadata": {"name": "podinfo", "namespace": "test"}, "spec": spec})
+    return checks(canary, lambda _: None)[0].query
 
 
 @pytest.mark.parametrize(
@@ -28,7 +38,7 @@ def built_in(query: str, target: str) -> str:
 async def test_the_success_rate_tells_errors_from_silence(
     prometheus: str, target: str, expected: float | None
 ) -> None:
-    sample = await own_prometheus(prometheus).query(built_in(SUCCESS_RATE_QUERY, target))
+    sample = await own_prometheus(prometheus).query(built_in("request-success-rate", target))
     assert sample.value == expected
 
 
@@ -36,7 +46,7 @@ async def test_the_success_rate_tells_errors_from_silence(
 async def test_the_request_duration_is_the_p99_in_milliseconds(
     prometheus: str, target: str, expected: float | None
 ) -> None:
-    sample = await own_prometheus(prometheus).query(built_in(REQUEST_DURATION_QUERY, target))
+    sample = await own_prometheus(prometheus).query(built_in("request-duration", target))
     assert sample.value == expected
 
 
@@ -59,8 +69,7 @@ async def test_an_answer_is_one_number_or_no_data(
 
 async def test_samples_are_one_for_each_step_at_times_that_two_queries_share(prometheus: str) -> None:
     server = own_prometheus(prometheus)
-    query = render_query(SUCCESS_RATE_QUERY, {"namespace": "test", "target": "healthy", "interval": "10s"})
-    samples = await server.samples(query, 60, 10)
+    samples = await server.samples(built_in("request-success-rate", "healthy", "10s"), 60, 10)
     assert 6 <= len(samples) <= 7
     assert {at % 10 for at in samples} == {0}
     assert list(samples.values()) == pytest.approx([99.5] * len(samples), abs=0.1)
