@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 import aiohttp
 from temporalio.client import WorkflowQueryFailedError, WorkflowQueryRejectedError
+from temporalio.common import QueryRejectCondition
 from temporalio.service import RPCError
 
 from benchmarks.faults.release import Release
@@ -115,9 +116,11 @@ async def _listen(release: Release) -> None:
 
 
 async def _status_of(release: Release) -> CanaryStatus | None:
-    """What its canary says of itself; None while nobody can say."""
+    """What its canary says of itself; None while nobody can say, or only a run that has ended."""
     try:
-        status: CanaryStatus = await release.latest_canary_handle.query(STATUS, result_type=CanaryStatus)
+        status: CanaryStatus = await release.latest_canary_handle.query(
+            STATUS, result_type=CanaryStatus, reject_condition=QueryRejectCondition.NOT_OPEN
+        )
     except (RPCError, WorkflowQueryFailedError, WorkflowQueryRejectedError):
         return None
     return status if status.revision == release.sha else None
