@@ -13,7 +13,7 @@ from pathlib import Path
 
 from benchmarks.faults.application import PRIMARY
 from benchmarks.faults.canary import VIRTUAL_SERVICES
-from benchmarks.faults.case import Case, Inject, Kind
+from benchmarks.faults.case import RELEASES, Case, Inject, Kind
 from benchmarks.faults.follower import Point
 from benchmarks.faults.release import FIRST_BAKE, PREPARE, PROMOTE, ROUTE_BACK, SCALE_UP, SYNC, Release
 from benchmarks.faults.scene import Scene
@@ -50,7 +50,7 @@ def cases() -> Iterator[Case]:
         for way, seconds in (("ahead", HOUR_SECONDS), ("back", -HOUR_SECONDS)):
             bounded = name in ("scale-up", "promote", "route-back") or way == "ahead"
             yield Case(f"{kind}: {way}, in {name}", WORKER, kind, _jump(point, seconds), bounded=bounded)
-    for kind in Kind:
+    for kind in RELEASES:
         yield Case(f"{kind}: an hour", SERVER, kind, _nothing, prepare=_remember_later_epochs)
 
 
