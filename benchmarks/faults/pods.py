@@ -17,6 +17,7 @@ from benchmarks.installation import CLUSTER, NAME
 from tidegate.domain.release import Outcome
 from tidegate.sandbox.addresses import loopback_address
 from tidegate.sandbox.client import CONFIG_MAPS, PODS, Object
+from tidegate.sandbox.informer import cancel
 
 COMMAND = ["./podinfo", "--port=9898", "--level=info"]
 PORT = 9898
@@ -80,9 +81,7 @@ def while_harmed(harm: Harm) -> Inject:
         with release.fault():
             harming = asyncio.create_task(harm(release.application))
             await release.ended(within=60)
-            harming.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await harming
+            await cancel(harming)
 
     return inject
 
