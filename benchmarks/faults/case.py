@@ -79,7 +79,7 @@ class Case(NamedTuple):
     `inject` runs beside the release from its start; it waits for the point it wants with
     `release.until(point)`, and brackets the harm with `with release.fault():` (else its own begin and end
     count). `outcomes` are the ends that are right; empty means the kind's usual one. `named` is a regular
-    expression that what the release says (reason, notes, warnings, failures in its histories) has to match;
+    expression that what the release says (reasons, notes, warnings, failures of its steps) has to match;
     empty where the fault leaves no trace that a person would miss. `allowed` says which failed requests the
     fault excuses, beside those that the broken version answered itself. `analysis` replaces fields of the
     Canary's analysis; `policy` is a ReleasePolicy that comes with the new version. `failures` are the ends

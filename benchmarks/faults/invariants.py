@@ -53,7 +53,8 @@ async def _ended(release: Release, case: Case) -> Violations:
     if release.outcome is None and not release.failure:
         return await _waits(release, case)
     if case.waiting:
-        return [f"it was expected to wait, and ended: {release.said().splitlines()[0]}"]
+        end = release.outcome.reason if release.outcome else release.failure
+        return [f"it was expected to wait, and ended: {end}"]
     if release.outcome is None:
         right = release.failure in case.failures
         return [] if right else [f"it has no outcome: {release.failure}"]

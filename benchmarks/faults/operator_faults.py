@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Iterator
 
 from benchmarks.faults.case import COMPARED, UNTESTED, Case, Kind
+from benchmarks.faults.ends import ABORTED, CANCELLED, PROMOTED, RECOVERED, STARTED_AGAIN, TERMINATED
 from benchmarks.faults.follower import CANARY, RELEASE
 from benchmarks.faults.release import FIRST_BAKE, PREPARE, STAGES, Release
 from benchmarks.faults.scene import TASK_QUEUE, Scene
@@ -23,9 +24,12 @@ from benchmarks.faults.strikes import (
 from tidegate.cli.submission import submit
 from tidegate.domain.release import Outcome
 
-CANCELLED, TERMINATED, RESET = "cancelled in Temporal", "terminated in Temporal", "reset in Temporal"
+CANCELS, TERMINATES, RESETS = "cancelled in Temporal", "terminated in Temporal", "reset in Temporal"
 STORM, STARTS = "storm of signals", "starts at once"
 STARTERS = 5
+
+LAST = "scale-down"
+"""By then the promotion is final."""
 
 OF_CANARY = [name for name, point in STAGES.items() if point.workflow == CANARY]
 BOUNDED = {"sync", "bake-25", "promote", "scale-down"}
@@ -42,28 +46,24 @@ def cases() -> Iterator[Case]:
 
 
 def _cancellations() -> Iterator[Case]:
-    promoted = frozenset({Outcome.PROMOTED})
     for name, point in STAGES.items():
-        last = name == "scale-down"
         yield Case(
             f"release, in {name}",
-            CANCELLED,
+            CANCELS,
             Kind.GOOD,
             at(point, cancel_release),
-            failures=frozenset({"CancelledError"}),
-            side="new" if last else "old",
-            named="cancel",
+            side="new" if name == LAST else "old",
             bounded=name in BOUNDED,
+            **CANCELLED,
         )
     for name in OF_CANARY:
-        last = name == "scale-down"
         yield Case(
             f"canary, in {name}",
-            CANCELLED,
+            CANCELS,
             Kind.GOOD,
             at(STAGES[name], cancel_canary),
-            outcomes=frozenset({Outcome.ABORTED}) | (promoted if last else frozenset()),
-            named="cancel",
+            outcomes=_cut_off(name),
+            named="cancelled in Temporal",
             bounded=name in BOUNDED,
         )
 
@@ -71,56 +71,58 @@ def _cancellations() -> Iterator[Case]:
 def _terminations() -> Iterator[Case]:
     for name in OF_CANARY:
         point, bounded = STAGES[name], name in BOUNDED
-        late = frozenset({Outcome.PROMOTED}) if name == "scale-down" else frozenset()
         yield Case(
             f"canary, in {name}",
-            TERMINATED,
+            TERMINATES,
             Kind.GOOD,
             at(point, terminate_canary),
-            outcomes=frozenset({Outcome.ABORTED}) | late,
+            outcomes=_cut_off(name),
             named="terminated in Temporal",
             bounded=bounded,
         )
         yield Case(
             f"release, in {name}",
-            TERMINATED,
+            TERMINATES,
             Kind.GOOD,
             at(point, terminate_release),
-            failures=frozenset({"TerminatedError"}),
-            side="new" if name == "scale-down" else "old",
-            named="terminated",
+            side="new" if name == LAST else "old",
             bounded=bounded,
+            **TERMINATED,
         )
         yield Case(
             f"both, in {name}, then the next start",
-            TERMINATED,
+            TERMINATES,
             Kind.GOOD,
             at(point, terminate_both, start_again),
-            outcomes=frozenset({Outcome.PROMOTED, Outcome.UNCHANGED}),
-            side="new",
             bounded=bounded,
+            **STARTED_AGAIN,
         )
         yield Case(
             f"both, in {name}, then recover",
-            TERMINATED,
+            TERMINATES,
             Kind.GOOD,
             at(point, terminate_both, recover),
-            outcomes=frozenset({Outcome.RECOVERED, Outcome.UNCHANGED}),
-            named="put right|nothing was wrong",
+            side="new" if name == LAST else "",
             bounded=bounded,
+            **RECOVERED,
         )
+
+
+def _cut_off(stage: str) -> frozenset[Outcome]:
+    """How a canary ends that is cut off there; a promotion that is final stands."""
+    return ABORTED | PROMOTED if stage == LAST else ABORTED
 
 
 def _terminations_beside() -> Iterator[Case]:
     """Nobody is left who knows of the baseline but what stands on the clusters."""
     ends = {
-        "the next start": (start_again, frozenset({Outcome.PROMOTED}), "new", ""),
+        "the next start": (start_again, PROMOTED, "new", ""),
         "recover": (recover, frozenset({Outcome.RECOVERED}), "old", "put right"),
     }
     for name, (then, outcomes, side, named) in ends.items():
         yield Case(
             f"both, in bake-25 beside a baseline, then {name}",
-            TERMINATED,
+            TERMINATES,
             Kind.GOOD,
             at(STAGES["bake-25"], terminate_both, then),
             outcomes=outcomes,
@@ -141,7 +143,7 @@ def _resets() -> Iterator[Case]:
         for workflow, to in ((CANARY, PREPARE), (CANARY, FIRST_BAKE), (RELEASE, STAGES["survey"])):
             yield Case(
                 f"{workflow}, in {name}, to {to.label or 'its start'}",
-                RESET,
+                RESETS,
                 Kind.GOOD,
                 at(STAGES[name], reset(workflow, to)),
                 outcomes=ends | final,
@@ -157,7 +159,7 @@ def _storms() -> Iterator[Case]:
         STORM,
         Kind.GOOD,
         at(FIRST_BAKE, storm_with_abort),
-        outcomes=frozenset({Outcome.ABORTED}),
+        outcomes=ABORTED,
         named="enough",
         analysis={"interval": "60s"},
     )

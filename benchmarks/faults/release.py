@@ -6,7 +6,13 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
-from temporalio.client import Client, WorkflowContinuedAsNewError, WorkflowFailureError, WorkflowHandle
+from temporalio.client import (
+    Client,
+    WorkflowContinuedAsNewError,
+    WorkflowFailureError,
+    WorkflowHandle,
+    WorkflowQueryFailedError,
+)
 from temporalio.service import RPCError
 
 from benchmarks.faults.application import Application
@@ -14,7 +20,7 @@ from benchmarks.faults.canary import Canary
 from benchmarks.faults.case import Kind
 from benchmarks.faults.follower import CANARY, RELEASE, Follower, Point, Seen
 from benchmarks.gateway import Answer
-from tidegate.contracts import ABORT, AbortRequest, ReleaseOutcome
+from tidegate.contracts import ABORT, STATUS, AbortRequest, CanaryStatus, ReleaseOutcome, ReleaseStatus
 
 RESOLVE = Point(RELEASE, "Resolve revision")
 SURVEY = Point(RELEASE, "Render and validate")
@@ -88,7 +94,7 @@ class Release:
         self.targets: dict[tuple[str, str], Any] = {}
         """The target's template before it began."""
         self.heard: list[str] = []
-        """What its status said while somebody looked."""
+        """What its status said while somebody looked, or after an end without an outcome."""
         self.aborting: asyncio.Task[None] | None = None
         self._first_answers = {each.name: len(each.answers) for each in application.canaries}
         self._first_templates = {
@@ -176,6 +182,7 @@ class Release:
                 except WorkflowFailureError as error:
                     self.failure = type(error.cause).__name__
                     await self._canaries_ended()
+                    await self._hear()
                     return
                 except RPCError:
                     await asyncio.sleep(0.1)
@@ -185,6 +192,15 @@ class Release:
         for canary in self.follower.canaries:
             with contextlib.suppress(WorkflowFailureError):
                 await self.handle_of(canary).result()
+
+    async def _hear(self) -> None:
+        """It has no outcome to read, but it and its canaries still answer what became of them."""
+        with contextlib.suppress(RPCError, WorkflowQueryFailedError):
+            status: ReleaseStatus = await self.handle.query(STATUS, result_type=ReleaseStatus)
+            self.heard += [status.outcome.reason] if status.outcome else []
+            for name in self.follower.canaries:
+                canary: CanaryStatus = await self.handle_of(name).query(STATUS, result_type=CanaryStatus)
+                self.heard += [note.text for note in canary.notes]
 
     def answers(self) -> list[Answer]:
         """What visitors were answered since it began."""
@@ -199,8 +215,11 @@ class Release:
         return canary.templates[cluster][self._first_templates[canary.name, cluster] :]
 
     def said(self) -> str:
-        """All that it says of itself: outcome, reasons, notes, warnings, and failures in its histories."""
-        lines = [self.failure, *self.heard]
+        """All that it says of itself: reasons, notes, warnings, and failures of steps in its histories.
+
+        What somebody did to it is there too, but in the words of whoever did it.
+        """
+        lines = [*self.heard]
         if self.outcome is not None:
             lines += [self.outcome.reason, *self.outcome.warnings]
             for canary in self.outcome.canaries:
@@ -210,6 +229,5 @@ class Release:
 
 
 def _tells(event: Seen) -> bool:
-    """Whether the event is about a failure, or about what somebody did."""
-    words = ("FAILED", "TIMED_OUT", "CANCEL", "TERMINATED", "SIGNALED", "UPDATE")
-    return any(word in event.type for word in words) or "lastFailure" in event.text
+    """Whether the event is about a step that failed."""
+    return event.type in ("ACTIVITY_TASK_FAILED", "ACTIVITY_TASK_TIMED_OUT") or "lastFailure" in event.text

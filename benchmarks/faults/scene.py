@@ -212,7 +212,7 @@ class Scene:
         await release.ended(within=60)
         await release.follower.stop()
         if release.outcome is None or release.outcome.outcome is not Outcome.INITIALISED:
-            raise NotMeasured(f"the application was not initialised: {release.said()}")
+            raise NotMeasured(f"the application was not initialised: {release.failure}\n{release.said()}")
         await self.settle()
         await self.observe()
 

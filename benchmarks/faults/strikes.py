@@ -1,7 +1,8 @@
 """What operators and accidents do to a release at a place of it: cancel, terminate, reset, kill, signal."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+import contextlib
+from collections.abc import Awaitable, Callable, Iterator
 
 from temporalio.api.common.v1 import WorkflowExecution
 from temporalio.api.workflowservice.v1 import ResetWorkflowExecutionRequest
@@ -90,12 +91,13 @@ async def terminate_release(scene: Scene, release: Release) -> None:
 
 async def terminate_canary(scene: Scene, release: Release) -> None:
     """Its release sees it."""
-    await release.canary_handle.terminate("an operator")
+    with unless_ended():
+        await release.canary_handle.terminate("an operator")
 
 
 async def terminate_both(scene: Scene, release: Release) -> None:
     """The canary first: it would go back by itself otherwise."""
-    await release.canary_handle.terminate("an operator")
+    await terminate_canary(scene, release)
     await release.handle.terminate("an operator")
 
 
@@ -117,9 +119,7 @@ async def uninstall_again(scene: Scene, release: Release) -> None:
     outcome = release.outcome
     if outcome and outcome.outcome is not Outcome.FAILED:
         return
-    release.heard += (
-        [release.failure, *(canary.reason for canary in outcome.canaries)] if outcome else [release.failure]
-    )
+    release.heard += [canary.reason for canary in outcome.canaries] if outcome else []
     release.outcome, release.failure = None, ""
     await scene.again(release, mode=Mode.UNINSTALL, on_conflict=OnConflict.REJECT)
 
@@ -168,8 +168,15 @@ async def storm_with_abort(scene: Scene, release: Release) -> None:
 
 async def tell(release: Release, name: str, *arguments: Model) -> None:
     """A release that has ended meanwhile takes no signal."""
-    try:
+    with unless_ended():
         await release.handle.signal(name, args=arguments)
+
+
+@contextlib.contextmanager
+def unless_ended() -> Iterator[None]:
+    """What is asked of a run comes to nothing when it has ended meanwhile."""
+    try:
+        yield
     except RPCError as error:
         if error.status is not RPCStatusCode.NOT_FOUND:
             raise

@@ -8,6 +8,7 @@ from itertools import product
 
 from benchmarks.faults.application import WIDE
 from benchmarks.faults.case import USUAL, Case, Inject, Kind
+from benchmarks.faults.ends import ABORTED, EITHER_END, PROMOTED, RECOVERED, ROLLED_BACK, STARTED_AGAIN
 from benchmarks.faults.follower import CANARY, Point
 from benchmarks.faults.pods import DEPENDENT, LONG_BAKE, canarys_share, crash_on, while_broken, while_harmed
 from benchmarks.faults.proxy import Fault, Mode
@@ -32,7 +33,7 @@ from benchmarks.faults.strikes import (
     terminate_both,
     terminate_canary,
 )
-from benchmarks.faults.wiring import BUDGET_SECONDS, WORKLOADS, wire
+from benchmarks.faults.wiring import BUDGET_SECONDS, OUTAGES, WORKLOADS, wire
 from tidegate.domain.release import Outcome
 from tidegate.sandbox.inventory import FURTHER
 
@@ -43,7 +44,6 @@ GROUP = "two clusters"
 EVENTS = 146
 """How many the history of the canary has when nothing goes wrong, or a few less."""
 
-OUTAGES = (5.0, BUDGET_SECONDS + 5.0)
 MODES = (Mode.REFUSED, Mode.HANGING, Mode.BROKEN)
 STEPS = {
     "plan": PLAN,
@@ -55,7 +55,6 @@ STEPS = {
     "scale-down": SCALE_DOWN,
 }
 STEPS_BACK = {"route-back": ROUTE_BACK, "restore": RESTORE}
-EITHER_END = frozenset({Outcome.PROMOTED, Outcome.ROLLED_BACK})
 GIVEN_UP = {
     "plan": EITHER_END | {Outcome.FAILED},
     "prepare": EITHER_END,
@@ -96,7 +95,7 @@ def cases() -> Iterator[Case]:
     yield _case(
         "pods of the further cluster crash in mid-bake",
         while_harmed(lambda application: crash_on(application, FURTHER)),
-        outcomes=frozenset({Outcome.ROLLED_BACK}),
+        outcomes=ROLLED_BACK,
         named=f"{FURTHER}: .*(no pod of podinfo is ready|success rate)",
         allowed=canarys_share,
         analysis=LONG_BAKE,
@@ -104,7 +103,7 @@ def cases() -> Iterator[Case]:
     yield _case(
         "the primary of the further cluster fails in its promotion",
         while_broken(PROMOTE, FURTHER),
-        outcomes=frozenset({Outcome.ROLLED_BACK}),
+        outcomes=ROLLED_BACK,
         named=f"{FURTHER}.*podinfo-primary (does not become ready|is not ready)",
         container=DEPENDENT,
     )
@@ -128,24 +127,22 @@ def _outage(mode: Mode, seconds: float, step: str, point: Point, kind: Kind) -> 
 
 
 def _operated(step: str, point: Point) -> Iterator[Case]:
-    late = frozenset({Outcome.PROMOTED})
     yield _case(f"Temporal killed in {step}", at(point, restart_temporal(12.0)))
     yield _case(
         f"canary is terminated in {step}",
         at(point, terminate_canary),
-        outcomes=frozenset({Outcome.ABORTED}) | late,
+        outcomes=ABORTED | PROMOTED,
         named="terminated in Temporal",
         may_be_missed=True,
     )
     yield _case(
         f"both are terminated in {step}, then recover",
         at(point, terminate_both, recover),
-        outcomes=frozenset({Outcome.RECOVERED, Outcome.UNCHANGED}),
-        named="put right|nothing was wrong",
+        side="new" if point is SCALE_DOWN else "",
+        **RECOVERED,
     )
     yield _case(
         f"both are terminated in {step}, then the next start",
         at(point, terminate_both, start_again),
-        outcomes=frozenset({Outcome.PROMOTED, Outcome.UNCHANGED}),
-        side="new",
+        **STARTED_AGAIN,
     )

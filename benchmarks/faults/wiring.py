@@ -20,9 +20,13 @@ from benchmarks.installation import CLUSTER
 BUDGET_SECONDS = 10.0
 """The outage budget of a scene: short, so that an outage that is longer does not take minutes."""
 
+OUTAGES = (5.0, BUDGET_SECONDS + 5.0)
+"""Seconds of one that the retries outlast, and of one that they do not."""
+
 GIT_SECONDS = 4.0
 MESH, LOAD, WORKLOADS, PROMETHEUS, GIT = "asm", "mesh01", CLUSTER, "prometheus", "git"
-
+CLUSTERS = {"mesh control plane": (MESH, "cluster asm"), "workload cluster": (WORKLOADS, "cluster mesh02")}
+"""By their names in cases: their proxies, and what errors call them."""
 
 Proxies = dict[str, FaultProxy]
 """By the cluster's name, "prometheus" or "git"."""
