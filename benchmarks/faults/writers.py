@@ -60,7 +60,8 @@ def _away(cluster: str, resource: Resource, name: str) -> Harm:
     return delete
 
 
-async def _even_weights(application: Application) -> None:
+async def even_weights(application: Application) -> None:
+    """Half of the traffic each, whatever is behind."""
     routes = (await application.canary.virtual_service())["spec"]["http"]
     for each in routes[0]["route"]:
         each["weight"] = 50
@@ -79,7 +80,7 @@ def _template(image: str) -> dict[str, Any]:
 
 
 WRITERS = (
-    Writer("sets the weights to 50/50", _even_weights, said=r"VirtualService podinfo\S* was changed by"),
+    Writer("sets the weights to 50/50", even_weights, said=r"VirtualService podinfo\S* was changed by"),
     Writer("replaces the routes by their own", own_routes, said=r"VirtualService podinfo\S* was changed by"),
     Writer(
         "deletes the VirtualService",
@@ -191,7 +192,7 @@ def _case(writer: Writer, kind: Kind, stage: str, point: Point) -> Case:
 
 
 def _is_noticed(writer: Writer, kind: Kind, stage: str) -> bool:
-    if stage not in NOTICED or (writer.harm is _even_weights and stage == "bake-50"):
+    if stage not in NOTICED or (writer.harm is even_weights and stage == "bake-50"):
         return False  # The weights are what they were.
     return kind is not Kind.ABORTED or not writer.said.startswith(OF_THE_TARGET)
 
