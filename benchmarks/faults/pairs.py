@@ -8,11 +8,23 @@ import contextlib
 import time
 from collections.abc import Iterator
 from itertools import product
+from typing import Any
 
 from temporalio.service import RPCError
 
 from benchmarks.faults.application import OTHER, PAIR
 from benchmarks.faults.case import Case, Inject, Kind
+from benchmarks.faults.ends import (
+    ABORTED,
+    CANCELLED,
+    EITHER_END,
+    PROMOTED,
+    RECOVERED,
+    ROLLED_BACK,
+    STARTED_AGAIN,
+    TERMINATED,
+    Expected,
+)
 from benchmarks.faults.follower import CANARY, Point
 from benchmarks.faults.pods import DEPENDENT, while_broken
 from benchmarks.faults.proxy import Fault, Mode
@@ -31,8 +43,9 @@ from benchmarks.faults.strikes import (
     start_again,
     tell,
     terminate_release,
+    unless_ended,
 )
-from benchmarks.faults.wiring import BUDGET_SECONDS, MESH, WORKLOADS, wire
+from benchmarks.faults.wiring import BUDGET_SECONDS, CLUSTERS, OUTAGES, wire
 from benchmarks.installation import CLUSTER, NAME
 from tidegate.contracts import ABORT, PAUSE, RESUME, STATUS, AbortRequest, CanaryStatus
 from tidegate.domain.release import Outcome
@@ -44,10 +57,7 @@ GROUP = "a pair"
 EVENTS = {CANARY: 170, OTHER: 170}
 """How many events the history of each has when nothing goes wrong, or a few less."""
 
-OUTAGES = (5.0, BUDGET_SECONDS + 5.0)
-NEIGHBOURS = {"mesh control plane": (MESH, "cluster asm"), "workload cluster": (WORKLOADS, "cluster mesh02")}
-EITHER_END = frozenset({Outcome.PROMOTED, Outcome.ROLLED_BACK})
-BACK = frozenset({Outcome.ROLLED_BACK, Outcome.ABORTED})
+BACK = ROLLED_BACK | ABORTED
 BOUNDED = {
     f"worker killed after event 90 of {OTHER}",
     "worker killed at the meeting",
@@ -71,38 +81,33 @@ def cases() -> Iterator[Case]:
     yield from _in_the_drain()
     for step, point in POINTS.items():
         yield from _in_step(step, point)
-    yield _case("both are killed as one of them is broken", at(FIRST_BAKE, replace_worker))._replace(
-        kind=Kind.BAD, outcomes=frozenset({Outcome.ROLLED_BACK})
-    )
+    broken = _case("both are killed as one of them is broken", at(FIRST_BAKE, replace_worker), ROLLED_BACK)
+    yield broken._replace(kind=Kind.BAD)
     yield _case(
         f"the primary of {OTHER} fails in its promotion",
         while_broken(PROMOTE, CLUSTER),
-        frozenset({Outcome.ROLLED_BACK}),
-        f"{OTHER}-primary (does not become ready|is not ready)",
-    )._replace(container=DEPENDENT)
+        ROLLED_BACK,
+        named=f"{OTHER}-primary (does not become ready|is not ready)",
+        container=DEPENDENT,
+    )
 
 
-def _case(
-    name: str, inject: Inject, outcomes: frozenset[Outcome] = frozenset(), named: str = "", side: str = ""
-) -> Case:
-    return Case(
+def _case(name: str, inject: Inject, outcomes: frozenset[Outcome] = frozenset(), **expected: object) -> Case:
+    case = Case(
         name=name,
         group=GROUP,
         kind=Kind.GOOD,
         inject=inject,
         outcomes=outcomes,
-        named=named,
-        side=side,
         may_be_missed=True,
         bounded=name in BOUNDED,
     )
+    return case._replace(**expected)  # type: ignore[arg-type]
 
 
 def _at_the_meeting() -> Iterator[Case]:
-    def case(
-        what: str, *strikes: Strike, outcomes: frozenset[Outcome] = frozenset(), named: str = ""
-    ) -> Case:
-        return _case(f"{what} at the meeting", at(_meeting, *strikes, _let_go), outcomes, named)
+    def case(what: str, *strikes: Strike, **expected: Any) -> Case:
+        return _case(f"{what} at the meeting", at(_meeting, *strikes, _let_go), **expected)
 
     yield case("worker killed", replace_worker)
     yield case("Temporal killed", restart_temporal(0.0))
@@ -112,20 +117,11 @@ def _at_the_meeting() -> Iterator[Case]:
         "the awaited one is terminated", _terminate(OTHER), outcomes=BACK, named="terminated in Temporal"
     )
     yield case("one is reset", reset(CANARY, FIRST_BAKE), outcomes=EITHER_END)
-    yield case("the release is aborted", _abort, outcomes=frozenset({Outcome.ABORTED}), named="enough")
-    cancelled = case("the release is cancelled", cancel_release, named="cancel")
-    yield cancelled._replace(failures=frozenset({"CancelledError"}), side="old")
-    terminated = case("the release is terminated", terminate_release, named="terminated")
-    yield terminated._replace(failures=frozenset({"TerminatedError"}), side="old")
-    for (name, (proxy, said)), mode, seconds in product(
-        NEIGHBOURS.items(), (Mode.REFUSED, Mode.HANGING), OUTAGES
-    ):
-        yield case(
-            f"{name} {mode} for {seconds:g} s",
-            ail(proxy, Fault(mode), seconds),
-            outcomes=EITHER_END,
-            named=said if seconds > BUDGET_SECONDS else "",
-        )
+    yield case("the release is aborted", _abort, outcomes=ABORTED, named="enough")
+    yield case("the release is cancelled", cancel_release, side="old", **CANCELLED)
+    yield case("the release is terminated", terminate_release, side="old", **TERMINATED)
+    for name, outage, expected in _outages(EITHER_END):
+        yield case(name, outage, **expected)
 
 
 def _in_the_drain() -> Iterator[Case]:
@@ -140,7 +136,7 @@ def _in_the_drain() -> Iterator[Case]:
         yield _case(
             f"{OTHER} is {what} in its drain",
             at(Point(OTHER, "Drain", "TIMER_STARTED"), strike),
-            frozenset({Outcome.PROMOTED}),
+            PROMOTED,
             side="new",
         )
 
@@ -149,30 +145,39 @@ POINTS = {"promote": PROMOTE, "scale-down": SCALE_DOWN}
 
 
 def _in_step(step: str, point: Point) -> Iterator[Case]:
-    """The first one is there; the other may be, or is about to be."""
-    late = frozenset({Outcome.PROMOTED})
+    """The first one is there; the other may be, or is about to be. By the scale-down nobody goes back."""
+    stands = point is SCALE_DOWN
     for name in (NAME, OTHER):
-        yield _case(f"{name} is terminated in {step}", at(point, _terminate(name)), BACK | late)
+        yield _case(
+            f"{name} is terminated in {step}",
+            at(point, _terminate(name)),
+            PROMOTED if stands else BACK | PROMOTED,
+            named="terminated in Temporal",
+        )
     yield _case(f"Temporal killed in {step}", at(point, restart_temporal(12.0)))
     yield _case(
         f"all are terminated in {step}, then recover",
         at(point, _terminate_all, recover),
-        frozenset({Outcome.RECOVERED, Outcome.UNCHANGED}),
+        side="new" if stands else "",
+        **RECOVERED,
     )
     yield _case(
         f"all are terminated in {step}, then the next start",
         at(point, _terminate_all, start_again),
-        frozenset({Outcome.PROMOTED, Outcome.UNCHANGED}),
-        side="new",
+        **STARTED_AGAIN,
     )
-    for (name, (proxy, _)), mode, seconds in product(
-        NEIGHBOURS.items(), (Mode.REFUSED, Mode.HANGING), OUTAGES
+    for name, outage, expected in _outages(PROMOTED if stands else EITHER_END):
+        yield _case(f"{name} in {step}", at(point, outage), **expected)
+
+
+def _outages(given_up: frozenset[Outcome]) -> Iterator[tuple[str, Strike, Expected]]:
+    """With what may come of each; `given_up` where the retries do not outlast it."""
+    for (name, (proxy, said)), mode, seconds in product(
+        CLUSTERS.items(), (Mode.REFUSED, Mode.HANGING), OUTAGES
     ):
-        yield _case(
-            f"{name} {mode} for {seconds:g} s in {step}",
-            at(point, ail(proxy, Fault(mode), seconds)),
-            EITHER_END,
-        )
+        long: Expected = {"outcomes": given_up, "named": said}
+        expected = long if seconds > BUDGET_SECONDS else {"outcomes": PROMOTED}
+        yield f"{name} {mode} for {seconds:g} s", ail(proxy, Fault(mode), seconds), expected
 
 
 async def _meeting(release: Release) -> None:
@@ -195,7 +200,8 @@ async def _let_go(scene: Scene, release: Release) -> None:
 
 def _terminate(canary: str) -> Strike:
     async def strike(scene: Scene, release: Release) -> None:
-        await release.handle_of(canary).terminate("an operator")
+        with unless_ended():
+            await release.handle_of(canary).terminate("an operator")
 
     return strike
 
@@ -210,8 +216,9 @@ async def _abort_one(scene: Scene, release: Release) -> None:
 
 async def _terminate_all(scene: Scene, release: Release) -> None:
     for canary in (NAME, OTHER):
-        await release.handle_of(canary).terminate("an operator")
-    await release.handle.terminate("an operator")
+        await _terminate(canary)(scene, release)
+    with unless_ended():
+        await release.handle.terminate("an operator")
 
 
 async def _abort(scene: Scene, release: Release) -> None:
