@@ -97,9 +97,16 @@ async def _given_back(release: Release) -> Violations:
     violations = []
     for canary in release.application.canaries:
         for cluster in canary.clusters:
-            look = partial(given_back, canary, cluster, release.targets[canary.name, cluster])
+            look = partial(given_back, canary, cluster, _served(release, canary, cluster))
             violations += _of(canary, release, await _settled(look, SETTLING_SECONDS), cluster)
     return violations
+
+
+def _served(release: Release, canary: Canary, cluster: str) -> dict[str, Any]:
+    """The target's template with what its primary ran before."""
+    target: dict[str, Any]
+    target, primary = (each[canary.name, cluster] for each in (release.targets, release.before))
+    return target | {"spec": target["spec"] | {"containers": primary["spec"]["containers"]}}
 
 
 def _of(canary: Canary, release: Release, violations: Violations, cluster: str = CLUSTER) -> Violations:

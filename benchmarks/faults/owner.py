@@ -5,7 +5,7 @@ from typing import Any
 
 from benchmarks.faults.canary import DESTINATION_RULES, MESH, VIRTUAL_SERVICES, Canary
 from benchmarks.faults.standing import Violations
-from tidegate.domain.marks import GIVEN_BACK, ORIGINAL, RELEASE, annotations
+from tidegate.contracts import FENCE_ANNOTATION
 from tidegate.sandbox.client import (
     AUTOSCALERS,
     DEPLOYMENTS,
@@ -22,7 +22,7 @@ PODS = 2
 PORT = 9898
 GATEWAY = "public-gateway.istio-system.svc.cluster.local"
 
-_NO_MARKS = (RELEASE, ORIGINAL)
+_MARKS = "tidegate.dev/"
 
 
 async def bring(canary: Canary) -> None:
@@ -46,10 +46,11 @@ async def given_back(canary: Canary, cluster: str, template: Mapping[str, Any]) 
     violations = [*_serves(target, template), *_as_it_was(service, _service(canary))]
     if routes["spec"] != _routes(canary)["spec"]:
         violations.append(f"the VirtualService leads to {routes['spec']['http']}")
-    for live in (target, service, routes):
-        left = [mark for mark in _NO_MARKS if mark in annotations(live)]
-        if left and GIVEN_BACK not in annotations(live):
-            violations.append(f"{live['kind']} {canary.name} still bears {', '.join(left)}")
+    violations += [
+        f"{live['kind']} {canary.name} still bears {', '.join(marks)}"
+        for live in (target, service, routes)
+        if (marks := _marks(live))
+    ]
     return [*violations, *await _left(canary, cluster)]
 
 
@@ -71,6 +72,13 @@ def _as_it_was(service: Object, wanted: Object) -> Violations:
     if service["metadata"].get("labels") != wanted["metadata"]["labels"]:
         violations.append(f"the Service has labels {service['metadata'].get('labels')}")
     return violations
+
+
+def _marks(live: Object) -> list[str]:
+    """Ours, but the fence: that stays, and keeps late commands out."""
+    metadata = live["metadata"]
+    borne = (metadata.get("annotations") or {}) | (metadata.get("labels") or {})
+    return sorted(mark for mark in borne if mark.startswith(_MARKS) and mark != FENCE_ANNOTATION)
 
 
 async def _left(canary: Canary, cluster: str) -> Violations:

@@ -23,9 +23,9 @@ from benchmarks.faults.strikes import (
     terminate_release,
     uninstall_again,
 )
-from benchmarks.faults.wiring import BUDGET_SECONDS, MESH, WORKLOADS, wire
+from benchmarks.faults.wiring import CLUSTERS, OUTAGES, wire
 from benchmarks.faults.writers import own_routes
-from benchmarks.installation import CLUSTER
+from benchmarks.installation import CLUSTER, NotMeasured
 from tidegate.domain.release import Outcome
 from tidegate.sandbox.client import SERVICES
 
@@ -45,8 +45,6 @@ STEPS = {
 EVENTS = range(3, 43, 3)
 """A spread of those of its history."""
 
-OUTAGES = (5.0, BUDGET_SECONDS + 5.0)
-NEIGHBOURS = {"mesh control plane": (MESH, "cluster asm"), "workload cluster": (WORKLOADS, "cluster mesh02")}
 BOUNDED = {
     "worker killed after event 33",
     "Temporal killed in raise, back after 12 s",
@@ -54,6 +52,7 @@ BOUNDED = {
     "cancelled in raise",
     "terminated in drain",
     "another writer leads the Service to the primary in drain",
+    "worker killed in raise after a release that failed",
 }
 
 
@@ -76,10 +75,13 @@ def cases() -> Iterator[Case]:
                 at(point, _reselect, uninstall_again),
             )
     for name, step, mode, seconds in product(
-        NEIGHBOURS, STEPS, (Mode.REFUSED, Mode.HANGING, Mode.BROKEN), OUTAGES
+        CLUSTERS, STEPS, (Mode.REFUSED, Mode.HANGING, Mode.BROKEN), OUTAGES
     ):
         if step != "drain":
             yield _outage(name, step, mode, seconds)
+    for step in ("raise", "hand-over", "remove"):
+        name = f"worker killed in {step} after a release that failed"
+        yield _case(name, at(STEPS[step], replace_worker))._replace(prepare=_fail)
 
 
 def _case(name: str, inject: Inject, named: str = "", may_be_missed: bool = False) -> Case:
@@ -97,13 +99,22 @@ def _case(name: str, inject: Inject, named: str = "", may_be_missed: bool = Fals
 
 
 def _outage(name: str, step: str, mode: Mode, seconds: float) -> Case:
-    proxy, said = NEIGHBOURS[name]
+    proxy, said = CLUSTERS[name]
     return _case(
         f"{name} {mode} for {seconds:g} s in {step}",
         at(STEPS[step], ail(proxy, Fault(mode), seconds), uninstall_again),
         named=said,
         may_be_missed=True,
     )
+
+
+async def _fail(scene: Scene) -> None:
+    """Release a version that does not pass, so that the target is not what serves."""
+    release = await scene.begin(Kind.BAD)
+    await release.ended(within=60)
+    await release.follower.stop()
+    if release.outcome is None or release.outcome.outcome is not Outcome.ROLLED_BACK:
+        raise NotMeasured(f"the release was not rolled back: {release.said()}")
 
 
 async def _reselect(scene: Scene, release: Release) -> None:

@@ -118,6 +118,12 @@ async def test_what_its_owner_had_is_given_back(canary: Canary, world: World) ->
     assert await given_back(canary, world) == []
 
 
+async def test_a_fence_stays_on_what_is_given_back(canary: Canary, world: World) -> None:
+    fence = {"tidegate.dev/fence": "1700000000000.3"}
+    world.clients["mesh02"].objects["Deployment", "podinfo"]["metadata"]["annotations"] = fence
+    assert await given_back(canary, world) == []
+
+
 Harm = Callable[[World], None]
 
 
@@ -149,6 +155,14 @@ HARMS: dict[str, Harm] = {
         MESH,
         VIRTUAL_SERVICES,
         lambda live: live["metadata"].update(annotations={"tidegate.dev/release": "release/a/b/c"}),
+    ),
+    "Deployment podinfo still bears tidegate.dev/judged-template": change(
+        "mesh02",
+        DEPLOYMENTS,
+        lambda live: live["metadata"].update(annotations={"tidegate.dev/judged-template": "4f"}),
+    ),
+    "Service podinfo still bears tidegate.dev/copy": change(
+        "mesh02", SERVICES, lambda live: live["metadata"]["labels"].update({"tidegate.dev/copy": "true"})
     ),
     "Deployment podinfo-primary is left in mesh02": leave("mesh02", DEPLOYMENTS, "podinfo-primary"),
     "HorizontalPodAutoscaler podinfo-primary is left": leave("mesh02", AUTOSCALERS, "podinfo-primary"),
