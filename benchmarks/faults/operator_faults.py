@@ -29,7 +29,7 @@ STORM, STARTS = "storm of signals", "starts at once"
 STARTERS = 5
 
 LAST = "scale-down"
-"""By then the promotion is final."""
+"""By then the promotion is final. A canary that is cancelled there ends as ever, and does not say so."""
 
 OF_CANARY = [name for name, point in STAGES.items() if point.workflow == CANARY]
 BOUNDED = {"sync", "bake-25", "promote", "scale-down"}
@@ -62,8 +62,8 @@ def _cancellations() -> Iterator[Case]:
             CANCELS,
             Kind.GOOD,
             at(STAGES[name], cancel_canary),
-            outcomes=_cut_off(name),
-            named="cancelled in Temporal",
+            outcomes=PROMOTED if name == LAST else ABORTED,
+            named="" if name == LAST else "cancelled in Temporal",
             bounded=name in BOUNDED,
         )
 
@@ -76,7 +76,7 @@ def _terminations() -> Iterator[Case]:
             TERMINATES,
             Kind.GOOD,
             at(point, terminate_canary),
-            outcomes=_cut_off(name),
+            outcomes=ABORTED | PROMOTED if name == LAST else ABORTED,
             named="terminated in Temporal",
             bounded=bounded,
         )
@@ -85,9 +85,8 @@ def _terminations() -> Iterator[Case]:
             TERMINATES,
             Kind.GOOD,
             at(point, terminate_release),
-            side="new" if name == LAST else "old",
             bounded=bounded,
-            **TERMINATED,
+            **(TERMINATED | ({"side": "new", "named": ""} if name == LAST else {"side": "old"})),
         )
         yield Case(
             f"both, in {name}, then the next start",
@@ -106,11 +105,6 @@ def _terminations() -> Iterator[Case]:
             bounded=bounded,
             **RECOVERED,
         )
-
-
-def _cut_off(stage: str) -> frozenset[Outcome]:
-    """How a canary ends that is cut off there; a promotion that is final stands."""
-    return ABORTED | PROMOTED if stage == LAST else ABORTED
 
 
 def _terminations_beside() -> Iterator[Case]:
