@@ -10,7 +10,15 @@ from benchmarks.faults.application import WIDE
 from benchmarks.faults.case import USUAL, Case, Inject, Kind
 from benchmarks.faults.ends import ABORTED, EITHER_END, PROMOTED, RECOVERED, ROLLED_BACK, STARTED_AGAIN
 from benchmarks.faults.follower import CANARY, Point
-from benchmarks.faults.pods import DEPENDENT, LONG_BAKE, canarys_share, crash_on, while_broken, while_harmed
+from benchmarks.faults.pods import (
+    DEPENDENT,
+    LONG_BAKE,
+    NOT_READY,
+    canarys_share,
+    crash_on,
+    while_broken,
+    while_harmed,
+)
 from benchmarks.faults.proxy import Fault, Mode
 from benchmarks.faults.release import (
     PLAN,
@@ -96,7 +104,7 @@ def cases() -> Iterator[Case]:
         "pods of the further cluster crash in mid-bake",
         while_harmed(lambda application: crash_on(application, FURTHER)),
         outcomes=ROLLED_BACK,
-        named=f"{FURTHER}: .*(no pod of podinfo is ready|success rate)",
+        named=rf"{FURTHER}: .*({NOT_READY}|success rate \S+ <)",
         allowed=canarys_share,
         analysis=LONG_BAKE,
     )

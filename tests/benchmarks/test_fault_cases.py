@@ -26,8 +26,22 @@ def test_each_has_a_name_of_its_own() -> None:
     assert [name for name, count in names.items() if count > 1] == []
 
 
-def test_none_finds_its_fault_where_nothing_is_said() -> None:
-    assert [case.name for case in CASES if case.named and re.search(case.named, "")] == []
+UNDISTURBED = """
+podinfo.test passed its analysis and serves all traffic from the primary
+the pod template 26ca818ebde91967 differs from 349a44a89d9dc56f of f9bbd5d
+New revision detected! Scaling up podinfo.test
+podinfo is ready with 2 replicas
+podinfo.test passed at 25 %: success rate 100.00% >= 99%, latency 4.57 <= 500
+mesh03: podinfo.test passed at 50 %: success rate 100.00% >= 99%, latency 7.80 <= 500
+podinfo-primary runs 3c3b00e
+Promotion completed! Scaling down podinfo.test
+podinfo is scaled to 0
+"""
+
+
+def test_none_finds_its_fault_where_none_is() -> None:
+    found = [case.name for case in CASES if case.named and re.search(case.named, UNDISTURBED, re.IGNORECASE)]
+    assert found == []
 
 
 @pytest.mark.parametrize(
