@@ -5,25 +5,24 @@ from itertools import product
 from typing import Any, NamedTuple
 
 from benchmarks.faults.case import RELEASES, USUAL, Case, Kind
+from benchmarks.faults.ends import EITHER_END, PROMOTED, ROLLED_BACK
 from benchmarks.faults.follower import Point
 from benchmarks.faults.proxy import Fault, FaultProxy, Mode
 from benchmarks.faults.release import STAGES, STAGES_BACK, Release
 from benchmarks.faults.scene import Scene
 from benchmarks.faults.strikes import ail, at
-from benchmarks.faults.wiring import BUDGET_SECONDS, GIT, LOAD, MESH, PROMETHEUS, WORKLOADS, proxies_of, wire
+from benchmarks.faults.wiring import GIT, LOAD, MESH, OUTAGES, PROMETHEUS, WORKLOADS, proxies_of, wire
 from tidegate.domain.release import Outcome
 
 __all__ = ["cases", "wire"]
 
-MOMENT_SECONDS = 5.0
-TOO_LONG_SECONDS = BUDGET_SECONDS + 5.0
+MOMENT_SECONDS, TOO_LONG_SECONDS = OUTAGES
 DELAY_SECONDS = 2.0
 """Of each answer of a slow neighbour."""
 
 FIRST = "resolve"
 WRITES = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 MODES = (Mode.REFUSED, Mode.HANGING, Mode.RESET, Mode.BROKEN, Mode.THROTTLED, Mode.SLOW, Mode.UNTOLD)
-EITHER_END = frozenset({Outcome.PROMOTED, Outcome.ROLLED_BACK})
 LOAD_HOOK = {
     "name": "load-test",
     "url": "http://loadtester.test/",
@@ -49,9 +48,8 @@ class Neighbour(NamedTuple):
     analysis: dict[str, Any] | None = None
 
 
-_BACK = frozenset({Outcome.ROLLED_BACK})
 _NOTHING_DONE = frozenset({Outcome.FAILED})
-_MISSED = frozenset({Outcome.PROMOTED})
+_MISSED = PROMOTED
 """A step of a few milliseconds may be over before its neighbour is ill; those after it are more patient."""
 
 NEIGHBOURS = (
@@ -62,7 +60,7 @@ NEIGHBOURS = (
         stages=("survey", "prepare", "route-25", "bake-25", "route-50", "promote", "route-back"),
         stages_back=("route-back",),
         given_up={"survey": _NOTHING_DONE}
-        | dict.fromkeys(("route-25", "bake-25", "route-50"), _BACK)
+        | dict.fromkeys(("route-25", "bake-25", "route-50"), ROLLED_BACK)
         | {"prepare": EITHER_END, "promote": EITHER_END},
     ),
     Neighbour(
@@ -89,14 +87,14 @@ NEIGHBOURS = (
         said="Prometheus http://127.0.0.1",
         proxy=PROMETHEUS,
         stages=("bake-25", "bake-50"),
-        given_up={"bake-25": _BACK, "bake-50": EITHER_END},
+        given_up={"bake-25": ROLLED_BACK, "bake-50": EITHER_END},
     ),
     Neighbour(
         name="load tester",
         said="loadtester.test",
         proxy=LOAD,
         stages=("bake-25", "bake-50"),
-        given_up=dict.fromkeys(("bake-25", "bake-50"), _BACK),
+        given_up=dict.fromkeys(("bake-25", "bake-50"), ROLLED_BACK),
         momentary=EITHER_END,
         analysis={"webhooks": [LOAD_HOOK]},
     ),

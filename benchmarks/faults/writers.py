@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from benchmarks.faults.application import CANARY, PRIMARY, Application
 from benchmarks.faults.canary import DESTINATION_RULES, MESH, VIRTUAL_SERVICES
 from benchmarks.faults.case import RELEASES, USUAL, Case, Inject, Kind, all_allowed, none_allowed
+from benchmarks.faults.ends import EITHER_END, ROLLED_BACK
 from benchmarks.faults.follower import Point
 from benchmarks.faults.release import STAGES, STAGES_BACK, Release
 from benchmarks.faults.scene import Scene
@@ -24,7 +25,6 @@ from tidegate.sandbox.client import (
 )
 
 Harm = Callable[[Application], Awaitable[None]]
-EITHER_END = frozenset({Outcome.PROMOTED, Outcome.ROLLED_BACK})
 UNTIL_NOTICED_SECONDS = 0.2
 
 
@@ -199,7 +199,7 @@ def _is_noticed(writer: Writer, kind: Kind, stage: str) -> bool:
 
 def _may_not_stand(kind: Kind) -> frozenset[Outcome]:
     """What another writer has broken may end a release before somebody aborts it."""
-    return frozenset({Outcome.ROLLED_BACK}) if kind is Kind.ABORTED else frozenset()
+    return ROLLED_BACK if kind is Kind.ABORTED else frozenset()
 
 
 def _harming(harm: Harm, point: Point) -> Inject:
