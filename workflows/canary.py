@@ -285,6 +285,8 @@ class Canary:
             self._logbook.alert(Severity.INFO, told)
         why = narration.with_changes(self._reason, self._logbook.changed)
         reason = narration.finished(outcome, name, why, self._crew.skipped_from)
+        if self._control.aborted or workflow.cancellation_reason() is not None:
+            reason = narration.too_late(reason)
         return await self._close(outcome, reason)
 
     async def _close(self, outcome: Outcome, reason: str) -> CanaryOutcome:

@@ -374,12 +374,16 @@ async def test_a_promotion_is_not_undone_by_a_scale_down_that_fails(stage: Stage
     assert outcome.notes[-1].text == "the target was not scaled down: 2 pods are still there"
 
 
-async def test_an_abort_comes_too_late_for_a_promotion_that_is_being_made_final(stage: Stage) -> None:
+@pytest.mark.parametrize("by_signal", [True, False], ids=["abort", "cancel"])
+async def test_an_abort_comes_too_late_for_a_promotion_that_is_being_made_final(
+    stage: Stage, by_signal: bool
+) -> None:
     handle = await stage.hang_in("scale_down")
-    await handle.signal(ABORT)
-    await handle.cancel()
+    await (handle.signal(ABORT) if by_signal else handle.cancel())
     stage.neighbours.hang.clear()
-    assert (await handle.result()).outcome is Outcome.PROMOTED
+    outcome = await handle.result()
+    assert outcome.outcome is Outcome.PROMOTED
+    assert outcome.reason.endswith("primary; an abort or a cancellation came too late")
     assert "restore" not in stage.neighbours.calls
 
 

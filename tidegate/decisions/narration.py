@@ -414,6 +414,11 @@ def finished(outcome: Outcome, canary: str, plan_reason: str, skipped_from: floa
     return plan_reason
 
 
+def too_late(reason: str) -> str:
+    """Why a canary ended well although somebody wanted it to turn back."""
+    return f"{reason}; an abort or a cancellation came too late"
+
+
 def load_line(load: LoadReport) -> str:
     """The load test's result in one line: "118 requests, 39.8/s, P99 4.1 ms, 200: 118"."""
     codes = ", ".join(f"{code}: {count}" for code, count in sorted(load.codes.items()))
