@@ -14,7 +14,8 @@ from tidegate.adapters.kubernetes import Clusters
 from tidegate.contracts import CanaryRef
 from tidegate.decisions.clusters import verdict_in
 from tidegate.decisions.queries import answerable, asks_behind
-from tidegate.domain.manifest import Manifest, name_of
+from tidegate.domain.errors import ReleaseFailed
+from tidegate.domain.manifest import Manifest, name_of, ref_of
 from tidegate.domain.marks import JUDGED_TEMPLATE, annotations
 from tidegate.domain.verdict import Result, Verdict
 from tidegate.settings.model import Settings
@@ -65,16 +66,17 @@ class Inspection:
 def refuse_missing(place: Place) -> Manifest:
     """The live target; ReleaseFailed when another writer took away the primary, the target or its pods.
 
-    Of a target that is not under judgement, no pods are expected.
+    So when it is under no judgement any more: a canary that was reset in Temporal may not know that.
     """
     target, primary = at_once(place.target, place.primary)
     if primary is None:
         raise gone(place.workload_ref(place.ref.primary))
     if target is None:
         raise gone(place.workload_ref(place.ref.carrier))
+    if JUDGED_TEMPLATE not in annotations(target):
+        raise ReleaseFailed(f"{ref_of(target)} is under no judgement: its release was at its end already")
     refuse_changed(place, target)
-    if JUDGED_TEMPLATE in annotations(target):
-        refuse_scaled_down(target)
+    refuse_scaled_down(target)
     return target
 
 

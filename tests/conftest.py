@@ -25,18 +25,25 @@ Serve = Callable[[Handler], Awaitable[str]]
 Run = Callable[[Coroutine[Any, Any, Any]], Any]
 
 
-WORLDS = ("access", "clusters", "e2e", "faults", "sandbox")
-"""Folders whose tests share a world, or servers, that take long to start."""
+WORLDS = ("access", "clusters", "e2e", "faults")
+"""Folders whose tests have a world of their own, which is busy enough for one at a time."""
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Where tests run on several processes, those that share a world run on one: a process for each tier."""
+    """Where tests run on several processes, those that share what takes long to start run on one."""
     for item in items:
-        folder = item.path.parent.relative_to(Path(__file__).parent)
-        if folder.parts and folder.parts[0] in WORLDS:
-            tier = "real" if "real" in item.name.partition("[")[2].rstrip("]").split("-") else "emulator"
-            item.add_marker(pytest.mark.xdist_group(f"{folder}-{tier}"))
+        item.add_marker(pytest.mark.xdist_group(_group(item)))
+
+
+def _group(item: pytest.Item) -> str:
+    file = item.path.relative_to(Path(__file__).parent)
+    if file.parts[0] in WORLDS:
+        return "worlds"
+    if file.parts[0] == "sandbox":
+        tier = "real" if "real" in item.name.partition("[")[2].rstrip("]").split("-") else "emulator"
+        return f"{file.parent}-{tier}"
+    return str(file)
 
 
 @pytest.fixture

@@ -44,6 +44,7 @@ from tidegate.contracts import (
 )
 from tidegate.domain.errors import Unreachable
 from tidegate.domain.manifest import Manifest, ObjectRef
+from tidegate.domain.marks import JUDGED_TEMPLATE, annotations
 from tidegate.domain.plan import Published, Routing
 from tidegate.domain.verdict import Verdict
 from tidegate.domain.workload import kind_named, kind_of
@@ -326,7 +327,11 @@ class World:
         after: Fence | None = None,
         receding: bool = False,
         turning_back: bool = False,
+        at_rest: bool = False,
     ) -> StepReport:
+        """Run traffic_route; before a target gets traffic it is scaled up, if it is not to stay `at_rest`."""
+        if (weight or mirror) and not at_rest:
+            self._scale_up(revision)
         command = RouteCommand(
             ref=self.ref(revision),
             fence=fence or self.fence(),
@@ -337,6 +342,13 @@ class World:
             turning_back=turning_back,
         )
         return self._call(self._traffic.route, command)
+
+    def _scale_up(self, revision: str) -> None:
+        for ref in self.ref(revision).everywhere:
+            with contextlib.nullcontext() if self.at else self.within(ref.cluster or WORKLOADS):
+                live = self.deployment(ref.carrier)
+                if live is not None and JUDGED_TEMPLATE not in annotations(live):
+                    self.step("scale_up", revision)
 
     def publish(
         self, standing: Standing, events: Sequence[Event], *, at: datetime, first: bool, applied: str = "new"

@@ -40,6 +40,16 @@ def test_a_route_is_written_in_full(world: Any) -> None:
     }
 
 
+def test_a_canary_that_was_reset_after_its_end_gets_no_traffic(world: Any) -> None:
+    world.initialise()
+    world.route(25)
+    world.route(0)
+    world.step("scale_down")
+    with pytest.raises(ApplicationError, match="podinfo is under no judgement: its release was at its end"):
+        world.route(50, at_rest=True)
+    assert world.weights() == [100, 0]
+
+
 def test_a_stale_route_command_is_refused(world: Any) -> None:
     world.initialise()
     late = world.fence()

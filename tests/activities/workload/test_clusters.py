@@ -161,6 +161,7 @@ def test_a_recovery_sees_the_faults_of_each_cluster_by_the_mark_alone(promoted: 
     assert remains.ref.owner.further_clusters == ("mesh03",)
     assert set(remains.faults) == {
         "traffic 50/50",
+        "mesh02: podinfo has 2 replicas",
         "mesh03: podinfo-primary has an unfinished promotion",
         "mesh03: podinfo has 2 replicas",
     }
