@@ -23,7 +23,7 @@ sandbox: setup ## start a sandbox with a worker, and keep it up until Ctrl-C (FU
 	@$(SANDBOX) up --end-with-parent $(if $(FURTHER),--further)
 
 test: setup ## run the tests; with KUBEBUILDER_ASSETS, the end-to-end tests on a real control plane too
-	@PATH="$(PROGRAMS):$$PATH" $(VENV_PYTHON) -m pytest -q --numprocesses 2 --dist loadgroup
+	@PATH="$(PROGRAMS):$$PATH" $(VENV_PYTHON) -m pytest -q --numprocesses 2
 
 check: setup ## lint, check the format, the types and the layers
 	@.venv/bin/ruff check --quiet

@@ -15,6 +15,7 @@ import httpx
 import hypothesis
 import pytest
 from aiohttp import web
+from xdist.scheduler import LoadScopeScheduling
 
 # No test is timed: the machines are noisy.
 hypothesis.settings.register_profile("untimed", deadline=None)
@@ -29,21 +30,22 @@ WORLDS = ("access", "clusters", "e2e", "faults")
 """Folders whose tests have a world of their own, which is busy enough for one at a time."""
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+class Lanes(LoadScopeScheduling):  # type: ignore[misc]
     """Where tests run on several processes, those that share what takes long to start run on one."""
-    for item in items:
-        item.add_marker(pytest.mark.xdist_group(_group(item)))
+
+    def _split_scope(self, nodeid: str) -> str:
+        file, _, test = nodeid.removeprefix("tests/").partition("::")
+        folder = file.rpartition("/")[0]
+        if file.partition("/")[0] in WORLDS:
+            return "worlds"
+        if folder.startswith("sandbox/"):
+            return f"{folder} {'real' if '[real' in test or '-real]' in test else 'emulator'}"
+        return file
 
 
-def _group(item: pytest.Item) -> str:
-    file = item.path.relative_to(Path(__file__).parent)
-    if file.parts[0] in WORLDS:
-        return "worlds"
-    if file.parts[0] == "sandbox":
-        tier = "real" if "real" in item.name.partition("[")[2].rstrip("]").split("-") else "emulator"
-        return f"{file.parent}-{tier}"
-    return str(file)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Lanes:
+    """By what tests share."""
+    return Lanes(config, log)
 
 
 @pytest.fixture
