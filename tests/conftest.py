@@ -17,8 +17,8 @@ import pytest
 from aiohttp import web
 from xdist.scheduler import LoadScopeScheduling
 
-# No test is timed: the machines are noisy.
-hypothesis.settings.register_profile("untimed", deadline=None)
+# No test is timed: the machines are noisy. A run without a search finds what the last one did.
+hypothesis.settings.register_profile("untimed", deadline=None, derandomize=True)
 hypothesis.settings.load_profile("untimed")
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
