@@ -63,7 +63,7 @@ def _cancellations() -> Iterator[Case]:
             Kind.GOOD,
             at(STAGES[name], cancel_canary),
             outcomes=PROMOTED if name == LAST else ABORTED,
-            named="came too late" if name == LAST else "cancelled in Temporal",
+            named="" if name == LAST else "cancelled in Temporal",
             bounded=name in BOUNDED,
         )
 
