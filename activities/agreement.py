@@ -4,6 +4,8 @@ A promotion becomes final with one write, and there is one for each cluster. The
 where it was made, the others follow; where it was not, and cannot be any more, all go back.
 """
 
+from typing import NamedTuple
+
 from activities.heartbeat import late_heartbeat
 from activities.site import Place
 from tidegate.contracts import CANARY_FIELD_MANAGER, Fence
@@ -16,6 +18,13 @@ from tidegate.manifests import promotion
 
 _PATIENCE_SECONDS = 30.0
 """How long a destination that answers may take to obey: longer than a dead worker goes unnoticed."""
+
+
+class Kept(NamedTuple):
+    """A primary whose promotion stands, and what is said of it."""
+
+    primary: Manifest
+    note: str
 
 
 def announce(place: Place, fence: Fence) -> None:
@@ -52,11 +61,15 @@ def stood_at_home(place: Place, primary: Manifest) -> bool:
     return _hangs_on_home(place, primary) and promotion.stands_with(primary, place.at_home.primary())
 
 
-def kept_up(place: Place, fence: Fence) -> tuple[Manifest, str]:
-    """Make the promotion of a further cluster's primary final, as it is at the destination; and say so."""
+def kept_as_at_home(place: Place, fence: Fence) -> Kept:
+    """Make the promotion of a further cluster's primary final, as it is at the destination."""
+    return kept(place, fence, f"in cluster {place.home.name} it is final")
+
+
+def kept(place: Place, fence: Fence, because: str) -> Kept:
+    """Make the promotion of a primary final, and say why."""
     change = place.change_workload(place.ref.primary, fence, promotion.settled)
-    told = f"{place.ref.primary} keeps what was promoted: in cluster {place.home.name} it is final"
-    return change.after, told
+    return Kept(change.after, f"{place.ref.primary} keeps what was promoted: {because}")
 
 
 def _hangs_on_home(place: Place, primary: Manifest) -> bool:

@@ -45,7 +45,7 @@ def mended_target(site: Site, fence: Fence) -> str:
     if primary is None:
         return ""
     if live is None:
-        site.apply(SERVICE.at_rest(site.bundle.target, primary), fence)
+        _anew(site, primary, fence)
         return f"{described(site.bundle.target)} was deleted by another writer; created anew"
     if not _lead(site, live, primary, fence):
         return ""
@@ -90,8 +90,12 @@ def _followed(site: Site, primary: Manifest | None, fence: Fence) -> Followed | 
     if primary is None:
         return None if live is None else Followed(live)
     if live is None:
-        return Followed(site.apply(SERVICE.at_rest(site.bundle.target, primary), fence).after)
+        return Followed(_anew(site, primary, fence))
     return Followed(live, _told(live, primary) if _lead(site, live, primary, fence) else "")
+
+
+def _anew(site: Site, primary: Manifest, fence: Fence) -> Manifest:
+    return site.apply(SERVICE.at_rest(site.bundle.target, primary), fence).after
 
 
 def _primary(place: Place) -> Manifest | None:

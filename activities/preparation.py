@@ -10,7 +10,7 @@ from functools import partial
 from typing import NamedTuple
 
 from activities.adoption import Held, adopted
-from activities.agreement import announce, kept_up, stood_at_home
+from activities.agreement import announce, kept_as_at_home, stood_at_home
 from activities.autoscalers import bring_back, bring_to_git, live_autoscaler, refuse_abandoned
 from activities.configuration import bring_copies, configured
 from activities.followers import Followed, strayed, surrounding
@@ -105,8 +105,7 @@ def _undo_unfinished(site: Site, command: CanaryCommand, live: Manifest) -> tupl
         return ()
     name = site.bundle.names.primary
     if stood_at_home(site, live):
-        _, told = kept_up(site, command.fence)
-        return (told,)
+        return (kept_as_at_home(site, command.fence).note,)
     left = bring_back(site, live, command.fence)
     site.change_workload(name, command.fence, promotion.restored)
     said = (f"{name} was left by an unfinished promotion; it was restored", *left)

@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from activities.agreement import kept_up, stands_at_home
+from activities.agreement import Kept, kept, kept_as_at_home, stands_at_home
 from activities.autoscalers import bring_back
 from activities.site import Place
 from tidegate.contracts import CANARY_FIELD_MANAGER, Fence
@@ -28,18 +28,15 @@ def restored(place: Place, fence: Fence, copy_epoch: int, stands: bool = False) 
     release than that with the epoch `copy_epoch` is out of date: the primary may have been mended since.
     With `stands`, what that release has promoted is kept; 0 is any.
     """
-    name, kept = place.ref.primary, kept_at(place)
+    name, copy = place.ref.primary, kept_at(place)
     live = place.primary()
     if live is None:
-        return _made_anew(place, fence, kept) if kept else None
+        return _made_anew(place, fence, copy) if copy else None
     if stands_at_home(place, live, fence):
-        after, told = kept_up(place, fence)
-        return Undone(False, promotion.promoted_by(after), notes=(told,))
+        return _kept(kept_as_at_home(place, fence))
     if stands and promotion.is_unfinished(live) and copy_epoch in (0, promotion.promoted_by(live)):
-        change = place.change_workload(name, fence, promotion.settled)
-        told = f"{name} keeps what was promoted: all canaries of the release were"
-        return Undone(False, promotion.promoted_by(change.after), notes=(told,))
-    own = kept if kept and copy_epoch and snapshot.epoch(kept) == copy_epoch else None
+        return _kept(kept(place, fence, "all canaries of the release were"))
+    own = copy if copy and copy_epoch and snapshot.epoch(copy) == copy_epoch else None
 
     def back(live: Manifest) -> Manifest:
         return snapshot.put_back(live, own)
@@ -52,10 +49,14 @@ def restored(place: Place, fence: Fence, copy_epoch: int, stands: bool = False) 
     warnings: tuple[str, ...] = ()
     if changed and (not unfinished or (own is not None and snapshot.differs(before, own))):
         warnings = (f"{_changed(place, before)}; restored",)
-    elif own is None and kept and snapshot.differs(after, kept):
+    elif own is None and copy and snapshot.differs(after, copy):
         who = _writer(after)
         warnings = (f"{_described(place)} was changed by {who} since a release was cut off; left as it is",)
     return Undone(changed, promotion.promoted_by(after), warnings=(*left, *warnings))
+
+
+def _kept(kept: Kept) -> Undone:
+    return Undone(False, promotion.promoted_by(kept.primary), notes=(kept.note,))
 
 
 def kept_at(place: Place) -> Manifest | None:

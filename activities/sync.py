@@ -133,7 +133,7 @@ class SyncActivities:
         mesh = self._settings.mesh_cluster(owner.cluster)
         return [self._clusters.cluster(name) for name in owner.clusters], self._clusters.cluster(mesh)
 
-    def _own_routes(self, ref: CanaryRef) -> "_Owned":
+    def _own_routes(self, ref: CanaryRef) -> _Owned:
         """The canary's live routes and primaries; InvalidInput when they are another release's.
 
         InvalidInput too when a cluster that serves is left out.

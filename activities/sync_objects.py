@@ -5,10 +5,10 @@ from tidegate.adapters.kubernetes import Cluster
 from tidegate.contracts import FIELD_MANAGER, Fence
 from tidegate.decisions.ownership import refuse_takeover
 from tidegate.decisions.sync_action import action
-from tidegate.decisions.sync_set import ISTIO_SUFFIX, Replicas, SyncItem
+from tidegate.decisions.sync_set import ISTIO_SUFFIX, SyncItem
 from tidegate.domain.manifest import Manifest
 from tidegate.domain.marks import TEMPLATE_HASH, annotations
-from tidegate.domain.workload import SERVICE, kind_of
+from tidegate.domain.workload import SERVICE
 from tidegate.manifests import istio, promotion
 from tidegate.manifests.naming import PRIMARY_SUFFIX
 
@@ -51,7 +51,7 @@ def _led_anew(item: SyncItem, cluster: Cluster) -> Manifest | None:
 
     None for what is no such Service, and where no release has made a primary that serves.
     """
-    if item.replicas is not Replicas.RELEASE or kind_of(item.manifest) is not SERVICE:
+    if not item.is_released_service:
         return None
 
     def beside(name: str) -> Manifest | None:

@@ -6,10 +6,9 @@ from activities.sync_objects import fitted
 from tidegate.adapters.kubernetes import Cluster, Clusters
 from tidegate.contracts import FIELD_MANAGER
 from tidegate.decisions.ownership import epoch_of, refuse_takeover
-from tidegate.decisions.sync_set import NeededNamespace, Replicas, SyncItem, SyncSet
+from tidegate.decisions.sync_set import NeededNamespace, SyncItem, SyncSet
 from tidegate.domain.errors import AccessDenied, InvalidInput
 from tidegate.domain.manifest import Manifest, name_of
-from tidegate.domain.workload import SERVICE, kind_of
 from tidegate.manifests.target_service import copied
 
 _CHECKED = "-canary-check"
@@ -60,7 +59,7 @@ def _tried(item: SyncItem, cluster: Cluster) -> Manifest | None:
     ref = item.ref
     live = cluster.get(ref.api_version, ref.kind, ref.namespace, ref.name)
     refuse_takeover(item, live)
-    follows = live is not None and item.replicas is Replicas.RELEASE and kind_of(item.manifest) is SERVICE
+    follows = live is not None and item.is_released_service
     if follows:
         _tried_alone(item.manifest, cluster)
     cluster.apply(item.desired(live if follows else None), manager=FIELD_MANAGER, dry_run=True)

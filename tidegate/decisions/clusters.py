@@ -4,7 +4,7 @@ The clusters share routes, and so weights. Their primaries have to run the same,
 it: the destination, which is the first, decides whether a promotion stands.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from tidegate.contracts import CanaryRef, StepReport
@@ -90,14 +90,17 @@ def marked_clusters(live: Manifest | None) -> tuple[str, ...]:
 
 def with_clusters(ref: CanaryRef, live: Manifest | None) -> CanaryRef:
     """The reference with the clusters that live routes or a live primary know of besides its own."""
-    every = dict.fromkeys((*ref.owner.further_clusters, *marked_clusters(live)))
-    return ref.model_copy(update={"owner": ref.owner.model_copy(update={"further_clusters": tuple(every)})})
+    return _in_clusters(ref, dict.fromkeys((*ref.owner.further_clusters, *marked_clusters(live))))
 
 
 def without_clusters(ref: CanaryRef, gone: Sequence[str]) -> CanaryRef:
     """The reference without some of its further clusters."""
-    left = tuple(name for name in ref.owner.further_clusters if name not in gone)
-    return ref.model_copy(update={"owner": ref.owner.model_copy(update={"further_clusters": left})})
+    return _in_clusters(ref, (name for name in ref.owner.further_clusters if name not in gone))
+
+
+def _in_clusters(ref: CanaryRef, further: Iterable[str]) -> CanaryRef:
+    owner = ref.owner.model_copy(update={"further_clusters": tuple(further)})
+    return ref.model_copy(update={"owner": owner})
 
 
 def forgotten_clusters(live: Manifest | None, ref: CanaryRef) -> tuple[str, ...]:

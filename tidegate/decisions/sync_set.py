@@ -13,7 +13,7 @@ from tidegate.decisions.sync_order import effective_waves, in_sync_order
 from tidegate.domain.base import Model
 from tidegate.domain.errors import InvalidInput
 from tidegate.domain.manifest import Manifest, ObjectRef, dig, ref_of
-from tidegate.domain.workload import kind_of
+from tidegate.domain.workload import SERVICE, kind_of
 
 TRACKING_ANNOTATION = "argocd.argoproj.io/tracking-id"
 HOOK_ANNOTATIONS = ("argocd.argoproj.io/hook", "helm.sh/hook")
@@ -64,6 +64,11 @@ class SyncItem(Model):
     def ref(self) -> ObjectRef:
         """Which object it is."""
         return ref_of(self.manifest)
+
+    @property
+    def is_released_service(self) -> bool:
+        """Whether it is a Service that follows its primary, whatever Git says."""
+        return self.replicas is Replicas.RELEASE and kind_of(self.manifest) is SERVICE
 
     def desired(self, live: Manifest | None) -> Manifest:
         """What to apply, given the live object: a size that Git does not decide on stays as it is."""

@@ -3,6 +3,7 @@
 from typing import Any, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
+from pydantic.alias_generators import to_camel
 
 from tidegate.domain.analysis import Analysis
 from tidegate.domain.application import Metadata
@@ -28,13 +29,13 @@ _UNSCALED = {"DaemonSet": "follow the nodes", "Service": "are its team's own to 
 
 
 _OF_NEW_SERVICES = {
-    "port_name": "portName",
-    "target_port": "targetPort",
-    "headless": "headless",
-    "traffic_distribution": "trafficDistribution",
-    "primary": "primary",
-    "canary": "canary",
-    "unmanaged_metadata": "unmanagedMetadata",
+    "port_name",
+    "target_port",
+    "headless",
+    "traffic_distribution",
+    "primary",
+    "canary",
+    "unmanaged_metadata",
 }
 """What a Canary's service says of Services that a release makes for a workload."""
 
@@ -173,7 +174,7 @@ class Canary(ManifestModel):
         """Nothing is made of a Canary's service beside a target Service, which is copied as it is."""
         if self.spec.target_ref.kind != "Service":
             return ()
-        given = sorted(self.spec.service.model_fields_set & _OF_NEW_SERVICES.keys())
-        names = ", ".join(f"service.{_OF_NEW_SERVICES[name]}" for name in given)
+        given = sorted(self.spec.service.model_fields_set & _OF_NEW_SERVICES)
+        names = ", ".join(f"service.{to_camel(name)}" for name in given)
         said = f"not acted on: the target is a Service, and those beside it are copies of it: {names}"
         return (said,) if names else ()

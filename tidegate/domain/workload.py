@@ -6,6 +6,7 @@ left. A Service has no pods of its own: those that it leads to are its team's, a
 what is released.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import Any, NamedTuple, Protocol
 
@@ -89,7 +90,7 @@ class WorkloadKind(Protocol):
         """The labels of its pods."""
 
 
-class _Workload:
+class _Workload(ABC):
     """What Deployments and DaemonSets have in common: pods of their own, made from a template."""
 
     api_version = "apps/v1"
@@ -103,6 +104,15 @@ class _Workload:
     def carrying(self, workload: Manifest, fields: Object) -> Manifest:
         spec = {key: value for key, value in workload["spec"].items() if key not in self.carried}
         return workload | {"spec": {**spec, **fields}}
+
+    @abstractmethod
+    def is_down(self, workload: Object) -> bool: ...
+
+    @abstractmethod
+    def size(self, workload: Object) -> str: ...
+
+    def left(self, workload: Object) -> str:
+        return "" if self.is_down(workload) else f"has {self.size(workload)}"
 
     def selector(self, workload: Object) -> dict[str, str]:
         return dig(workload, "spec", "selector", "matchLabels") or {}
@@ -132,9 +142,6 @@ class _Deployment(_Workload):
     def at_rest(self, workload: Manifest, primary: Manifest) -> Manifest:
         return _with_spec(workload, replicas=0)
 
-    def left(self, workload: Object) -> str:
-        return "" if self.is_down(workload) else f"has {self.size(workload)}"
-
     def up(self, workload: Manifest, replicas: int, like: Manifest) -> Manifest:
         return _with_spec(workload, replicas=replicas)
 
@@ -144,7 +151,7 @@ class _Deployment(_Workload):
         return workload | {"spec": spec if replicas is None else spec | {"replicas": replicas}}
 
     def template(self, workload: Object) -> Manifest:
-        return dig(workload, "spec", "template") or {}
+        return pod_template(workload)
 
 
 class _DaemonSet(_Workload):
@@ -171,9 +178,6 @@ class _DaemonSet(_Workload):
     def at_rest(self, workload: Manifest, primary: Manifest) -> Manifest:
         return self._down(workload)
 
-    def left(self, workload: Object) -> str:
-        return "" if self.is_down(workload) else f"has {self.size(workload)}"
-
     def _down(self, workload: Manifest) -> Manifest:
         selector = dig(workload, *self.size_field) or {}
         return _on_nodes(workload, selector | {NO_NODE: "true"})
@@ -186,7 +190,7 @@ class _DaemonSet(_Workload):
         return self._down(workload) if down else _on_nodes(workload, _nodes_of(workload))
 
     def template(self, workload: Object) -> Manifest:
-        found: Manifest = dig(workload, "spec", "template") or {}
+        found = pod_template(workload)
         return found if "spec" not in found else _template_on(found, _nodes_of(workload))
 
 
