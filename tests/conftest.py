@@ -15,37 +15,16 @@ import httpx
 import hypothesis
 import pytest
 from aiohttp import web
-from xdist.scheduler import LoadScopeScheduling
 
 # No test is timed: the machines are noisy. A run without a search finds what the last one did.
 hypothesis.settings.register_profile("untimed", deadline=None, derandomize=True)
 hypothesis.settings.load_profile("untimed")
 
+pytest_plugins = ["pytester", "tests.lanes"]
+
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 Serve = Callable[[Handler], Awaitable[str]]
 Run = Callable[[Coroutine[Any, Any, Any]], Any]
-
-
-WORLDS = ("access", "clusters", "e2e", "faults")
-"""Folders whose tests have a world of their own, which is busy enough for one at a time."""
-
-
-class Lanes(LoadScopeScheduling):  # type: ignore[misc]
-    """Where tests run on several processes, those that share what takes long to start run on one."""
-
-    def _split_scope(self, nodeid: str) -> str:
-        file, _, test = nodeid.removeprefix("tests/").partition("::")
-        folder = file.rpartition("/")[0]
-        if file.partition("/")[0] in WORLDS:
-            return "worlds"
-        if folder.startswith("sandbox/"):
-            return f"{folder} {'real' if '[real' in test or '-real]' in test else 'emulator'}"
-        return file
-
-
-def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Lanes:
-    """By what tests share."""
-    return Lanes(config, log)
 
 
 @pytest.fixture
