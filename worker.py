@@ -19,13 +19,13 @@ from temporalio.service import RPCError
 from temporalio.worker import (
     PollerBehaviorAutoscaling,
     UnsandboxedWorkflowRunner,
-    Worker,
     WorkerDeploymentConfig,
 )
 
 from activities.catalogue import all_activities
 from tidegate.adapters.health_endpoint import HealthEndpoint
 from tidegate.cli.payloads import data_converter
+from tidegate.cli.punctual_worker import PunctualWorker
 from tidegate.contracts import SEARCH_ATTRIBUTES
 from tidegate.settings import Settings, SettingsError, load_settings
 from workflows.canary import Canary
@@ -59,7 +59,7 @@ async def run(settings: Settings) -> None:
     searchable = await register_search_attributes(client)
     with ExitStack() as stack:
         pool = stack.enter_context(ThreadPoolExecutor(settings.worker.max_concurrent_activities))
-        async with Worker(
+        async with PunctualWorker(
             client,
             task_queue=settings.worker.task_queue,
             workflows=[Release, Canary],

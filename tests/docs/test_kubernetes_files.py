@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
+from tidegate.cli.punctual_worker import PunctualWorker
 from tidegate.settings import load_settings
 from tidegate.settings.model import WorkerSettings
 
@@ -78,7 +79,7 @@ def test_the_probes_and_the_monitor_ask_where_the_worker_answers(root: Path, pod
 
 def test_running_activities_get_their_time_to_end(pod: dict[str, Any]) -> None:
     grace = pod["spec"]["terminationGracePeriodSeconds"]
-    assert grace > WorkerSettings().graceful_shutdown_seconds
+    assert grace >= WorkerSettings().graceful_shutdown_seconds + PunctualWorker.patience.total_seconds()
 
 
 def test_the_pod_writes_only_where_it_has_to(root: Path, pod: dict[str, Any]) -> None:
