@@ -20,7 +20,7 @@ from aiohttp import web
 hypothesis.settings.register_profile("untimed", deadline=None, derandomize=True)
 hypothesis.settings.load_profile("untimed")
 
-pytest_plugins = ["pytester", "tests.lanes"]
+pytest_plugins = ["pytester", "tests.attempts", "tests.lanes"]
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 Serve = Callable[[Handler], Awaitable[str]]

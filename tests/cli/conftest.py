@@ -15,10 +15,11 @@ from temporalio import workflow
 from temporalio.client import Client
 from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.testing import WorkflowEnvironment
-from temporalio.worker import UnsandboxedWorkflowRunner, Worker
+from temporalio.worker import UnsandboxedWorkflowRunner
 from typer.testing import CliRunner, Result
 
 from tidegate.cli.main import make_app
+from tidegate.cli.punctual_worker import PunctualWorker
 from tidegate.contracts import (
     ABORT,
     APPROVE,
@@ -272,7 +273,7 @@ def client(temporal: WorkflowEnvironment) -> Client:
 @pytest.fixture(scope="package")
 async def worker(client: Client) -> AsyncIterator[None]:
     """A worker with the stand-ins, on the default task queue."""
-    async with Worker(
+    async with PunctualWorker(
         client,
         task_queue="tidegate",
         workflows=[StandInRelease, StandInCanary],

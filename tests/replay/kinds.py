@@ -17,7 +17,7 @@ from temporalio.common import SearchAttributeKey
 from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.service import RPCError
 from temporalio.testing import WorkflowEnvironment
-from temporalio.worker import UnsandboxedWorkflowRunner, Worker
+from temporalio.worker import UnsandboxedWorkflowRunner
 
 from tests.workflows.neighbours import (
     BAD,
@@ -33,6 +33,7 @@ from tests.workflows.neighbours import gated as with_hooks
 from tests.workflows.test_approvals import PROMOTION, guarded
 from tests.workflows.test_freezes import frozen_plan
 from tests.workflows.test_publication import published
+from tidegate.cli.punctual_worker import PunctualWorker
 from tidegate.contracts import (
     ABORT,
     APPROVE,
@@ -317,7 +318,7 @@ async def play(
     neighbours = Neighbours(plan=release_plan(weights=(10,), seconds=0.2, drain=0.1), limits=LIMITS)
     task_queue = f"replay-{uuid4()}"
     runner = {} if sandboxed else {"workflow_runner": UnsandboxedWorkflowRunner()}
-    async with Worker(
+    async with PunctualWorker(
         environment.client,
         task_queue=task_queue,
         workflows=workflows,

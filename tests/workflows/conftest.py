@@ -9,10 +9,10 @@ from uuid import uuid4
 import pytest
 from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.testing import WorkflowEnvironment
-from temporalio.worker import Worker
 
 from tests.workflows.neighbours import Neighbours, Stage
 from tests.workflows.pair import Company, Pair
+from tidegate.cli.punctual_worker import PunctualWorker
 from workflows.canary import Canary
 from workflows.release import Release
 
@@ -95,7 +95,7 @@ async def _stage(
 ) -> AsyncIterator[Stage]:
     neighbours = neighbours or Neighbours()
     task_queue = f"tidegate-{uuid4()}"
-    async with Worker(
+    async with PunctualWorker(
         environment.client,
         task_queue=task_queue,
         workflows=[Release, Canary],

@@ -10,11 +10,11 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from temporalio.testing import WorkflowEnvironment
-from temporalio.worker import Worker
 
 from tests.workflows.neighbours import BAD, GOOD, Handle, Stage, release_plan, release_request
 from tests.workflows.test_fates import EXAMPLES
 from tests.workflows.wide import FURTHER, HOME, Wide
+from tidegate.cli.punctual_worker import PunctualWorker
 from tidegate.contracts import ABORT, CanaryOutcome
 from tidegate.domain.plan import Plan
 from tidegate.domain.release import Outcome
@@ -35,7 +35,7 @@ async def among(environment: WorkflowEnvironment, neighbours: Wide) -> AsyncIter
     """A worker among neighbours in two clusters."""
     neighbours.limits = neighbours.limits.model_copy(update={"drain_seconds": 0.05})
     stage = Stage(environment, neighbours, str(uuid4()))
-    async with Worker(
+    async with PunctualWorker(
         environment.client,
         task_queue=stage.task_queue,
         workflows=[Release, Canary],

@@ -13,11 +13,12 @@ from temporalio.client import WorkflowExecutionStatus, WorkflowFailureError
 from temporalio.exceptions import CancelledError
 from temporalio.service import RPCError
 from temporalio.testing import WorkflowEnvironment
-from temporalio.worker import UnsandboxedWorkflowRunner, Worker
+from temporalio.worker import UnsandboxedWorkflowRunner
 
 from tests.workflows import scripts
 from tests.workflows.neighbours import Handle, Neighbours, Stage
 from tests.workflows.scripts import CANCEL, Actors, Script
+from tidegate.cli.punctual_worker import PunctualWorker
 from tidegate.contracts import ABORT, APPROVE, PROMOTE, RESUME, CanaryOutcome, Consent
 from tidegate.domain import release as domain
 from tidegate.domain.hook import HookType
@@ -52,7 +53,7 @@ async def played(environment: WorkflowEnvironment, script: Script) -> None:
     task_queue = str(uuid4())
     stage = Stage(environment, Neighbours(), task_queue)
     stage.neighbours = people = scripts.actors(script, stage)
-    async with Worker(
+    async with PunctualWorker(
         environment.client,
         task_queue=task_queue,
         workflows=[Canary],

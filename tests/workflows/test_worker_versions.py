@@ -10,9 +10,9 @@ from temporalio.api.workflowservice.v1 import SetWorkerDeploymentCurrentVersionR
 from temporalio.client import WorkflowContinuedAsNewError
 from temporalio.service import RPCError
 from temporalio.testing import WorkflowEnvironment
-from temporalio.worker import Worker
 
 from tests.workflows.neighbours import Handle, Neighbours, Stage, release_plan, release_request
+from tidegate.cli.punctual_worker import PunctualWorker
 from tidegate.contracts import OnConflict
 from tidegate.settings import Settings
 from worker import deployment
@@ -39,7 +39,7 @@ async def version(
     """A worker of one version, made the current one."""
     neighbours = Neighbours(plan=release_plan(weights=(10,), seconds=0.3, drain=0.1))
     settings = Settings.model_validate({"worker": {"deployment_name": name, "build_id": build}})
-    async with Worker(
+    async with PunctualWorker(
         environment.client,
         task_queue=task_queue,
         workflows=[Release, Canary],
