@@ -55,8 +55,8 @@ def restored(place: Place, fence: Fence, copy_epoch: int, stands: bool = False) 
     return Undone(changed, promotion.promoted_by(after), warnings=(*left, *warnings))
 
 
-def _kept(kept: Kept) -> Undone:
-    return Undone(False, promotion.promoted_by(kept.primary), notes=(kept.note,))
+def _kept(standing: Kept) -> Undone:
+    return Undone(False, promotion.promoted_by(standing.primary), notes=(standing.note,))
 
 
 def kept_at(place: Place) -> Manifest | None:

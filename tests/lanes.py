@@ -51,11 +51,6 @@ class Lanes(LoadScopeScheduling):  # type: ignore[misc]
     def _split_scope(self, nodeid: str) -> str:
         return lane(nodeid)
 
-    def schedule(self) -> None:
-        """In their order, and not by their numbers of tests."""
-        self.config.option.loadscopereorder = False
-        super().schedule()
-
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """The time that tests may take."""
@@ -74,7 +69,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Lanes:
-    """By what tests share."""
+    """By what tests share, in the order of `in_order` and not by how many tests a lane has."""
+    config.option.loadscopereorder = False
     return Lanes(config, log)
 
 
